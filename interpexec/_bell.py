@@ -1,0 +1,87 @@
+"""A kernel wake-up: one thread sleeps on it, anyone rings it.
+
+An `eventfd` where there is one (Linux), else a pipe. Both are descriptors,
+and a descriptor's number means the same in every interpreter of the process.
+"""
+
+import math
+import os
+import sys
+
+HAS_EVENTFD = hasattr(os, "eventfd")
+"""Tests set this to False to force the portable path."""
+
+# One ring. An eventfd takes it as the number 1, a pipe as eight bytes.
+_RING = (1).to_bytes(8, sys.byteorder)
+
+# One read takes all rings at once: an eventfd gives its counter and resets it,
+# a pipe gives all that is in it (its capacity on Linux is 64 KiB).
+_ALL_RINGS = 65536
+
+
+class Bell:
+    """Wakes the one thread that waits on it.
+
+    Rings add up to one wake-up until somebody waits: a bell that was rung
+    before `wait()` makes it return at once. Any thread of any interpreter may
+    ring; one thread at a time waits.
+    """
+
+    def __init__(self, token: tuple[int, int] | None = None) -> None:
+        """Make a new bell, or reach the existing one that `token` names."""
+        self._reader, self._writer = token or _descriptors()
+
+    @property
+    def token(self) -> tuple[int, int]:
+        """What names this bell in every interpreter of the process."""
+        return self._reader, self._writer
+
+    def fileno(self) -> int:
+        """Return the descriptor that becomes readable when the bell was rung."""
+        return self._reader
+
+    def ring(self) -> None:
+        """Wake the waiter, now or when it next waits. Never blocks."""
+        try:
+            # Not os.eventfd_write: unlike os.write it gives up when a signal
+            # arrives (EINTR).
+            os.write(self._writer, _RING)
+        except BlockingIOError:
+            pass  # the pipe is full of rings that were not heard yet
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Block until the bell is rung, for at most `timeout` seconds.
+
+        Returns whether it was rung. The GIL is released meanwhile.
+        """
+        if timeout is not None and not _readable(self._reader, timeout):
+            return False
+        os.read(self._reader, _ALL_RINGS)
+        return True
+
+    def close(self) -> None:
+        """Give the descriptors back. Only the maker may, when all others are done."""
+        for fd in {self._reader, self._writer}:
+            os.close(fd)
+
+
+def _descriptors() -> tuple[int, int]:
+    """Return a reading and a writing descriptor; for an eventfd they are one."""
+    if HAS_EVENTFD:
+        fd = os.eventfd(0, os.EFD_CLOEXEC)
+        return fd, fd
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    return reader, writer
+
+
+def _readable(fd: int, timeout: float) -> bool:
+    """Wait until `fd` can be read, for at most `timeout` seconds."""
+    import select  # only who waits with a timeout pays for it
+
+    if not hasattr(select, "poll"):
+        return bool(select.select([fd], [], [], max(timeout, 0))[0])
+    poll = select.poll()  # select.select() cannot watch descriptors above 1023
+    poll.register(fd, select.POLLIN)
+    # Up to the next millisecond, lest a short timeout becomes none.
+    return bool(poll.poll(max(math.ceil(timeout * 1000), 0)))

@@ -1,0 +1,176 @@
+"""How an exception comes home from a worker: whole, and with its traceback.
+
+    worker   pack(error)      -> bytes
+    home     revive(bytes)    -> the exception, its cause an ExecutionFailed
+
+Pickle alone is not enough. It rebuilds an exception by calling its class with
+`args`, which fails, or says everything twice, when `__init__` takes something
+else than it passes on. Here only the `__init__` that is written in C is
+called, and what the Python ones did is restored from the instance's
+dictionary. Classes that say themselves how they are pickled are left to that.
+"""
+
+import _pickle
+import copyreg
+import io
+
+from interpexec import _main
+from interpexec._functions import Packer
+from interpexec._messages import loads
+from interpexec._runtime import NotShareableError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import SimpleNamespace
+    from typing import Any
+
+_PYTHON_FUNCTION = type(lambda: None)
+_REFUSAL = "does not support loading in subinterpreters"
+_REFUSAL_HINT = (
+    "an extension module refuses to be loaded in a subinterpreter. Run this"
+    " function in a ThreadPoolExecutor or a ProcessPoolExecutor instead"
+)
+
+
+class _ErrorPacker(Packer):
+    """A pickler that knows how exceptions want to be rebuilt."""
+
+    def reducer_override(self, obj: object) -> "Any":
+        """Reduce exceptions by hand, unless their class has its own way."""
+        if isinstance(obj, BaseException):
+            return _reduce(obj)
+        return super().reducer_override(obj)
+
+
+def _reduce(error: BaseException) -> "Any":
+    """Return the recipe for an exception."""
+    cls = type(error)
+    own_ways = cls.__reduce__, cls.__reduce_ex__, copyreg.dispatch_table.get(cls)
+    if any(isinstance(way, _PYTHON_FUNCTION) for way in own_ways):
+        return NotImplemented
+    recipe: Any = error.__reduce__()
+    return rebuild, (cls, recipe[1]), *recipe[2:]
+
+
+def rebuild(cls: type[BaseException], args: tuple[object, ...]) -> BaseException:
+    """Make the exception without the Python `__new__`s and `__init__`s of its classes.
+
+    The ones in C are called: they fill the fields that a type in C keeps
+    outside of `args`.
+    """
+    error = _first_in_c(cls, "__new__")(cls, *args)
+    _first_in_c(cls, "__init__")(error, *args)
+    return error
+
+
+def _first_in_c(cls: type[BaseException], method: str) -> "Callable[..., BaseException]":
+    """Return the method of the first class in the resolution order that C defines."""
+    for base in cls.__mro__:
+        if base.__module__ == "builtins" and method in base.__dict__:
+            return getattr(base, method)  # type: ignore[no-any-return]
+    raise AssertionError(cls)  # BaseException, at the end, is such a class
+
+
+def pack(error: BaseException, *, skip: int = 0) -> bytes:
+    """Turn an exception into bytes, whatever it is. Worker side.
+
+    `skip` frames at the top of the traceback are ours and not shown.
+    """
+    if (name := _refused_extension(error)) is not None:
+        error.add_note(f"interpexec: {name}: {_REFUSAL_HINT}")
+    return _record(error, _describe(error, skip))
+
+
+def pack_unpickling(error: BaseException, *, skip: int = 0) -> bytes:
+    """Turn an exception from unpickling a call into bytes. Worker side.
+
+    What tells the user something goes as it is: a module that cannot be
+    imported, a program that cannot be run again. All else becomes the
+    NotShareableError that the stdlib's class gives.
+    """
+    if isinstance(error, (ImportError, _main.NotRunnableError)):
+        return pack(error, skip=skip)
+    name, qualname, module, message, text = _describe(error, skip)
+    if isinstance(error, AttributeError):
+        message = _main.explain_absence(message)
+    refused = NotShareableError(f"args not shareable: {name}: {message}")
+    message = f"the call could not be unpickled in the worker: {name}: {message}"
+    return _record(refused, (name, qualname, module, message, text))
+
+
+def _record(error: BaseException, description: tuple[str, str, str, str, str]) -> bytes:
+    """Pickle the exception, or why it cannot be, with its description."""
+    buffer = io.BytesIO()
+    try:
+        _ErrorPacker(buffer, 5).dump(error)
+    except Exception as reason:  # any class may fail in any way here
+        refusal = f"{type(reason).__name__}: {reason}"
+        return _pickle.dumps((None, refusal, *description), 5)
+    return _pickle.dumps((buffer.getvalue(), None, *description), 5)
+
+
+def _refused_extension(error: BaseException) -> str | None:
+    """Return the extension module that would not load here, if that is the cause."""
+    seen = set()
+    link: BaseException | None = error
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
+        if isinstance(link, ImportError) and _REFUSAL in str(link):
+            return str(link).partition(_REFUSAL)[0].split()[-1]
+        link = link.__cause__ or link.__context__
+    return None
+
+
+def _describe(error: BaseException, skip: int) -> tuple[str, str, str, str, str]:
+    """Return name, qualified name, module, message and traceback of an exception."""
+    import traceback  # 7-17 ms, and most workers never fail
+
+    cls = type(error)
+    try:
+        message = str(error)
+    except Exception:  # its __str__ is the user's
+        message = "<exception str() failed>"
+    trace = error.__traceback__
+    for _ in range(skip):
+        trace = trace and trace.tb_next
+    text = "".join(traceback.format_exception(cls, error, trace)).rstrip()
+    return cls.__name__, cls.__qualname__, cls.__module__, message, text
+
+
+def revive(payload: bytes, *, after_main: bool = False) -> BaseException:
+    """Make the exception that `pack` was given. Home side; never raises.
+
+    Its cause is an `ExecutionFailed` with the worker's traceback. When it cannot
+    be made here, or could not travel, a NotShareableError says so and names it.
+    """
+    from interpexec._pool_errors import ExecutionFailed  # home only
+
+    body, refusal, *description = _pickle.loads(payload)
+    excinfo = _excinfo(*description)
+    error: object = None
+    if body is not None:
+        try:
+            error = loads(body, after_main=after_main)
+        except BaseException as reason:  # the user's classes run here
+            refusal = f"{type(reason).__name__}: {reason}"
+        else:
+            refusal = f"it was rebuilt as {error!r}"
+    if not isinstance(error, BaseException):
+        error = NotShareableError(
+            f"the exception {excinfo.formatted!r} cannot travel between interpreters: {refusal}"
+        )
+    error.__cause__ = ExecutionFailed(excinfo)
+    return error
+
+
+def _excinfo(name: str, qualname: str, module: str, message: str, text: str) -> "SimpleNamespace":
+    """Return what `ExecutionFailed.excinfo` is in CPython."""
+    from types import SimpleNamespace  # home only
+
+    return SimpleNamespace(
+        type=SimpleNamespace(__name__=name, __qualname__=qualname, __module__=module),
+        msg=message,
+        formatted=f"{name}: {message}" if message else name,
+        errdisplay=text,
+    )

@@ -1,0 +1,200 @@
+"""The iterators behind `map` and `imap_unordered`.
+
+    items -> chunks -> `Supply` submits them -> futures -> results, item by item
+
+Both start their calls at once and hold no more than `buffersize` items in
+flight. `map` goes on as `concurrent.futures` does: in order, an exception ends
+it and cancels the rest. `imap_unordered` goes on as `multiprocessing` does: as
+results arrive, and an exception costs its own item only.
+"""
+
+import weakref
+from collections import deque
+from concurrent.futures import Future
+from itertools import batched
+from queue import Empty, SimpleQueue
+
+from interpexec._chunks import Outcomes, run_chunk
+from interpexec._deadline import Deadline
+from interpexec._future import REFUSED
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from interpexec._future import CallFuture
+    from interpexec.executor import InterpreterPoolExecutor
+
+
+class Supply:
+    """Submits the chunks of a map, as many as may be in flight."""
+
+    def __init__(  # what `map` was given
+        self,
+        executor: "InterpreterPoolExecutor",
+        fn: "Callable[..., object]",
+        iterables: "tuple[Iterable[object], ...]",
+        *,
+        chunksize: int,
+        buffersize: int | None,
+    ) -> None:
+        # Weakly: who drops the executor and keeps the iterator gets what was
+        # submitted so far, as in the stdlib.
+        self._executor = weakref.ref(executor)
+        self._fn = fn
+        size = chunksize if buffersize is None else min(chunksize, buffersize)
+        self._chunks = batched(zip(*iterables, strict=False), size)  # noqa: B911  # the last may be short
+        self._in_flight = None if buffersize is None else max(buffersize // size, 1)
+
+    def begin(self) -> "Iterator[Future[object]]":
+        """Submit the first calls (all, without a buffersize), yielding their futures."""
+        executor = self._executor()
+        assert executor is not None
+        left = self._in_flight
+        while left is None or left > 0:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                return
+            for future in self._submit(executor, chunk):
+                yield future
+                left = None if left is None else left - 1
+
+    def refill(self) -> "Iterator[Future[object]]":
+        """Submit the next chunk where there is a bound on what is in flight.
+
+        What goes wrong here (the iterable raises, the executor was shut down) is
+        the result of a future, so that the results before it are still given.
+        """
+        executor = self._executor()
+        if self._in_flight is None or executor is None:
+            return
+        try:
+            chunk = next(self._chunks, None)
+            if chunk is not None:
+                yield from self._submit(executor, chunk)
+        except Exception as error:  # handed on, see above
+            self._in_flight = None
+            failed: Future[object] = Future()
+            failed.set_exception(error)
+            yield failed
+
+    def _submit(
+        self, executor: "InterpreterPoolExecutor", chunk: tuple[tuple[object, ...], ...]
+    ) -> "Iterator[Future[object]]":
+        """Submit one chunk: as one call, or by items when one of them cannot travel."""
+        if len(chunk) > 1:
+            future = executor.submit(run_chunk, self._fn, chunk)
+            if not _could_not_travel(future):
+                yield future  # type: ignore[misc]  # a future of anything
+                return
+        for args in chunk:
+            yield executor.submit(self._fn, *args)
+
+
+def _could_not_travel(future: "CallFuture[Outcomes]") -> bool:
+    """Say whether `submit` itself finished the future: its call was refused."""
+    return future.call_id == REFUSED
+
+
+def ordered(supply: Supply, timeout: float | None) -> "Iterator[object]":
+    """Return the iterator that `map` returns. The first calls are submitted at once."""
+    deadline = Deadline(timeout)
+    futures: deque[Future[object]] = deque()
+    try:
+        futures.extend(supply.begin())
+    except BaseException:
+        _cancel(futures)
+        raise
+    return _in_order(supply, futures, deadline)
+
+
+def _in_order(
+    supply: Supply, futures: "deque[Future[object]]", deadline: Deadline
+) -> "Iterator[object]":
+    """Yield the results in the order of the items; cancel what is left at the end."""
+    try:
+        while futures:
+            futures.extend(supply.refill())
+            outcomes = _outcomes(futures.popleft(), deadline)
+            while outcomes:
+                yield outcomes.take()  # no name for it: the caller alone holds it
+    finally:
+        _cancel(futures)
+
+
+def _outcomes(future: "Future[object]", deadline: Deadline) -> Outcomes:
+    """Wait for a call and return the outcomes of its items; raise its exception."""
+    try:
+        value = future.result(deadline.remaining())
+    except BaseException:
+        future.cancel()
+        raise
+    finally:
+        del future  # and with it one more reference to the result
+    return value if isinstance(value, Outcomes) else Outcomes([value])
+
+
+def _cancel(futures: "Iterable[Future[object]]") -> None:
+    """Cancel what has not begun."""
+    for future in futures:
+        future.cancel()
+
+
+class Unordered:
+    """The iterator that `imap_unordered` returns: results as they arrive.
+
+    An exception of an item is raised by the `next()` whose turn it is, and the
+    following `next()` goes on with the others, as in `multiprocessing`. One
+    thread at a time may iterate.
+    """
+
+    def __init__(self, supply: Supply, timeout: float | None) -> None:
+        self._supply = supply
+        self._deadline = Deadline(timeout)
+        self._futures: set[Future[object]] = set()
+        self._arrived: SimpleQueue[Future[object]] = SimpleQueue()
+        self._open = Outcomes([])
+        try:
+            self._add(supply.begin())
+        except BaseException:
+            self.close()
+            raise
+
+    def __iter__(self) -> "Unordered":
+        return self
+
+    def __next__(self) -> object:
+        """Return the next result; wait for it.
+
+        Raises the item's exception, TimeoutError when the map's time is over,
+        StopIteration when every item was returned.
+        """
+        while not self._open:
+            if not self._futures:
+                raise StopIteration
+            self._open = self._next_arrived()
+        return self._open.take()
+
+    def close(self) -> None:
+        """Cancel what has not begun; the iterator is then exhausted."""
+        futures, self._futures = self._futures, set()
+        self._open = Outcomes([])
+        _cancel(futures)
+
+    def __del__(self) -> None:
+        self.close()
+
+    def _add(self, futures: "Iterable[Future[object]]") -> None:
+        for future in futures:
+            self._futures.add(future)
+            future.add_done_callback(self._arrived.put)
+
+    def _next_arrived(self) -> Outcomes:
+        """Wait for a call to finish and return its outcomes."""
+        try:
+            future = self._arrived.get(timeout=self._deadline.remaining())
+        except Empty:
+            raise TimeoutError from None
+        self._futures.discard(future)
+        self._add(self._supply.refill())
+        return _outcomes(future, self._deadline)

@@ -1,0 +1,39 @@
+"""The two errors that need the standard library's executors to be defined."""
+
+from concurrent.futures.thread import BrokenThreadPool
+from types import SimpleNamespace
+
+from interpexec._runtime import import_execution_failed
+
+
+class BrokenInterpreterPool(BrokenThreadPool):
+    """The pool is not usable any more: a worker could not be made ready, or was lost.
+
+    Set on every future that was not finished, and raised by the next `submit`.
+    Its `__cause__` is what went wrong, where that is known.
+    """
+
+
+class _ExecutionFailed(RuntimeError):  # noqa: N818  # the stdlib's name
+    """An exception was raised in another interpreter, where nothing caught it.
+
+    `excinfo` tells about it: `.type` (`__name__`, `__qualname__`, `__module__`),
+    `.msg`, `.formatted` ("ValueError: spam") and `.errdisplay`, the traceback
+    as text. The same attributes as the class of 3.14 has.
+    """
+
+    def __init__(self, excinfo: SimpleNamespace) -> None:
+        super().__init__(excinfo.formatted)
+        self.excinfo = excinfo
+
+    def __str__(self) -> str:
+        return (
+            f"{super().__str__()}\n\nUncaught in the interpreter:\n\n"
+            f"{self.excinfo.errdisplay.strip()}"
+        )
+
+
+_ExecutionFailed.__name__ = _ExecutionFailed.__qualname__ = "ExecutionFailed"
+_ExecutionFailed.__module__ = "interpexec.errors"
+
+ExecutionFailed = import_execution_failed() or _ExecutionFailed

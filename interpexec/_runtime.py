@@ -1,0 +1,134 @@
+"""The interpreters of this process: all that is private to CPython, in one file.
+
+The only importer of `_interpreters` and `_interpchannels`, and the only reader
+of `sys.version_info`: what differs between CPython 3.13.0 and 3.15 lives and
+ends here. It is imported by workers too, so it imports next to nothing.
+
+    Interpreter   a subinterpreter with its own GIL: create, run, destroy
+    Fifo          a first-in-first-out line that every interpreter can reach
+"""
+
+import sys
+
+try:
+    import _interpchannels
+    import _interpreters
+except ImportError as _error:
+    _message = (
+        "interpexec needs a CPython built with subinterpreters "
+        f"(_interpreters, _interpchannels), and this one has none: {sys.executable}"
+    )
+    raise ImportError(_message) from _error
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import SimpleNamespace
+    from typing import Literal
+
+NotShareableError = _interpreters.NotShareableError
+"""What cannot cross to another interpreter raises this, as in the stdlib."""
+
+# What becomes of an item whose sender's interpreter ends before it is taken:
+# it is removed. (Another value would leave an empty placeholder in the line,
+# which `recv` could not tell from an empty line.)
+_REMOVE_UNBOUND: "Literal[1]" = 1
+
+
+def current_id() -> int:
+    """Return the number of the interpreter that runs this."""
+    return int(_interpreters.get_current()[0])
+
+
+def is_main() -> bool:
+    """Say whether this is the process's main interpreter."""
+    return current_id() == int(_interpreters.get_main()[0])
+
+
+def prepare() -> None:
+    """Make this process ready for its first worker. Idempotent and cheap.
+
+    On every 3.13 the static types of `_datetime` are set up by whichever
+    interpreter imports it first, and torn down with that interpreter under the
+    feet of the others: `double free or corruption` within seconds. When the
+    main interpreter is the first one, nothing is torn down.
+    """
+    if sys.version_info < (3, 14):
+        import _datetime  # noqa: F401  # for its side effect, and only on 3.13
+
+
+def import_execution_failed() -> "type[RuntimeError] | None":
+    """Return the stdlib's class for an exception in another interpreter, or None.
+
+    It came with `concurrent.interpreters`, in 3.14. Importing it takes more
+    than 10 ms, so this is called when the first such exception arrives.
+    """
+    try:
+        from concurrent.interpreters import ExecutionFailed  # as above
+    except ImportError:
+        return None
+    return ExecutionFailed  # type: ignore[no-any-return]
+
+
+class Interpreter:
+    """A subinterpreter of its own: isolated modules, its own GIL.
+
+    One thread owns it: the one that creates it also runs and destroys it,
+    because an interpreter can otherwise be entered while it is being destroyed
+    (gh-127041).
+    """
+
+    def __init__(self) -> None:
+        """Create it. Blocks for some milliseconds, without the caller's GIL."""
+        prepare()
+        self.id = _interpreters.create("isolated", reqrefs=False)
+
+    def run(self, code: str) -> "SimpleNamespace | None":
+        """Run `code` in its `__main__`, on this thread, and wait for the end.
+
+        Returns None, or a summary of the exception that was not caught there.
+        """
+        return _interpreters.exec(self.id, code)
+
+    def destroy(self) -> None:
+        """End it. What its threads still hold must have been joined before."""
+        _interpreters.destroy(self.id)
+
+
+class Fifo:
+    """A line of shareable objects, first in, first out, open to all interpreters.
+
+    It never blocks. Any thread of any interpreter may send and receive; each
+    object is taken once. Objects: `bytes`, `int`, `str`, `float`, `bool`,
+    `memoryview`, and tuples of these (not `None`: it means "empty").
+
+    The receiver of a `bytes` object copies it, and then asks the *sender's*
+    interpreter to let go of the original, by a pending call there. CPython
+    keeps room for 300 such calls an interpreter and drops what exceeds them:
+    an interpreter that runs no bytecode at all while more than 300 of its
+    messages are received leaks them (measured on 3.13.0 to 3.15.2). Whoever
+    sends much therefore bounds what is in the line; integers and booleans need
+    no such call.
+    """
+
+    def __init__(self, fifo_id: int | None = None) -> None:
+        """Make a new line, or reach the existing one that has this number.
+
+        The maker's object keeps the line alive; one reached by number does not.
+        """
+        self._channel = _interpchannels.create(_REMOVE_UNBOUND) if fifo_id is None else fifo_id
+        self.id = int(self._channel)
+        # Bound once: both are called for every message.
+        self._send = _interpchannels.send
+        self._recv = _interpchannels.recv
+
+    def send(self, item: object) -> None:
+        """Append `item`. Raises `NotShareableError` if it is none of the above."""
+        self._send(self._channel, item, blocking=False)
+
+    def recv(self) -> object:
+        """Take the first item, or return None when the line is empty."""
+        return self._recv(self._channel, None)[0]
+
+    def destroy(self) -> None:
+        """Drop the line and what is still in it. Using it afterwards is an error."""
+        _interpchannels.destroy(self._channel)

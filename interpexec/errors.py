@@ -1,0 +1,48 @@
+"""The errors of interpexec.
+
+    Exception
+     ├─ NotShareableError        an object cannot travel to another interpreter
+     │                           (CPython's own class: a TypeError from 3.14 on,
+     │                           a ValueError before)
+     ├─ ChannelClosedError       the channel was closed
+     └─ RuntimeError
+         ├─ BrokenInterpreterPool   a worker could not be made ready, or was lost
+         │                          (a BrokenThreadPool, a BrokenExecutor)
+         └─ ExecutionFailed         the cause of every exception that a call
+                                    raised in its worker: its `str()` is the
+                                    worker's traceback
+
+A call's own exception arrives with its own type; `ExecutionFailed` is its
+`__cause__`. From CPython 3.14 on, `ExecutionFailed` is the very class of
+`concurrent.interpreters`.
+
+Workers import this module, so the two classes that need more of the standard
+library (tens of milliseconds of imports) are made at their first use.
+"""
+
+from interpexec._runtime import NotShareableError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from interpexec._pool_errors import BrokenInterpreterPool, ExecutionFailed
+
+__all__ = [
+    "BrokenInterpreterPool",
+    "ChannelClosedError",
+    "ExecutionFailed",
+    "NotShareableError",
+]
+
+
+class ChannelClosedError(Exception):
+    """The channel was closed: it takes nothing more, and nothing is left in it."""
+
+
+def __getattr__(name: str) -> object:
+    """Make the two classes that only the home side needs when they are asked for."""
+    if name in {"BrokenInterpreterPool", "ExecutionFailed"}:
+        from interpexec import _pool_errors  # see the docstring
+
+        return getattr(_pool_errors, name)
+    message = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(message)

@@ -1,0 +1,53 @@
+"""What every test is held to: nothing is left when it ends."""
+
+import gc
+import os
+import threading
+from collections.abc import Iterator
+
+import _interpreters
+import pytest
+
+
+def _interpreter_ids() -> set[int]:
+    return {int(entry[0]) for entry in _interpreters.list_all()}
+
+
+def _descriptors() -> set[tuple[int, str]]:
+    """Return the open descriptors with what they name; empty where that is unknown."""
+    found = set()
+    try:
+        entries = os.listdir("/proc/self/fd")
+    except OSError:
+        return set()
+    for entry in entries:
+        try:
+            found.add((int(entry), os.readlink(f"/proc/self/fd/{entry}")))
+        except OSError:
+            continue  # the one that listed the directory
+    return found
+
+
+def leftovers(before: tuple[set[threading.Thread], set[int], set[tuple[int, str]]]) -> str:
+    """Say which threads, interpreters and descriptors there are that were not before."""
+    gc.collect()
+    threads, interpreters, descriptors = before
+    new = {
+        "threads": set(threading.enumerate()) - threads,
+        "interpreters": _interpreter_ids() - interpreters,
+        "descriptors": _descriptors() - descriptors,
+    }
+    return ", ".join(f"{kind}: {left}" for kind, left in new.items() if left)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left() -> Iterator[None]:
+    """Fail a test that leaves a thread, an interpreter or a descriptor behind."""
+    before = set(threading.enumerate()), _interpreter_ids(), _descriptors()
+    yield
+    if left := leftovers(before):
+        # A pool that was only dropped ends by itself, in its own time.
+        for thread in set(threading.enumerate()) - before[0]:
+            thread.join(30)
+        left = leftovers(before)
+    assert not left, f"left behind: {left}"
