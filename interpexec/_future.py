@@ -12,6 +12,9 @@ The states are those of `concurrent.futures`; what they mean here:
 
 from concurrent.futures import _base
 
+from interpexec import _failures, _messages
+from interpexec._runtime import NotShareableError
+
 TRANSITIONS: dict[str, frozenset[str]] = {
     _base.PENDING: frozenset({_base.RUNNING, _base.CANCELLED, _base.FINISHED}),
     _base.RUNNING: frozenset({_base.FINISHED}),
@@ -24,7 +27,6 @@ TRANSITIONS: dict[str, frozenset[str]] = {
 PENDING becomes FINISHED when the call never runs: it could not travel, or the
 pool broke.
 """
-
 
 REFUSED = 0
 """The `call_id` of a call that could not travel, and was never submitted."""
@@ -54,3 +56,23 @@ class CallFuture[T](_base.Future[T]):
             return False
         self.payload = None
         return True
+
+    def settle(self, payload: bytes, kind: int) -> None:
+        """Finish the call with what its worker sent. Called by the collector.
+
+        User code runs here: unpickling, and the callbacks.
+        """
+        after_main = bool(kind & _messages.AFTER_MAIN)
+        if kind & ~_messages.AFTER_MAIN == _messages.FAILURE:
+            self.set_exception(_failures.revive(payload, after_main=after_main))
+            return
+        try:
+            value = _messages.loads(payload, after_main=after_main)
+        except BaseException as reason:  # the user's classes run here
+            error = NotShareableError(
+                f"the result could not be unpickled: {type(reason).__name__}: {reason}"
+            )
+            error.__cause__ = reason
+            self.set_exception(error)
+        else:
+            self.set_result(value)  # type: ignore[arg-type]

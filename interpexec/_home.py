@@ -13,10 +13,13 @@ from interpexec._runtime import Fifo, Interpreter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from interpexec._crossing import Crossing
     from interpexec._engine import Engine
+    from interpexec._worker import Setup
 
 # The only code that enters a worker as text: all else it imports. The path
-# comes first, so that `interpexec` is found wherever home found it.
+# comes first, so that `interpexec` is found wherever home found it. On 3.13 an
+# interpreter can receive a memoryview only after it imported `_interpreters`.
 _BOOTSTRAP = """\
 import sys, _interpreters
 sys.path[:] = {path!r}
@@ -32,42 +35,48 @@ class WorkerLostError(RuntimeError):
 class WorkerThread(threading.Thread):
     """An OS thread that owns one interpreter, from its start to its end."""
 
-    def __init__(self, engine: "Engine", seat: int, name: str) -> None:
+    def __init__(self, engine: "Engine", crossing: "Crossing", seat: int, name: str) -> None:
+        """Make the thread. It holds the engine, and never the executor."""
         super().__init__(name=name, daemon=False)
         self._engine = engine
+        self._crossing = crossing
         self.seat = seat
 
     def run(self) -> None:
         """Own an interpreter, and tell the engine when it is gone, and why."""
-        engine, loss = self._engine, None
-        del self._engine
+        loss = None
         try:
-            self._own_interpreter(engine)
+            self._own_interpreter()
         except BaseException as error:  # the engine must learn of it
             loss = error
-        engine.worker_gone(self, loss)
+        self._engine.worker_gone(self, loss)
+        del self._engine, self._crossing
 
-    def _own_interpreter(self, engine: "Engine") -> None:
+    def _own_interpreter(self) -> None:
         """Create, run, destroy."""
-        setup = engine.setup(self.seat, self.name)
+        setup = self._setup()
         interpreter = Interpreter()
         try:
             line = Fifo()
             line.send(setup)
-            del setup
+            del setup  # the views in it are the worker's now
             path = [entry for entry in sys.path if isinstance(entry, str)]
             summary = interpreter.run(_BOOTSTRAP.format(path=path, setup_line=line.id))
             line.destroy()
         finally:
-            # Its messages are taken before it ends: those left in the line
+            # Its messages are taken before it ends: those left in the channel
             # would be removed with it.
-            engine.drain()
+            self._engine.take_replies(self._crossing)
             interpreter.destroy()
         if summary is not None:
             raise WorkerLostError(summary.errdisplay or summary.formatted)
 
+    def _setup(self) -> "Setup":
+        """Return what the worker is given.
 
-def config(name: str, initializer: bytes | None) -> bytes:
-    """Return the pickled `_worker.Config` of a worker that starts now."""
-    argv = [argument for argument in sys.argv if isinstance(argument, str)]
-    return pickle.dumps((name, argv, _main.describe(), initializer), 5)
+        Raises NotShareableError when the pool's initializer cannot travel.
+        """
+        argv = [argument for argument in sys.argv if isinstance(argument, str)]
+        initializer = self._engine.dump_initializer()
+        config = pickle.dumps((self.name, argv, _main.describe(), initializer), 5)
+        return self.seat, *self._crossing.tokens(), config

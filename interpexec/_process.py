@@ -6,10 +6,14 @@ still computed, as in the stdlib's executors, and no interpreter is left when
 the main one ends (a warning from 3.14.1 on, a crash before).
 
 Fork. A child has the interpreters of its parent without the threads that run
-in them, and the locks of the runtime as they happened to be (gh-139759). No
-pool works there, old or new, and saying so beats hanging.
+in them, and CPython aborts it while it clears them away (gh-139759; seen on
+3.13.0 to 3.15.2). So before a fork the idle pools stop their workers, which
+takes some milliseconds; they start new ones when they are used again, in the
+parent and in the child. A pool that is busy cannot be stopped: its child is
+lost, and a warning says why.
 """
 
+import logging
 import os
 import threading
 
@@ -21,7 +25,9 @@ _engines: "set[Engine]" = set()
 """The pools that have threads. Each operation on it is atomic."""
 
 _exiting = False
-_forked = False
+_forked_busy = False
+
+_logger = logging.getLogger("interpexec")
 
 
 def enter(engine: "Engine") -> None:
@@ -36,16 +42,13 @@ def leave(engine: "Engine") -> None:
 
 def refuse_if_over() -> None:
     """Raise RuntimeError when no call can be submitted in this process any more."""
-    if _forked:
-        message = (
-            "this process was forked while worker interpreters were running, and no"
-            " pool can work in it: fork first, or start processes by 'spawn' or"
-            " 'forkserver'"
+    if _forked_busy:
+        raise RuntimeError(
+            "this process was forked while worker interpreters were busy, and no pool"
+            " can work in it: fork first, or start processes by 'spawn' or 'forkserver'"
         )
-        raise RuntimeError(message)
     if _exiting:
-        message = "cannot schedule new futures after interpreter shutdown"
-        raise RuntimeError(message)
+        raise RuntimeError("cannot schedule new futures after interpreter shutdown")
 
 
 def _at_exit() -> None:
@@ -59,16 +62,45 @@ def _at_exit() -> None:
         engine.join()
 
 
+_resting: "list[Engine]" = []
+"""The pools that were stopped for the fork that is under way."""
+
+
+def _before_fork() -> None:
+    """Stop the idle pools; warn about the others."""
+    for engine in list(_engines):
+        if engine.rest():
+            _resting.append(engine)
+        else:
+            _logger.warning(
+                "fork() while worker interpreters of %s are busy: the child process will"
+                " crash (gh-139759). Fork before the pool is used, or start processes by"
+                " 'spawn' or 'forkserver'",
+                engine.name,
+            )
+
+
+def _after_fork_in_parent() -> None:
+    """Let the stopped pools go on."""
+    while _resting:
+        _resting.pop().resume()
+
+
 def _after_fork_in_child() -> None:
-    """Give up the pools of the parent."""
-    global _forked  # noqa: PLW0603  # there is one process
-    if _engines:
-        _forked = True
-    for engine in _engines:
+    """Let the stopped pools go on here, too; give up the busy ones."""
+    global _forked_busy  # noqa: PLW0603  # there is one process
+    busy = _engines.difference(_resting)
+    _forked_busy = _forked_busy or bool(busy)
+    for engine in busy:
         engine.abandon()
-    _engines.clear()
+        _engines.discard(engine)
+    _after_fork_in_parent()
 
 
 threading._register_atexit(_at_exit)  # type: ignore[attr-defined]  # noqa: SLF001  # as concurrent.futures does
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
+    os.register_at_fork(
+        before=_before_fork,
+        after_in_parent=_after_fork_in_parent,
+        after_in_child=_after_fork_in_child,
+    )

@@ -33,6 +33,8 @@ NotShareableError = _interpreters.NotShareableError
 # which `recv` could not tell from an empty line.)
 _REMOVE_UNBOUND: "Literal[1]" = 1
 
+_NO_FALLBACK = 0
+
 
 def current_id() -> int:
     """Return the number of the interpreter that runs this."""
@@ -94,6 +96,17 @@ class Interpreter:
         _interpreters.destroy(self.id)
 
 
+def _create_channel() -> "_interpchannels.ChannelID":
+    """Make a raw channel that refuses what is not shareable.
+
+    From 3.14 on it would pickle such objects, unless it is told not to.
+    """
+    try:
+        return _interpchannels.create(_REMOVE_UNBOUND, _NO_FALLBACK)  # type: ignore[call-arg]
+    except TypeError:  # 3.13 takes one argument, and never pickles
+        return _interpchannels.create(_REMOVE_UNBOUND)
+
+
 class Fifo:
     """A line of shareable objects, first in, first out, open to all interpreters.
 
@@ -115,7 +128,7 @@ class Fifo:
 
         The maker's object keeps the line alive; one reached by number does not.
         """
-        self._channel = _interpchannels.create(_REMOVE_UNBOUND) if fifo_id is None else fifo_id
+        self._channel = _create_channel() if fifo_id is None else fifo_id
         self.id = int(self._channel)
         # Bound once: both are called for every message.
         self._send = _interpchannels.send

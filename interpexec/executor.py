@@ -90,9 +90,9 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
             payload = _messages.dumps_call(fn, args, kwargs)
         except NotShareableError as error:
             return _refused(error)
-        return engine.submit(payload)  # type: ignore[return-value]
+        return engine.submit(payload)  # type: ignore[return-value]  # of what `fn` returns
 
-    def map[T](  # type: ignore[override]  # None: chunks of the pool's own choice
+    def map[T](
         self,
         fn: "Callable[..., T]",
         *iterables: "Iterable[object]",

@@ -1,0 +1,260 @@
+"""The engine from inside: what it does when things go wrong, and its forced races."""
+
+import importlib
+import logging
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from interpexec import BrokenInterpreterPool, InterpreterPoolExecutor, _engine, _future
+from interpexec._engine import Engine
+from interpexec._home import WorkerLostError, WorkerThread
+from interpexec._messages import dumps_call
+
+TIME_LIMIT = 30.0
+
+
+@pytest.fixture
+def gate() -> Iterator[tuple[int, Callable[[int], object]]]:
+    """Return a descriptor to read from, and what lets so many readers go on."""
+    reader, writer = os.pipe()
+    yield reader, lambda readers: os.write(writer, bytes(readers))
+    os.close(reader)
+    os.close(writer)
+
+
+def pass_gate(reader: int) -> None:
+    """Block until the gate is opened for one more."""
+    os.read(reader, 1)
+
+
+def unplug(module: str, path: str) -> None:
+    """Break the worker this runs in: its next use of that attribute raises."""
+    owner, _, name = f"_.{path}".rpartition(".")
+    target = importlib.import_module(module)
+    for part in owner.split(".")[1:]:
+        target = getattr(target, part)
+    setattr(target, name, None)
+
+
+def states(futures: "list[_future.CallFuture[None]]") -> list[str]:
+    return [future._state for future in futures]
+
+
+def test_only_a_few_calls_are_ahead_of_the_workers(
+    gate: tuple[int, Callable[[int], object]],
+) -> None:
+    """One call runs, one stands ready, the others can still be cancelled."""
+    reader, open_for = gate
+    with InterpreterPoolExecutor(1) as pool:
+        futures = [pool.submit(pass_gate, reader) for _ in range(10)]
+        assert states(futures) == ["RUNNING"] * 2 + ["PENDING"] * 8
+        assert [future.cancel() for future in futures] == [False] * 2 + [True] * 8
+        open_for(2)
+    assert states(futures) == ["FINISHED"] * 2 + ["CANCELLED_AND_NOTIFIED"] * 8
+
+
+def test_a_cancelled_call_lets_its_arguments_go() -> None:
+    """What was pickled for a call that never runs does not stay in memory."""
+    future = _future.CallFuture[None](1, b"payload")
+    assert future.cancel()
+    assert future.payload is None
+
+
+@pytest.mark.parametrize(
+    ("ahead", "done", "left", "pending", "expected"),
+    [
+        (1, 3, 0, True, 2),  # ran dry: twofold
+        (128, 128, 0, True, 128),  # ... up to the limit
+        (4, 3, 0, False, 4),  # ran dry because nothing is left to do
+        (16, 2, 15, True, 8),  # little came back: half
+        (1, 1, 3, True, 1),  # ... down to one
+        (16, 8, 9, True, 16),  # about right
+        (16, 0, 9, True, 16),  # a nudge says nothing
+    ],
+)
+def test_how_far_the_workers_are_kept_ahead(
+    ahead: int, done: int, left: int, pending: bool, expected: int
+) -> None:
+    """The rule of `_measure`, row by row."""
+    engine = Engine(1, "test", lambda: None)
+    engine._ahead = ahead
+    # `left` counts what is still out, among it what has just come back.
+    engine._calls = dict.fromkeys(range(left or done))  # type: ignore[arg-type]
+    engine._pending.extend([None] if pending else [])  # type: ignore[list-item]
+    engine._measure(done)
+    assert engine._ahead == expected
+
+
+def test_every_call_sent_ahead_fits_into_what_the_runtime_can_give_back() -> None:
+    """The window stays below the 300 messages that CPython releases at a time."""
+    assert _engine._MOST_AHEAD + 64 < 300
+
+
+def test_a_lost_worker_breaks_the_pool(caplog: pytest.LogCaptureFixture) -> None:
+    """A worker that dies between two calls: nothing hangs, and the cause is told."""
+    with InterpreterPoolExecutor(1) as pool:
+        pool.submit(unplug, "interpexec.channels", "Channel.recv").result(TIME_LIMIT)
+        pool._engine.workers[0].join(TIME_LIMIT)
+        with pytest.raises(BrokenInterpreterPool):
+            for _ in range(2):  # the first one may still be taken
+                pool.submit(int).result(TIME_LIMIT)
+        with pytest.raises(BrokenInterpreterPool) as caught:
+            pool.submit(int)
+    assert isinstance(caught.value.__cause__, WorkerLostError)
+    assert "'NoneType' object is not callable" in str(caught.value.__cause__)
+    assert [record.levelno for record in caplog.records] == [logging.CRITICAL]
+
+
+@pytest.mark.parametrize("path", ["Worker._reply", "_attempt"])
+def test_a_call_that_goes_down_with_its_worker_is_not_left_pending(
+    path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It gets the error, and so do those behind it."""
+    with InterpreterPoolExecutor(1) as pool:
+        futures = [pool.submit(unplug, "interpexec._worker", path)]
+        futures += [pool.submit(unplug, "interpexec._worker", path) for _ in range(5)]
+        errors = [future.exception(TIME_LIMIT) for future in futures[1:]]
+    assert {type(error) for error in errors} == {BrokenInterpreterPool}
+    assert "Exception in worker" in caplog.text
+
+
+def test_a_pool_breaks_only_for_what_has_not_begun(
+    gate: tuple[int, Callable[[int], object]], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A call that runs in a healthy worker comes to its end."""
+    reader, open_for = gate
+    with InterpreterPoolExecutor(2) as pool:
+        healthy = pool.submit(pass_gate, reader)
+        lost = pool.submit(unplug, "interpexec._worker", "Worker._reply")
+        assert isinstance(lost.exception(TIME_LIMIT), BrokenInterpreterPool)
+        open_for(1)
+        assert healthy.result(TIME_LIMIT) is None
+    assert caplog.records
+
+
+def test_the_collector_survives_a_callback_that_raises_anything(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A SystemExit in a callback is logged, and the next call is settled."""
+
+    def leave(_: object) -> None:
+        raise SystemExit
+
+    with InterpreterPoolExecutor(1) as pool:
+        first = pool.submit(int)
+        first.add_done_callback(leave)
+        assert pool.submit(int).result(TIME_LIMIT) == 0
+    assert first.done()
+
+
+def test_no_worker_thread_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first `submit` says so and leaves nothing; later ones work."""
+    with InterpreterPoolExecutor(2) as pool:
+        with monkeypatch.context() as patch:
+            patch.setattr(WorkerThread, "start", _cannot_start)
+            with pytest.raises(RuntimeError, match="can't start new thread"):
+                pool.submit(int)
+        assert pool.submit(int).result(TIME_LIMIT) == 0
+
+
+def test_no_second_worker_thread_to_be_had(
+    gate: tuple[int, Callable[[int], object]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With one worker the pool goes on, narrower than wanted."""
+    reader, open_for = gate
+    with InterpreterPoolExecutor(2) as pool:
+        blocked = pool.submit(pass_gate, reader)
+        monkeypatch.setattr(WorkerThread, "start", _cannot_start)
+        future = pool.submit(int)
+        open_for(1)
+        assert future.result(TIME_LIMIT) == 0
+        assert blocked.done()
+
+
+def test_no_collector_thread_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`submit` raises, and the channels' descriptors are given back."""
+    with InterpreterPoolExecutor(1) as pool:
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", _cannot_start)
+            with pytest.raises(RuntimeError, match="can't start new thread"):
+                pool.submit(int)
+        assert pool.submit(int).result(TIME_LIMIT) == 0
+
+
+def _cannot_start(_: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
+
+
+class Lock:
+    """A lock that runs a hook before a certain function releases it: it forces a race."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.acquire, self.release = self._lock.acquire, self._lock.release
+        self.hooks: dict[str, Callable[[], object]] = {}
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self.hooks.pop(sys._getframe(1).f_code.co_name, lambda: None)()
+        self._lock.release()
+
+
+def test_an_executor_dropped_while_the_collector_holds_the_lock() -> None:
+    """The race that would leave the collector asleep for ever, in steps.
+
+    1. the collector takes the lock and finds the pool open
+    2. the executor is collected as garbage, in the same thread: the destructor
+       marks the pool as closing, and cannot nudge, since the lock is taken
+    3. the collector leaves the lock, and must not go to sleep now
+    """
+    engine = Engine(1, "test", lambda: None)
+    lock = engine._lock = Lock()  # type: ignore[assignment]
+    assert engine.submit(dumps_call(int, (), {})).result(TIME_LIMIT) == 0
+    collector = engine._collector
+    assert collector is not None
+    lock.hooks["_is_over"] = engine.close_soon
+    with lock._lock:
+        engine._nudge()  # the collector takes a turn, and looks whether it is over
+    collector.join(TIME_LIMIT)
+    assert not collector.is_alive()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform does not fork")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_an_idle_pool_survives_a_fork_in_parent_and_child() -> None:
+    """Its interpreters are stopped for the fork; without that the child aborts."""
+    with InterpreterPoolExecutor(2) as pool:
+        assert list(pool.map(abs, [-1, -2])) == [1, 2]
+        child = os.fork()
+        if child == 0:  # pragma: no cover  # another process
+            os._exit(pool.submit(sum, [40, 2]).result(TIME_LIMIT))
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 42
+        assert pool.submit(sum, [1, 2]).result(TIME_LIMIT) == 3
+
+
+def test_calls_submitted_during_a_fork_wait_for_its_end() -> None:
+    """They are neither lost nor run while the interpreters are stopped."""
+    with InterpreterPoolExecutor(1) as pool:
+        assert pool.submit(int).result(TIME_LIMIT) == 0
+        assert pool._engine.rest()
+        future = pool.submit(sum, [1, 2])
+        assert not pool._threads
+        assert not future.running()
+        pool._engine.resume()
+        assert future.result(TIME_LIMIT) == 3
+
+
+def test_a_busy_pool_cannot_rest(gate: tuple[int, Callable[[int], object]]) -> None:
+    """Its calls go on; a fork then warns (see `_process`)."""
+    reader, open_for = gate
+    with InterpreterPoolExecutor(1) as pool:
+        future = pool.submit(pass_gate, reader)
+        assert not pool._engine.rest()
+        open_for(1)
+        assert future.result(TIME_LIMIT) is None
