@@ -45,7 +45,7 @@ class Outcomes:
         for index, value in enumerate(self.values):
             try:
                 _messages.dumps_value(value)
-            except Exception as error:  # it becomes the item's failure
+            except BaseException as error:  # it becomes the item's failure
                 failures[index] = _failures.pack(error)
                 values[index] = None
         return Outcomes(values, failures, after_main=self.after_main)

@@ -40,10 +40,11 @@ class Crossing:
         """Give a call to the workers. Never blocks."""
         self._requests.send(_messages.seal(payload, call_id))
 
-    def recall(self) -> "Iterator[int]":
-        """Take back the calls that no worker has begun, yielding their ids."""
+    def recall(self) -> "Iterator[tuple[bytes, int]]":
+        """Take back the calls that no worker has begun: their payloads and ids."""
         while (message := self._requests.recv_nowait()) is not None:
-            yield _messages.unseal(message)[1]  # type: ignore[arg-type]
+            payload, call_id, _ = _messages.unseal(message)  # type: ignore[arg-type]
+            yield payload, call_id
 
     def no_more_calls(self) -> None:
         """Let the workers finish what they were given, and then end."""
@@ -53,7 +54,7 @@ class Crossing:
         """Block until there are replies, or somebody nudges; take what is there."""
         message = self._replies.recv()
         rest = self.take()
-        return rest if message == NUDGE else [message, *rest]  # type: ignore[list-item]
+        return rest if isinstance(message, int) else [message, *rest]  # type: ignore[list-item]
 
     def take(self) -> list[Message]:
         """Take the replies that have arrived, without waiting.
@@ -63,7 +64,7 @@ class Crossing:
         GIL, and the worker's thread calls this before it ends the interpreter.
         """
         messages = iter(self._replies.recv_nowait, None)
-        return [message for message in messages if message != NUDGE]  # type: ignore[misc]
+        return [message for message in messages if not isinstance(message, int)]  # type: ignore[misc]
 
     def nudge(self) -> None:
         """Wake who waits, to look at other things."""

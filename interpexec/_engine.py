@@ -20,7 +20,8 @@ The actors:
 - each worker takes the next call from the one request channel, so that no
   call waits behind a long one while a worker idles (`_worker`);
 - the collector, one thread at home, takes the replies, feeds, settles the
-  futures and runs their callbacks;
+  futures and runs their callbacks. These may block, so another thread becomes
+  the collector meanwhile (`_relay`);
 - a `WorkerThread` for each worker owns its interpreter and mostly sleeps in it
   (`_home`).
 
@@ -34,19 +35,22 @@ where cancelling is trivial and the messages are not yet copied (see `_room`).
 import threading
 from collections import deque
 from concurrent.futures import _base
+from functools import partial
 from itertools import count
 
 from interpexec import _failures, _messages, _process
 from interpexec._crossing import Crossing
 from interpexec._future import CallFuture
 from interpexec._home import WorkerThread
-from interpexec._messages import Message
 from interpexec._pool_errors import BrokenInterpreterPool
+from interpexec._relay import Relay
 from interpexec._runtime import NotShareableError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
+
+    from interpexec._messages import Message
 
 type AnyFuture = CallFuture[object]
 
@@ -88,10 +92,12 @@ class Engine:
         self._calls: dict[int, AnyFuture] = {}  # sent to the workers, not settled
         self._ahead = _LEAST_AHEAD
         self._crossing: Crossing | None = None
-        self._collector: threading.Thread | None = None
-        # For the collector, from threads that end: their last replies, themselves.
+        # From worker threads that end: their last replies, and themselves.
         self._arrived: deque[Message] = deque()
         self._gone: deque[tuple[WorkerThread, BaseException | None]] = deque()
+        # The collector: one thread at a time, which alone works off the list.
+        self._relay = Relay("", lambda: True)
+        self._todo: deque[Callable[[], object]] = deque()
 
     # -- submitting: any thread at home ------------------------------------
 
@@ -99,7 +105,7 @@ class Engine:
         """Take a pickled call; return its future. Never waits for a worker."""
         with self._lock:
             self.refuse_if_over()
-            future: AnyFuture = CallFuture(next(self._ids), payload)
+            future: AnyFuture = CallFuture(next(self._ids), payload, self)
             self._pending.append(future)
             try:
                 self._move_on()
@@ -133,17 +139,15 @@ class Engine:
     def _open(self) -> Crossing:
         """Make the channels and start the collector. Under the lock."""
         crossing = Crossing(self.max_workers)
-        collector = threading.Thread(
-            target=self._collect, args=(crossing,), name=f"{self.name}_collector", daemon=False
-        )
+        self._relay = Relay(f"{self.name}_collector", partial(self._collect, crossing))
         _process.enter(self)
         try:
-            collector.start()
+            self._relay.start()
         except BaseException:
             _process.leave(self)
             crossing.destroy()
             raise
-        self._crossing, self._collector = crossing, collector
+        self._crossing = crossing
         return crossing
 
     def _start_worker(self, crossing: Crossing) -> None:
@@ -178,24 +182,56 @@ class Engine:
         if not self._pending and (self.closing or self._resting):
             crossing.no_more_calls()
 
-    # -- collecting: the collector thread ----------------------------------
+    def withdraw(self, future: AnyFuture) -> bool:
+        """Take a call back that no worker has begun; return whether that is so.
 
-    def _collect(self, crossing: Crossing) -> None:
-        """Settle calls until no more can come and the last worker is gone."""
-        try:
-            while True:
-                closing = self.closing
-                if self._is_over(crossing):
-                    break
-                if self.closing != closing:
-                    continue  # see `close_soon`
-                try:
-                    self._take_turn(crossing, crossing.wait())
-                except BaseException as error:  # memory ran out, or a fault of ours
-                    _base.LOGGER.critical("Exception in collector:", exc_info=True)
-                    self._break(_LOST, error)
-        finally:
-            self._end(crossing)
+        It is PENDING then, and stands in no line. The others that were ahead of
+        the workers wait again, and fewer are sent for a while.
+        """
+        with self._lock:
+            if self._crossing is None or future.call_id not in self._calls:
+                return False
+            self._recall(self._crossing)
+            self._ahead = _LEAST_AHEAD
+            withdrawn = future.call_id not in self._calls
+            if withdrawn:
+                self._pending.remove(future)
+                future.payload = None
+            self._feed(self._crossing)
+            return withdrawn
+
+    def _recall(self, crossing: Crossing) -> None:
+        """Put what stands in the request channel before what is pending. Under the lock."""
+        recalled = []
+        for payload, call_id in crossing.recall():
+            future = self._calls.pop(call_id)
+            future.become_pending()
+            future.payload = payload
+            recalled.append(future)
+        self._pending.extendleft(reversed(recalled))
+
+    # -- collecting: the thread that leads the relay --------------------------
+
+    def _collect(self, crossing: Crossing) -> bool:
+        """Settle calls until no more can come and the last worker is gone: then True.
+
+        False when another thread of the relay has taken over.
+        """
+        while True:
+            while self._todo:
+                self._todo.popleft()()
+                if not self._relay.is_leading():
+                    return False
+            closing = self.closing
+            if self._is_over(crossing):
+                self._end(crossing)
+                return True
+            if self.closing == closing:  # else see `close_soon`
+                self._take_turn(crossing)
+
+    def before_callbacks(self) -> None:
+        """Let another thread collect: the calling one may be blocked for a while."""
+        self._relay.hand_over()
 
     def _is_over(self, crossing: Crossing) -> bool:
         """Say whether the last worker is gone and no call can come any more."""
@@ -203,35 +239,32 @@ class Engine:
             if not self.closing and not self._resting:
                 return False
             self._feed(crossing)
-            return not (self.workers or self._gone or self._arrived)
+            return not (self.workers or self._gone or self._arrived or self._todo)
 
-    def _take_turn(self, crossing: Crossing, replies: list[Message]) -> None:
-        """Handle all that has arrived."""
-        # In this order: who is gone has put its last replies into `_arrived`.
-        gone = [self._gone.popleft() for _ in range(len(self._gone))]
-        while self._arrived:
-            replies.append(self._arrived.popleft())
-        done = []
+    def _take_turn(self, crossing: Crossing) -> None:
+        """Wait for replies, and put what is to be done about them on the list."""
+        replies = crossing.wait()
         with self._lock:
+            # In this order: who is gone has put its last replies into `_arrived`.
+            gone = [self._gone.popleft() for _ in range(len(self._gone))]
+            replies.extend(self._arrived.popleft() for _ in range(len(self._arrived)))
             self._measure(len(replies))
             for payload, call_id, kind in map(_messages.unseal, replies):
-                done.append((self._calls.pop(call_id, None), payload, kind))
+                future = self._calls.pop(call_id, None)
+                self._todo.append(partial(self._settle, future, payload, kind))
+            for worker, loss in gone:
+                self._todo.append(partial(self._bury, crossing, worker, loss))
             self._feed(crossing)
-        replies.clear()
-        done.reverse()
-        while done:  # nothing of a call is kept once it is settled
-            self._settle(*done.pop())
-        for worker, loss in gone:
-            self._bury(crossing, worker, loss)
 
     def _measure(self, done: int) -> None:
         """Adapt how far the workers are kept ahead. Under the lock.
 
         No clock is needed: when all that was sent has come back before home
         looked, the workers ran dry; when little has, they had more than enough.
+        When there is nothing left to do, it starts anew.
         """
-        if done >= len(self._calls) and self._pending:
-            self._ahead = min(2 * self._ahead, _MOST_AHEAD)
+        if done >= len(self._calls):
+            self._ahead = min(2 * self._ahead, _MOST_AHEAD) if self._pending else _LEAST_AHEAD
         elif 0 < 4 * done <= self._ahead:
             self._ahead = max(self._ahead // 2, _LEAST_AHEAD)
 
@@ -272,7 +305,7 @@ class Engine:
             del self.workers[worker.seat]
             interrupted = self._calls.pop(crossing.running(worker.seat), None)
         if interrupted is not None:
-            self._fail([interrupted])
+            self._fail(interrupted)
 
     def _initializer_failed(self, error: BaseException) -> None:
         """Report it as the stdlib's executors do, and break the pool."""
@@ -287,24 +320,22 @@ class Engine:
         with self._lock:
             self.broken = self.broken or (reason, cause)
             self.closing = True
-            victims = list(self._pending)
-            self._pending.clear()
             if self._crossing is not None:
-                victims += map(self._calls.pop, self._crossing.recall())
+                self._recall(self._crossing)
                 self._crossing.no_more_calls()
-        self._fail(victims)
+            while self._pending:
+                self._todo.append(partial(self._fail, self._pending.popleft()))
 
-    def _fail(self, victims: "Iterable[AnyFuture]") -> None:
-        """Finish calls that will never run."""
-        for future in victims:
-            assert self.broken is not None
-            message, cause = self.broken
-            error = BrokenInterpreterPool(message)
-            error.__cause__ = cause
-            try:
-                future.set_exception(error)
-            except _base.InvalidStateError:
-                pass  # it was cancelled
+    def _fail(self, future: AnyFuture) -> None:
+        """Finish a call that will never run."""
+        assert self.broken is not None
+        message, cause = self.broken
+        error = BrokenInterpreterPool(message)
+        error.__cause__ = cause
+        try:
+            future.set_exception(error)
+        except _base.InvalidStateError:
+            pass  # it was cancelled
 
     # -- ending, and resting -------------------------------------------------
 
@@ -312,6 +343,8 @@ class Engine:
         """Take no more calls; let what was taken come to its end. Never blocks."""
         with self._lock:
             self.closing = True
+            if cancel_pending and self._crossing is not None:
+                self._recall(self._crossing)
             cancelled = list(self._pending) if cancel_pending else []
         for future in cancelled:
             future.cancel()  # runs callbacks, so without the lock
@@ -334,10 +367,8 @@ class Engine:
                 self._lock.release()
 
     def join(self) -> None:
-        """Wait until all threads of the pool have ended. Not from one of them."""
-        collector = self._collector
-        if collector is not None:
-            collector.join()
+        """Wait until all threads of the pool have ended, but for the calling one."""
+        self._relay.join()
 
     def rest(self) -> bool:
         """Stop all workers, if they are idle, until `resume`; return whether they are.
@@ -345,7 +376,7 @@ class Engine:
         Blocks until they are gone. Calls may be submitted meanwhile; they wait.
         """
         with self._lock:
-            if self._calls or self._pending or self._collector is threading.current_thread():
+            if self._calls or self._pending or self._relay.is_member():
                 return False
             self._resting = True
             self._nudge()
@@ -362,7 +393,8 @@ class Engine:
         """Be of no use any more: this is a forked child, without the threads."""
         self._lock = threading.Lock()
         self.closing = True
-        self._collector = self._crossing = None
+        self._crossing = None
+        self._relay = Relay("", lambda: True)
         self.workers.clear()
 
     def _nudge(self) -> None:
@@ -376,8 +408,9 @@ class Engine:
             left = list(self._calls.values())
             self._calls.clear()
             crossing.destroy()
-            self._crossing = self._collector = None
+            self._crossing = None
             _process.leave(self)
             if left:
                 self.broken = self.broken or (_LOST, None)
-        self._fail(left)
+        for future in left:
+            self._fail(future)

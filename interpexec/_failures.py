@@ -49,18 +49,34 @@ def _reduce(error: BaseException) -> "Any":
     own_ways = cls.__reduce__, cls.__reduce_ex__, copyreg.dispatch_table.get(cls)
     if any(isinstance(way, _PYTHON_FUNCTION) for way in own_ways):
         return NotImplemented
-    recipe: Any = error.__reduce__()
-    return rebuild, (cls, recipe[1]), *recipe[2:]
+    _, args, *state = error.__reduce__()  # type: ignore[str-unpack]  # never one
+    return rebuild, (cls, args, state[0] if state else None, _slots(error))
 
 
-def rebuild(cls: type[BaseException], args: tuple[object, ...]) -> BaseException:
+def _slots(error: BaseException) -> "dict[str, object]":
+    """Return the values of the slots that its Python classes define."""
+    names = copyreg._slotnames(type(error))  # type: ignore[attr-defined]  # noqa: SLF001  # as pickle does
+    return {name: getattr(error, name) for name in names if hasattr(error, name)}
+
+
+def rebuild(
+    cls: type[BaseException],
+    args: tuple[object, ...],
+    state: dict[str, object] | None,
+    slots: "dict[str, object]",
+) -> BaseException:
     """Make the exception without the Python `__new__`s and `__init__`s of its classes.
 
     The ones in C are called: they fill the fields that a type in C keeps
-    outside of `args`.
+    outside of `args`. Attributes are set past a `__setattr__` of the class,
+    which a frozen dataclass uses to forbid it.
     """
     error = _first_in_c(cls, "__new__")(cls, *args)
     _first_in_c(cls, "__init__")(error, *args)
+    if state is not None:
+        _first_in_c(cls, "__setstate__")(error, state)
+    for name, value in slots.items():
+        object.__setattr__(error, name, value)
     return error
 
 
@@ -73,13 +89,17 @@ def _first_in_c(cls: type[BaseException], method: str) -> "Callable[..., BaseExc
 
 
 def pack(error: BaseException, *, skip: int = 0) -> bytes:
-    """Turn an exception into bytes, whatever it is. Worker side.
+    """Turn an exception into bytes, whatever it is. Worker side; never raises.
 
     `skip` frames at the top of the traceback are ours and not shown.
     """
-    if (name := _refused_extension(error)) is not None:
-        error.add_note(f"interpexec: {name}: {_REFUSAL_HINT}")
-    return _record(error, _describe(error, skip))
+    try:
+        if (name := _refused_extension(error)) is not None:
+            error.add_note(f"interpexec: {name}: {_REFUSAL_HINT}")
+        return _record(error, _describe(error, skip))
+    except BaseException as reason:  # the user's class runs here, or memory is short
+        cls, why = type(error).__name__, type(reason).__name__
+        return _pickle.dumps((None, f"{why} while it was packed", cls, cls, "", "", ""), 5)
 
 
 def pack_unpickling(error: BaseException, *, skip: int = 0) -> bytes:
@@ -104,7 +124,7 @@ def _record(error: BaseException, description: tuple[str, str, str, str, str]) -
     buffer = io.BytesIO()
     try:
         _ErrorPacker(buffer, 5).dump(error)
-    except Exception as reason:  # any class may fail in any way here
+    except BaseException as reason:  # any class may fail in any way here
         refusal = f"{type(reason).__name__}: {reason}"
         return _pickle.dumps((None, refusal, *description), 5)
     return _pickle.dumps((buffer.getvalue(), None, *description), 5)
@@ -128,8 +148,8 @@ def _describe(error: BaseException, skip: int) -> tuple[str, str, str, str, str]
 
     cls = type(error)
     try:
-        message = str(error)
-    except Exception:  # its __str__ is the user's
+        message = str.__str__(str(error))  # exactly a str, and no subclass
+    except BaseException:  # its __str__ is the user's
         message = "<exception str() failed>"
     trace = error.__traceback__
     for _ in range(skip):
@@ -160,7 +180,8 @@ def revive(payload: bytes, *, after_main: bool = False) -> BaseException:
         error = NotShareableError(
             f"the exception {excinfo.formatted!r} cannot travel between interpreters: {refusal}"
         )
-    error.__cause__ = ExecutionFailed(excinfo)
+    # Past a `__setattr__` of its class, which may forbid it.
+    BaseException.__setattr__(error, "__cause__", ExecutionFailed(excinfo))
     return error
 
 

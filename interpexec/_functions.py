@@ -30,6 +30,9 @@ _FUNCTION: "type[FunctionType]" = type(lambda: None)  # type: ignore[assignment]
 _GLOBAL_ACCESS = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "STORE_GLOBAL", "DELETE_GLOBAL"})
 
 
+_GIVEN = {"__name__"}  # what `rebuild` provides; the body of every class reads it
+
+
 class Packer(_pickle.Pickler):
     """A pickler that takes functions by value where their name leads nowhere."""
 
@@ -105,6 +108,7 @@ def by_value(function: "FunctionType") -> "Recipe":
     return rebuild, (
         marshal.dumps(code),
         function.__module__,
+        function.__name__,
         function.__qualname__,
         function.__defaults__,
         function.__kwdefaults__,
@@ -115,6 +119,7 @@ def by_value(function: "FunctionType") -> "Recipe":
 def rebuild(  # noqa: PLR0913, PLR0917  # the parts of a function, in `by_value`'s order
     code: bytes,
     module: str,
+    name: str,
     qualname: str,
     defaults: tuple[object, ...] | None,
     kwdefaults: dict[str, object] | None,
@@ -124,7 +129,7 @@ def rebuild(  # noqa: PLR0913, PLR0917  # the parts of a function, in `by_value`
     import builtins  # few workers get a function by value
 
     namespace = {"__name__": module, "__builtins__": builtins}
-    function = _FUNCTION(marshal.loads(code), namespace, None, defaults)  # noqa: S302  # our own bytes
+    function = _FUNCTION(marshal.loads(code), namespace, name, defaults)  # noqa: S302  # our own bytes
     function.__qualname__ = qualname
     function.__kwdefaults__ = kwdefaults
     function.__dict__.update(attributes or {})
@@ -135,8 +140,11 @@ def _globals_of(code: "CodeType") -> "Iterator[str]":
     """Yield the global names that `code`, or a function made in it, reads or writes."""
     import dis  # dear to import, and few functions travel by value
 
-    for instruction in dis.get_instructions(code):
-        if instruction.opname in _GLOBAL_ACCESS:
+    instructions = list(dis.get_instructions(code))
+    # The body of a class reads its own names as it reads global ones.
+    own = {each.argval for each in instructions if each.opname == "STORE_NAME"}
+    for instruction in instructions:
+        if instruction.opname in _GLOBAL_ACCESS and instruction.argval not in own | _GIVEN:
             yield instruction.argval
     for constant in code.co_consts:
         if isinstance(constant, type(code)):

@@ -11,13 +11,29 @@ The states are those of `concurrent.futures`; what they mean here:
 """
 
 from concurrent.futures import _base
+from queue import SimpleQueue
 
 from interpexec import _failures, _messages
 from interpexec._runtime import NotShareableError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Protocol
+
+    class Owner(Protocol):
+        """What a future asks of the engine it belongs to."""
+
+        def withdraw(self, future: "CallFuture[Any]") -> bool:
+            """Take a call back that no worker has begun; return whether that is so."""
+
+        def before_callbacks(self) -> None:
+            """Prepare for code that may block."""
+
+
 TRANSITIONS: dict[str, frozenset[str]] = {
     _base.PENDING: frozenset({_base.RUNNING, _base.CANCELLED, _base.FINISHED}),
-    _base.RUNNING: frozenset({_base.FINISHED}),
+    _base.RUNNING: frozenset({_base.FINISHED, _base.PENDING}),
     _base.CANCELLED: frozenset({_base.CANCELLED_AND_NOTIFIED}),
     _base.CANCELLED_AND_NOTIFIED: frozenset(),
     _base.FINISHED: frozenset(),
@@ -25,7 +41,8 @@ TRANSITIONS: dict[str, frozenset[str]] = {
 """From each state, the states that may follow.
 
 PENDING becomes FINISHED when the call never runs: it could not travel, or the
-pool broke.
+pool broke. RUNNING becomes PENDING when a call that no worker has begun is
+taken back, because somebody wants to cancel it or another one.
 """
 
 REFUSED = 0
@@ -36,26 +53,36 @@ class CallFuture[T](_base.Future[T]):
     """What `submit` returns: a `concurrent.futures.Future` of a call in a worker.
 
     All methods may be called from any thread of the interpreter that made it.
-    Callbacks run in the thread that finishes the call: the pool's collector, or
-    the one that calls `cancel()`.
+    Callbacks run in the thread that finishes the call: one of the pool's, or the
+    one that calls `cancel()`. They may block, and wait for other calls.
     """
 
-    def __init__(self, call_id: int, payload: bytes | None) -> None:
+    def __init__(self, call_id: int, payload: bytes | None, owner: "Owner | None") -> None:
         """Make a pending future. `payload` is the pickled call, until it is sent."""
         super().__init__()
         self.call_id = call_id
         self.payload = payload
+        self._owner = owner
 
     def cancel(self) -> bool:
-        """Cancel the call if it is still pending; return whether it is cancelled.
+        """Cancel the call unless a worker has begun it; return whether it is cancelled.
 
         Never blocks. A cancelled call never runs, and its arguments are let go
         at once.
         """
-        if not super().cancel():
+        if super().cancel():
+            self.payload = None
+            return True
+        if self._owner is None or self.done() or not self._owner.withdraw(self):
             return False
-        self.payload = None
+        super().cancel()
+        self.set_running_or_notify_cancel()
         return True
+
+    def become_pending(self) -> None:
+        """Go back from RUNNING. Called by the engine, under its lock."""
+        with self._condition:
+            self._state = _base.PENDING
 
     def settle(self, payload: bytes, kind: int) -> None:
         """Finish the call with what its worker sent. Called by the collector.
@@ -76,3 +103,31 @@ class CallFuture[T](_base.Future[T]):
             self.set_exception(error)
         else:
             self.set_result(value)  # type: ignore[arg-type]
+
+    def _Future__get_result(self) -> T:  # noqa: N802  # the base class's name for it
+        """Return the result or raise the exception of a finished call.
+
+        3.13.0 takes an exception whose truth value is False for none (gh-132063).
+        """
+        if self._exception is None:
+            return self._result  # type: ignore[return-value]  # it is finished
+        try:
+            raise self._exception
+        finally:
+            self = None  # type: ignore[assignment]  # noqa: PLW0642  # no cycle with the traceback
+
+    def _invoke_callbacks(self) -> None:
+        """Run the callbacks. The base class calls this when the call is finished.
+
+        By then the list is complete: what is added later runs where it is added.
+        """
+        if self._owner is not None and any(map(_may_block, self._done_callbacks)):  # type: ignore[attr-defined]
+            self._owner.before_callbacks()
+        super()._invoke_callbacks()  # type: ignore[misc]  # typeshed leaves it out
+
+
+def _may_block(callback: "Callable[[Any], object]") -> bool:
+    """Say whether a callback may block. Those of asyncio and of our maps never do."""
+    if getattr(callback, "__module__", None) == "asyncio.futures":
+        return False
+    return not isinstance(getattr(callback, "__self__", None), SimpleQueue)

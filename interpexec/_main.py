@@ -44,19 +44,23 @@ def can_run_again() -> bool:
     return describe() is not None and not is_interactive()
 
 
-@functools.cache
 def describe() -> Origin | None:
     """Say how this program was started, or None where it cannot be run again."""
-    main = sys.modules.get("__main__")
+    return _describe(sys.modules.get("__main__"))
+
+
+@functools.lru_cache(1)  # a notebook may put its own module into the place of the first one
+def _describe(main: "ModuleType | None") -> Origin | None:
     spec = getattr(main, "__spec__", None)
     if spec is not None and spec.name != "__main__":
         return "module", spec.name
     path = getattr(main, "__file__", None)
-    if path is not None:
-        return "path", path
-    if (code := _command(sys.orig_argv[1:])) is not None and not is_interactive():
-        return "code", code
-    return None
+    if path is not None:  # "<stdin>" is no file
+        return None if path.startswith("<") else ("path", path)
+    if getattr(main, "__loader__", None) is None or is_interactive():
+        return None  # a notebook's, or a prompt's
+    code = _command(sys.orig_argv[1:])
+    return None if code is None else ("code", code)
 
 
 def is_interactive() -> bool:

@@ -67,8 +67,12 @@ class Worker:
         """Run the pool's initializer. A failure is reported home; then False."""
         if initializer is None:
             return True
-        failure = _attempt(initializer)[1]
-        if failure is None:
+        try:
+            function, args, _ = _pickle.loads(initializer)
+            function(*args)  # what it returns is of no interest
+        except BaseException as error:  # the user's code
+            failure = _pack(error)
+        else:
             return True
         self._reply(failure, 0, NOT_READY)
         return False

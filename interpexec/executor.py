@@ -158,8 +158,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         """Take no more calls; let those that were taken come to their end.
 
         wait: return when that is so, and every worker's interpreter is gone.
-            Not possible in a callback of a future of this pool (RuntimeError).
-        cancel_futures: cancel what has not been sent to a worker yet.
+        cancel_futures: cancel what no worker has begun.
 
         May be called more than once, from any thread.
         """
@@ -186,6 +185,6 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
 
 def _refused(error: NotShareableError) -> "CallFuture[Any]":
     """Return a finished future for a call that cannot travel."""
-    future: CallFuture[Any] = CallFuture(REFUSED, None)
+    future: CallFuture[Any] = CallFuture(REFUSED, None, None)
     future.set_exception(error)
     return future

@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from queue import SimpleQueue
 
 import pytest
 
@@ -26,8 +27,23 @@ def gate() -> Iterator[tuple[int, Callable[[int], object]]]:
     os.close(writer)
 
 
+@pytest.fixture
+def begun() -> Iterator[tuple[int, int]]:
+    """Return a pipe by which a call says that it has begun."""
+    reader, writer = os.pipe()
+    yield reader, writer
+    os.close(reader)
+    os.close(writer)
+
+
 def pass_gate(reader: int) -> None:
     """Block until the gate is opened for one more."""
+    os.read(reader, 1)
+
+
+def announce_and_pass_gate(writer: int, reader: int) -> None:
+    """Say that the call has begun, then block until the gate is opened."""
+    os.write(writer, b"!")
     os.read(reader, 1)
 
 
@@ -47,19 +63,54 @@ def states(futures: "list[_future.CallFuture[None]]") -> list[str]:
 def test_only_a_few_calls_are_ahead_of_the_workers(
     gate: tuple[int, Callable[[int], object]],
 ) -> None:
-    """One call runs, one stands ready, the others can still be cancelled."""
+    """One call runs, one stands ready, the others wait at home."""
     reader, open_for = gate
     with InterpreterPoolExecutor(1) as pool:
         futures = [pool.submit(pass_gate, reader) for _ in range(10)]
         assert states(futures) == ["RUNNING"] * 2 + ["PENDING"] * 8
-        assert [future.cancel() for future in futures] == [False] * 2 + [True] * 8
-        open_for(2)
-    assert states(futures) == ["FINISHED"] * 2 + ["CANCELLED_AND_NOTIFIED"] * 8
+        open_for(10)
+    assert states(futures) == ["FINISHED"] * 10
+
+
+def test_a_call_that_stands_ready_can_be_cancelled(
+    gate: tuple[int, Callable[[int], object]], begun: tuple[int, int]
+) -> None:
+    """It is taken back from the request channel; the order of the others stays."""
+    reader, open_for = gate
+    with InterpreterPoolExecutor(1) as pool:
+        running = pool.submit(announce_and_pass_gate, begun[1], reader)
+        os.read(begun[0], 1)
+        pool._engine._ahead = 3
+        ahead = [pool.submit(pass_gate, reader) for _ in range(3)]
+        assert states([running, *ahead]) == ["RUNNING"] * 4
+        assert ahead[1].cancel()
+        assert not running.cancel()
+        assert states(ahead) == ["RUNNING", "CANCELLED_AND_NOTIFIED", "PENDING"]
+        assert [future.call_id for future in pool._engine._pending] == [ahead[2].call_id]
+        open_for(3)
+    assert states([running, ahead[0], ahead[2]]) == ["FINISHED"] * 3
+
+
+def test_shutdown_cancels_what_stands_ready(
+    gate: tuple[int, Callable[[int], object]], begun: tuple[int, int]
+) -> None:
+    """`cancel_futures` leaves only what a worker has begun."""
+    reader, open_for = gate
+    pool = InterpreterPoolExecutor(1)
+    running = pool.submit(announce_and_pass_gate, begun[1], reader)
+    os.read(begun[0], 1)
+    pool._engine._ahead = 3
+    others = [pool.submit(pass_gate, reader) for _ in range(6)]
+    pool.shutdown(wait=False, cancel_futures=True)
+    assert all(future.cancelled() for future in others)
+    open_for(1)
+    assert running.result(TIME_LIMIT) is None
+    pool.shutdown()
 
 
 def test_a_cancelled_call_lets_its_arguments_go() -> None:
     """What was pickled for a call that never runs does not stay in memory."""
-    future = _future.CallFuture[None](1, b"payload")
+    future = _future.CallFuture[None](1, b"payload", None)
     assert future.cancel()
     assert future.payload is None
 
@@ -69,7 +120,7 @@ def test_a_cancelled_call_lets_its_arguments_go() -> None:
     [
         (1, 3, 0, True, 2),  # ran dry: twofold
         (128, 128, 0, True, 128),  # ... up to the limit
-        (4, 3, 0, False, 4),  # ran dry because nothing is left to do
+        (64, 3, 0, False, 1),  # nothing is left to do: it starts anew
         (16, 2, 15, True, 8),  # little came back: half
         (1, 1, 3, True, 1),  # ... down to one
         (16, 8, 9, True, 16),  # about right
@@ -216,13 +267,48 @@ def test_an_executor_dropped_while_the_collector_holds_the_lock() -> None:
     engine = Engine(1, "test", lambda: None)
     lock = engine._lock = Lock()  # type: ignore[assignment]
     assert engine.submit(dumps_call(int, (), {})).result(TIME_LIMIT) == 0
-    collector = engine._collector
-    assert collector is not None
+    (collector,) = engine._relay._threads
     lock.hooks["_is_over"] = engine.close_soon
     with lock._lock:
         engine._nudge()  # the collector takes a turn, and looks whether it is over
     collector.join(TIME_LIMIT)
     assert not collector.is_alive()
+
+
+def test_callbacks_may_wait_for_other_calls() -> None:
+    """Each blocks the thread it runs in; another one goes on collecting."""
+    results: SimpleQueue[int] = SimpleQueue()
+    with InterpreterPoolExecutor(2) as pool:
+
+        def wait_for_another(depth: int) -> Callable[[object], None]:
+            def callback(_: object) -> None:
+                if depth:
+                    future = pool.submit(sum, [depth, 1])
+                    future.add_done_callback(wait_for_another(depth - 1))
+                    results.put(future.result(TIME_LIMIT))
+
+            return callback
+
+        for _ in range(20):
+            pool.submit(int).add_done_callback(wait_for_another(4))
+        arrived = sorted(results.get(timeout=TIME_LIMIT) for _ in range(80))
+    assert arrived == [2] * 20 + [3] * 20 + [4] * 20 + [5] * 20
+
+
+def test_shutdown_in_a_callback_waits_for_the_others() -> None:
+    """It cannot wait for the thread it runs in, and does not try."""
+    pool = InterpreterPoolExecutor(2)
+    first, second = pool.submit(int), pool.submit(int)
+    done = threading.Event()
+
+    def stop(_: object) -> None:
+        pool.shutdown()
+        done.set()
+
+    first.add_done_callback(stop)
+    assert done.wait(TIME_LIMIT)
+    assert second.done()
+    assert not pool._threads
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform does not fork")

@@ -29,6 +29,7 @@ ORDER = [
     "_crossing",
     "_process",
     "_home",
+    "_relay",
     "_engine",
     "_mapping",
     "_checks",

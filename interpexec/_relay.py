@@ -1,0 +1,108 @@
+r"""Leader and followers: threads that take turns at a job which must not be held up.
+
+One thread leads. Before it does something that may block, it hands the lead
+over to another one; when it is back, it follows: one thread waits as a spare,
+more than that end. (The pattern "Leader/Followers", Schmidt et al., 2000.)
+
+    leading -> hand_over() -> blocked in the user's code -> following -> leading
+                                                         \-> ended: there is a spare
+"""
+
+import _thread
+import threading
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Relay:
+    """The threads that share one job.
+
+    `_lock` guards the fields below it; it is held for an instant, and nothing
+    else is locked meanwhile.
+    """
+
+    def __init__(self, name: str, lead: "Callable[[], bool]") -> None:
+        """Make it for a job: `lead` works until the job is over, and returns True.
+
+        It returns False early when the thread no longer leads.
+        """
+        self._name = name
+        self._lead = lead
+        self._lock = threading.Lock()
+        self._threads: list[threading.Thread] = []
+        self._leader = 0  # the thread's ident; 0 while the next one wakes up
+        self._spare: _thread.LockType | None = None  # held; released to wake the spare
+        self._is_over = False
+
+    def start(self) -> None:
+        """Start the first thread. Raises RuntimeError when there is none to be had."""
+        with self._lock:
+            self._start_thread()
+
+    def is_leading(self) -> bool:
+        """Say whether the calling thread leads."""
+        return _thread.get_ident() == self._leader
+
+    def is_member(self) -> bool:
+        """Say whether the calling thread is one of these, leading or not."""
+        return threading.current_thread() in self._threads
+
+    def hand_over(self) -> None:
+        """Let another thread lead, if the calling one does. Never blocks.
+
+        Where no thread can be had it goes on leading: that is no worse than not
+        having called this.
+        """
+        if not self.is_leading():
+            return
+        with self._lock:
+            self._leader = 0
+            if self._spare is not None:
+                self._spare.release()
+                self._spare = None
+                return
+            try:
+                self._start_thread()
+            except RuntimeError:
+                self._leader = _thread.get_ident()
+
+    def join(self) -> None:
+        """Wait until all these threads have ended, but for the calling one."""
+        current = threading.current_thread()
+        # The list grows when the lead is handed over, and a thread is in it
+        # before the one that started it can end.
+        for thread in self._threads:
+            if thread is not current:
+                thread.join()
+
+    def _start_thread(self) -> None:
+        """Start one more thread, as the leader. Under the lock."""
+        self._threads = [thread for thread in self._threads if thread.is_alive()]
+        thread = threading.Thread(target=self._run, name=self._name, daemon=False)
+        thread.start()
+        self._threads.append(thread)
+
+    def _run(self) -> None:
+        """Lead, then follow, then lead again, until the job is over."""
+        while True:
+            self._leader = _thread.get_ident()
+            if self._lead():
+                break
+            if not self._follow():
+                return
+        with self._lock:
+            self._is_over = True
+            if self._spare is not None:
+                self._spare.release()
+
+    def _follow(self) -> bool:
+        """Wait as the spare until it is this thread's turn; False when it is to end."""
+        with self._lock:
+            if self._is_over or self._spare is not None:
+                return False
+            baton = self._spare = _thread.allocate_lock()
+            baton.acquire()
+        baton.acquire()
+        return not self._is_over

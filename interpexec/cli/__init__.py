@@ -1,0 +1,57 @@
+"""The command line: `interpexec map`, also as `python -m interpexec map`.
+
+    __init__      main(): the only public name
+    _commands     the table of subcommands
+    map           `interpexec map`: its arguments, its parts put together
+     ├─ _parse         'module:function' or an expression: is it sound?
+     ├─ _expression    the names in an expression, and what they stand for
+     ├─ _imports       importing at home, with errors for the user
+     ├─ _items         where the items come from; the reading thread
+     ├─ _backlog       items that wait for a worker
+     ├─ _pace          how many of them travel together
+     ├─ _flow          the loop between reading, workers and writing
+     ├─ _order         when a finished chunk may be written
+     ├─ _report        results to stdout, failures to stderr
+     ├─ _interrupts    Ctrl-C, let through where it does no harm
+     └─ _close         how a run ends that must not wait
+    _errors       UsageError
+    _task, _evaluate   the far side: what a worker does with a chunk
+
+Workers import this package on their way to `_evaluate`, so this file imports
+nothing until `main` is called.
+"""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["main"]
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C: 128 + SIGINT, as a shell reports it."""
+
+
+def main(argv: "Sequence[str] | None" = None) -> int:
+    """Run the command line and return its exit code.
+
+    `argv` is what stands after the program's name. None stands for the process's
+    own arguments and makes this call the process's last act: a worker that cannot
+    be stopped (blocked in C) then ends with the process instead of delaying it.
+
+    Returns 0 if all went well, 1 if some items failed, 2 if nothing could be done
+    or reading or writing failed, 130 after Ctrl-C, 141 when the reader of stdout
+    has gone. Call it from the main thread; it blocks until the command is done.
+    """
+    import sys  # see the module's docstring
+
+    try:
+        from interpexec.cli._commands import run_command  # likewise
+
+        status = run_command(sys.argv[1:] if argv is None else argv)
+    except KeyboardInterrupt:  # also one that comes during the imports
+        status = INTERRUPTED
+    if argv is None:
+        from interpexec.cli._close import leave_the_stuck_behind  # see above
+
+        leave_the_stuck_behind(status)
+    return status

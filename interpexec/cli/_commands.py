@@ -1,0 +1,84 @@
+"""The table of subcommands, and how one of them is found and run."""
+
+import argparse
+import sys
+from importlib import import_module
+
+from interpexec.cli._close import BROKEN_PIPE, silence_stdout
+from interpexec.cli._errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SUBCOMMANDS = {
+    "map": ("interpexec.cli.map", "apply a function or an expression to each item"),
+}
+"""Name: (module, summary). The module is imported when its command is run.
+
+It offers `run(argv)`, which has a parser of its own, returns the exit code, and
+raises UsageError for what argparse cannot know to be wrong.
+"""
+
+USAGE = 2
+"""Exit code of a command that was not given properly; argparse has it too."""
+
+_EPILOG = "`interpexec COMMAND --help` shows more about a command, with examples."
+
+
+def run_command(argv: "Sequence[str]") -> int:
+    """Run the subcommand that `argv` names and return the exit code."""
+    try:
+        return _dispatch(argv)
+    except SystemExit as stop:  # argparse has said what there is to say
+        return stop.code if isinstance(stop.code, int) else 0
+    except UsageError as error:
+        return _complain(error)
+    except BrokenPipeError:
+        silence_stdout()
+        return BROKEN_PIPE
+
+
+def _dispatch(argv: "Sequence[str]") -> int:
+    """Let the top parser have the first argument, and the subcommand all others."""
+    command = _top_parser().parse_args(argv[:1]).command
+    module = import_module(SUBCOMMANDS[command][0])
+    status: int = module.run(argv[1:])
+    return status
+
+
+def _top_parser() -> argparse.ArgumentParser:
+    """Describe the commands, without importing one of them."""
+    parser = argparse.ArgumentParser(
+        prog="interpexec",
+        description="Parallel pure Python in one process, by subinterpreters.",
+        epilog=_EPILOG,
+    )
+    parser.add_argument("--version", action=_Version)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, (_, summary) in SUBCOMMANDS.items():
+        commands.add_parser(name, help=summary)
+    return parser
+
+
+class _Version(argparse.Action):
+    """`--version`: this package's version, and that of the Python it runs on."""
+
+    def __init__(self, option_strings: "Sequence[str]", dest: str) -> None:
+        super().__init__(option_strings, dest, nargs=0, help="show the version and exit")
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from platform import python_implementation, python_version  # only here
+
+        from interpexec import __version__  # only here
+
+        on = f"{python_implementation()} {python_version()}"
+        print(f"interpexec {__version__} ({on})")  # noqa: T201  # what was asked for
+        parser.exit()
+
+
+def _complain(error: UsageError) -> int:
+    """Tell the user in one line."""
+    if sys.stderr is not None:
+        sys.stderr.write(f"interpexec: {error}\n")
+    return USAGE

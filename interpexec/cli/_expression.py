@@ -1,0 +1,178 @@
+"""An expression in x: it is compiled, and the modules that it names are found.
+
+The expression becomes the body of `lambda x: …`, so that a walrus inside it binds
+a local name, as in a function. The compiler then knows best which names are free:
+those it looks up as globals.
+"""
+
+import ast
+import builtins
+import dis
+import sys
+from marshal import dumps
+from types import CodeType, ModuleType
+from warnings import catch_warnings
+
+from interpexec.cli._errors import UsageError
+from interpexec.cli._imports import did_you_mean, import_or_refuse
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FILENAME = "<expression>"
+"""What tracebacks call the place."""
+
+_NOT_COMPILED = (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError)
+"""What `compile` raises; all but the first for odd characters or too much depth."""
+
+
+def check_expression(text: str) -> tuple[bytes, tuple[str, ...]]:
+    """Return the code of `lambda x: <text>`, marshalled, and the modules it needs.
+
+    The modules are imported here too, to see that they exist and how much of a
+    dotted name is a module. Raises UsageError naming what is wrong.
+    """
+    tree, code = _compile(text)
+    modules = tuple(dict.fromkeys(_find_modules(tree, code)))
+    _refuse_bare_function(tree.body, text)
+    return dumps(code), modules
+
+
+def _compile(text: str) -> tuple[ast.Expression, CodeType]:
+    try:
+        tree = ast.parse(text, FILENAME, "eval")
+        # By itself first: inside a lambda, `yield` would be allowed.
+        with catch_warnings(action="ignore"):  # the second `compile` gives them again
+            compile(tree, FILENAME, "eval")
+        return tree, compile(_as_function_of_x(tree), FILENAME, "eval")
+    except _NOT_COMPILED as error:
+        reason = error.msg if isinstance(error, SyntaxError) else f"{type(error).__name__}: {error}"
+        message = f"the expression {_shorten(text)} is not valid Python: {reason}{_place(error)}"
+        raise UsageError(message) from error
+
+
+def _as_function_of_x(tree: ast.Expression) -> ast.Expression:
+    parameters = ast.arguments(
+        posonlyargs=[], args=[ast.arg("x")], kwonlyargs=[], kw_defaults=[], defaults=[]
+    )
+    return ast.fix_missing_locations(ast.Expression(ast.Lambda(parameters, tree.body)))
+
+
+def _place(error: Exception) -> str:
+    """Say where a syntax error is, if the parser knows."""
+    if not isinstance(error, SyntaxError) or not error.offset:
+        return ""
+    line = f"line {error.lineno}, " if (error.lineno or 1) > 1 else ""
+    return f" ({line}column {error.offset})"
+
+
+def _shorten(text: str, limit: int = 60) -> str:
+    shown = repr(text)
+    return shown if len(shown) <= limit else f"{shown[: limit - 3]}..."
+
+
+def _find_modules(tree: ast.Expression, code: CodeType) -> "Iterator[str]":
+    """Yield each module to import: every free name, and how far its attributes are modules."""
+    codes = list(_all_code(code))
+    bound = {name for each in codes for name in each.co_varnames + each.co_cellvars}
+    free = {name for each in codes for name in _global_names(each)}
+    free -= set(dir(builtins))
+    for name in sorted(free):
+        yield _import_root(name)
+    for chain in _dotted_names(tree):
+        # A name that is a parameter somewhere and free elsewhere: which of both
+        # this one is would take the compiler's scopes; leave it to the workers.
+        if chain[0] in free and chain[0] not in bound:
+            yield from _import_chain(chain)
+
+
+def _all_code(code: CodeType) -> "Iterator[CodeType]":
+    """Yield `code` and the code of every lambda and generator inside it."""
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _all_code(constant)
+
+
+def _global_names(code: CodeType) -> "Iterator[str]":
+    for instruction in dis.get_instructions(code):
+        if instruction.opname in {"LOAD_GLOBAL", "LOAD_NAME"}:
+            yield instruction.argval
+
+
+def _dotted_names(tree: ast.AST) -> "Iterator[list[str]]":
+    """Yield ['os', 'path', 'getsize'] for `os.path.getsize`, and also its beginnings."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and (names := _dotted_name(node)):
+            yield names
+
+
+def _dotted_name(node: ast.expr) -> list[str]:
+    """Return the names of a plain chain of attributes, [] for any other node."""
+    if isinstance(node, ast.Name):
+        return [node.id]
+    if isinstance(node, ast.Attribute) and (before := _dotted_name(node.value)):
+        return [*before, node.attr]
+    return []
+
+
+def _import_root(name: str) -> str:
+    try:
+        import_or_refuse(name)
+    except UsageError as error:
+        cause = error.__cause__
+        if not isinstance(cause, ModuleNotFoundError) or cause.name != name:
+            raise
+        known = {"x", *dir(builtins), *sys.stdlib_module_names}
+        hint = did_you_mean(name, known)
+        message = f"{name!r} is neither x, nor a builtin, nor a module{hint}"
+        raise UsageError(message) from cause
+    return name
+
+
+def _import_chain(chain: list[str]) -> "Iterator[str]":
+    """Yield the submodules at the beginning of `chain`; refuse a missing attribute."""
+    path = chain[0]
+    target: object = sys.modules[path]
+    for name in chain[1:]:
+        if not isinstance(target, ModuleType):
+            return  # from here on it is up to the object
+        if _names_submodule(target, name):
+            target = import_or_refuse(f"{path}.{name}")
+            yield f"{path}.{name}"
+        elif not hasattr(target, name):
+            message = f"module {path!r} has no attribute {name!r}{did_you_mean(name, dir(target))}"
+            raise UsageError(message)
+        else:
+            target = getattr(target, name)
+        path = f"{path}.{name}"
+
+
+def _names_submodule(package: ModuleType, name: str) -> bool:
+    """Say whether `package.name` must be imported as a module of its own.
+
+    That it is an attribute already does not settle it: the module may have been
+    imported here for another reason, and not in the workers.
+    """
+    if not hasattr(package, "__path__"):
+        return False
+    full_name = f"{package.__name__}.{name}"
+    if hasattr(package, name):
+        return getattr(package, name) is sys.modules.get(full_name)
+    from importlib.util import find_spec  # few expressions need it
+
+    return find_spec(full_name) is not None
+
+
+def _refuse_bare_function(body: ast.expr, text: str) -> None:
+    """Refuse `os.path.getsize`, which would print the function for each item."""
+    names = _dotted_name(body)
+    if not names or names == ["x"]:
+        return
+    target: object = getattr(builtins, names[0], None) or sys.modules[names[0]]
+    for name in names[1:]:
+        target = getattr(target, name, None)
+    if callable(target):
+        message = f"{text!r} is a function and not a call of it: write '{text}(x)'"
+        raise UsageError(message)

@@ -1,0 +1,58 @@
+"""Ctrl-C, let through only where the loop waits or writes.
+
+A KeyboardInterrupt may come between any two bytecodes of the main thread: also
+half-way through the pool's `submit`, of which then half would be done. Here it
+is kept until the next place where it does no harm.
+"""
+
+import signal
+import threading
+from contextlib import contextmanager
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Interrupts:
+    """Holds Ctrl-C back while it is entered, but for the blocks of `allowed`.
+
+    Does nothing in another thread than the main one, or where the program handles
+    SIGINT in its own way.
+    """
+
+    def __init__(self) -> None:
+        self._is_allowed = False
+        self._is_pending = False
+        self._is_ours = False
+
+    def __enter__(self) -> None:
+        if (
+            threading.current_thread() is threading.main_thread()
+            and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        ):
+            signal.signal(signal.SIGINT, self._handle)
+            self._is_ours = True
+
+    def __exit__(self, *_: object) -> None:
+        if self._is_ours:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            self._is_ours = False
+
+    @contextmanager
+    def allowed(self) -> "Iterator[None]":
+        """Let KeyboardInterrupt be raised in this block, also one that is late."""
+        # In this order: a signal between both lines is raised at once.
+        self._is_allowed = True
+        try:
+            if self._is_pending:
+                raise KeyboardInterrupt
+            yield
+        finally:
+            self._is_allowed = False
+
+    def _handle(self, *_: object) -> None:
+        """Take the signal. Called in the main thread, between two bytecodes."""
+        self._is_pending = True
+        if self._is_allowed:
+            raise KeyboardInterrupt

@@ -1,0 +1,84 @@
+"""What is run, and the one table of what is not, with the reason of each.
+
+A reason says why a test cannot say anything about an executor over isolated
+interpreters. "Ours behaves differently" is never one.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+INSTALLED = "test.test_concurrent_futures"
+"""The package of the Python that runs."""
+
+NEWER = "test_concurrent_futures"
+"""3.14's package, lent to a Python 3.13 under this name."""
+
+SELFCHECK = "interpexec_conformance.selfcheck"
+
+POOL_MODULE = "test_interpreter_pool"
+"""The module that is about our class; since CPython 3.14."""
+
+BORROWING_MODULE = "test_process_pool"
+"""The module of which only the tests in `BORROWED` are run."""
+
+MODULES = (
+    "test_thread_pool",
+    "test_wait",
+    "test_as_completed",
+    "test_init",
+    "test_shutdown",
+    BORROWING_MODULE,
+)
+"""The modules whose thread pool cases are run on our class (see `adapters`)."""
+
+BORROWED = (
+    "test_map_chunksize",
+    "test_max_tasks_early_shutdown",
+    "test_max_tasks_per_child_pending_tasks_gh115634",
+)
+"""Tests of `ProcessPoolExecutorTest` that are about arguments which we have too."""
+
+MODULES_NOT_RUN = {
+    "test_deadlock": "crashes worker processes on purpose, and asks for "
+    "BrokenProcessPool; an interpreter that crashes takes the process along",
+    "test_future": "makes Future objects by hand; no executor takes part",
+}
+
+_CLOSURE = "the task is a closure over {}, which no other interpreter can see"
+
+EXCLUDED = {
+    "test_thread_pool": {
+        "test_map_submits_without_iteration": _CLOSURE.format("a list"),
+        "test_executor_map_current_future_cancel": _CLOSURE.format("a list"),
+        "test_hang_global_shutdown_lock": _CLOSURE.format("itself and the executor"),
+        "test_process_fork_from_a_threadpool": "the task forks, which CPython "
+        "forbids in an isolated interpreter",
+    },
+    "test_wait": {
+        "test_pending_calls_race": _CLOSURE.format("a threading.Event"),
+    },
+}
+
+PROCESSES_ONLY = "about worker processes: their start methods, signals, managers and crashes"
+"""Why nothing but `BORROWED` is taken from `ProcessPoolExecutorTest`."""
+
+NEWER_NOT_GIVEN = (
+    "this Python has no test_interpreter_pool; give 3.14's standard library "
+    "with --tests-314 or INTERPEXEC_TESTS_314"
+)
+
+
+def targets(*, has_pool_module: bool, newer: bool) -> Iterator[str]:
+    """Yield the dotted names of the modules to run, in order."""
+    yield SELFCHECK
+    modules = (POOL_MODULE, *MODULES)
+    yield from (f"{INSTALLED}.{name}" for name in modules if has_pool_module or name != POOL_MODULE)
+    if newer:
+        # 3.14's own ProcessPoolExecutor is what that module cannot do without.
+        yield from (f"{NEWER}.{name}" for name in modules if name != BORROWING_MODULE)
+
+
+def unaccounted(package: Path) -> set[str]:
+    """Return the modules of a test package that are neither run nor explained."""
+    known = {POOL_MODULE, *MODULES, *MODULES_NOT_RUN}
+    return {path.stem for path in package.glob("test_*.py")} - known

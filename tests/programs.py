@@ -1,0 +1,75 @@
+"""Programs that are run by themselves, with a time limit."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+import interpexec
+
+ROOT = Path(interpexec.__file__).parents[1]
+TESTS = Path(__file__).parent
+TIME_LIMIT = 100.0
+
+IMPORT = "from interpexec import InterpreterPoolExecutor\n"
+
+
+def write(path: Path, text: str) -> Path:
+    """Write a program, with the import it needs, where `path` says."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(IMPORT + textwrap.dedent(text), encoding="utf-8")
+    return path
+
+
+def run(
+    *arguments: object,
+    stdin: str = "",
+    cwd: Path | None = None,
+    environment: dict[str, str] | None = None,
+) -> "subprocess.CompletedProcess[str]":
+    """Run this Python with arguments; what hangs prints its stacks and fails.
+
+    Warnings are errors there, too.
+    """
+    paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
+    settings = {
+        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+        "PYTHONFAULTHANDLER": "1",
+        "PYTHONWARNINGS": "error",
+    }
+    command = [sys.executable, *map(str, arguments)]
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        cwd=cwd,
+        env=os.environ | settings | (environment or {}),
+    ) as process:
+        try:
+            out, err = process.communicate(stdin, TIME_LIMIT)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGABRT)  # faulthandler prints all stacks
+            out, err = process.communicate()
+            pytest.fail(f"the program hangs: {command}\n{out}\n{err}")
+    return subprocess.CompletedProcess(command, process.returncode, out, err)
+
+
+def output(
+    *arguments: object,
+    stdin: str = "",
+    cwd: Path | None = None,
+    environment: dict[str, str] | None = None,
+) -> str:
+    """Run this Python; it must succeed and say nothing on stderr. Return its stdout."""
+    done = run(*arguments, stdin=stdin, cwd=cwd, environment=environment)
+    assert (done.returncode, done.stderr) == (0, ""), (
+        f"exit status {done.returncode}\n{done.stdout}\n{done.stderr}"
+    )
+    return done.stdout

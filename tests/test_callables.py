@@ -1,0 +1,347 @@
+"""Callables travel as users expect: by name, by value, or refused with a reason.
+
+Programs of their own, with functions in `__main__`, are in `test_programs.py`.
+"""
+
+import operator
+import pickle
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import tasks
+from gates import TIME_LIMIT
+from interpexec import InterpreterPoolExecutor, NotShareableError
+
+FACTOR = 3
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[InterpreterPoolExecutor]:
+    """One worker for the whole module, warm, so that no test seems to leave it behind."""
+    with InterpreterPoolExecutor(1) as pool:
+        pool.submit(int).result(TIME_LIMIT)
+        yield pool
+
+
+@pytest.fixture
+def without_cloudpickle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make this a machine where cloudpickle is not installed."""
+    monkeypatch.setitem(sys.modules, "cloudpickle", None)
+
+
+def _refusal(pool: InterpreterPoolExecutor, fn: Callable[..., object], *args: object) -> str:
+    """Return why a call cannot travel; the pool still works then."""
+    with pytest.raises(NotShareableError) as caught:
+        pool.submit(fn, *args).result(TIME_LIMIT)
+    assert pool.submit(int).result(TIME_LIMIT) == 0
+    return str(caught.value)
+
+
+# -- by name --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fn", "args", "expected"),
+    [
+        (tasks.same, (1,), 1),
+        (len, ("abc",), 3),
+        (str.upper, ("abc",), "ABC"),
+        ("abc".upper, (), "ABC"),
+        ([3, 1].__len__, (), 2),
+        (dict.fromkeys, ("ab",), {"a": None, "b": None}),
+        (operator.itemgetter(1), ("abc",), "b"),
+        (operator.methodcaller("upper"), ("abc",), "ABC"),
+        (Counter, ("aab",), Counter("aab")),
+        (int, ("ff", 16), 255),
+        (tasks.Shape(3).area, (), 9),
+        (tasks.Shape(3), (5,), 15),
+        (tasks.Shape.corners, (), 4),
+        (tasks.Shape(2).corners, (), 4),
+        (tasks.Shape.Inner.name, (), "inner"),
+        (tasks.Shape.area, (tasks.Shape(4),), 16),
+        (partial(pow, 2), (10,), 1024),
+        (partial(partial(int, base=2), "101"), (), 5),
+        (partial(tasks.apply, tasks.Shape(3).area), (), 9),
+    ],
+)
+def test_what_can_be_imported_is_called(
+    pool: InterpreterPoolExecutor,
+    fn: Callable[..., object],
+    args: tuple[object, ...],
+    expected: object,
+) -> None:
+    """Functions, builtins, methods, classes, partials: whatever pickle finds by its name."""
+    assert pool.submit(fn, *args).result(TIME_LIMIT) == expected
+    assert list(pool.map(fn, *([arg] * 3 for arg in args), chunksize=2)) in (
+        [expected] * 3,
+        [],  # a map over no iterables
+    )
+
+
+def test_a_class_method_makes_its_class(pool: InterpreterPoolExecutor) -> None:
+    """What it returns is an instance of the class that this side knows."""
+    shape = pool.submit(tasks.Shape.unit).result(TIME_LIMIT)
+    assert type(shape) is tasks.Shape
+    assert shape.side == 1
+
+
+def test_module_state_of_a_worker_lives_on(pool: InterpreterPoolExecutor) -> None:
+    """What a call leaves in a module of the worker, the next call finds; we do not."""
+    before = tasks.calls
+    first = pool.submit(tasks.count_call).result(TIME_LIMIT)
+    assert [pool.submit(tasks.count_call).result(TIME_LIMIT) for _ in range(3)] == [
+        first + 1,
+        first + 2,
+        first + 3,
+    ]
+    assert tasks.calls == before
+
+
+# -- by value -------------------------------------------------------------------
+
+
+def test_lambdas_travel(pool: InterpreterPoolExecutor) -> None:
+    """As the function of a call, of a map, inside a partial, as an argument."""
+    assert pool.submit(lambda: 7).result(TIME_LIMIT) == 7
+    assert pool.submit(lambda *a, **k: (a, k), 1, b=2).result(TIME_LIMIT) == ((1,), {"b": 2})
+    assert list(pool.map(lambda n: n * n, range(5))) == [0, 1, 4, 9, 16]
+    assert list(pool.map(lambda n: n * n, range(5), chunksize=2)) == [0, 1, 4, 9, 16]
+    assert sorted(pool.imap_unordered(lambda n: -n, range(3))) == [-2, -1, 0]
+    assert pool.submit(partial(lambda a, b: a - b, 5), 3).result(TIME_LIMIT) == 2
+    assert pool.submit(tasks.apply, lambda n: n + 1, 1).result(TIME_LIMIT) == 2
+    assert pool.submit(sorted, ["bb", "a"], key=lambda s: (len(s), s)).result(TIME_LIMIT) == [
+        "a",
+        "bb",
+    ]
+
+
+def test_local_functions_travel_with_all_that_is_theirs(pool: InterpreterPoolExecutor) -> None:
+    """Defaults, keyword defaults, name, docstring and attributes arrive."""
+
+    def local(a: int, b: int = 2, /, *rest: int, c: int = 3, **more: int) -> object:
+        """Say something."""
+        return a, b, rest, c, more
+
+    local.mark = "x"  # type: ignore[attr-defined]
+    assert pool.submit(local, 1).result(TIME_LIMIT) == (1, 2, (), 3, {})
+    assert pool.submit(local, 1, 5, 6, c=7, d=8).result(TIME_LIMIT) == (1, 5, (6,), 7, {"d": 8})
+    for name in ("__name__", "__qualname__", "__module__", "__doc__", "mark"):
+        assert pool.submit(getattr, local, name).result(TIME_LIMIT) == getattr(local, name)
+
+
+def test_a_renamed_function_keeps_its_name(pool: InterpreterPoolExecutor) -> None:
+    """Who renames a local function sees the new name in the worker."""
+
+    def local() -> None: ...
+
+    local.__name__ = "renamed"
+    assert pool.submit(getattr, local, "__name__").result(TIME_LIMIT) == "renamed"
+
+
+def test_a_local_function_may_define_functions_and_classes(pool: InterpreterPoolExecutor) -> None:
+    """What it needs is in its code: imports, inner functions, inner classes, generators."""
+
+    def imports() -> float:
+        import math
+
+        return math.sqrt(16)
+
+    def inner_function() -> list[int]:
+        def square(n: int) -> int:
+            return n * n
+
+        return [square(n) for n in range(4)]
+
+    def inner_class() -> int:
+        class Point:
+            x = 3
+            y = x + 1
+
+        return Point.x + Point.y
+
+    assert pool.submit(imports).result(TIME_LIMIT) == 4
+    assert pool.submit(inner_function).result(TIME_LIMIT) == [0, 1, 4, 9]
+    assert pool.submit(inner_class).result(TIME_LIMIT) == 7
+
+
+def test_a_function_can_be_a_result(pool: InterpreterPoolExecutor) -> None:
+    """A lambda that a worker returns is called here; a named function is ours."""
+    made = pool.submit(lambda: lambda n: n + 1).result(TIME_LIMIT)
+    assert made(1) == 2
+    assert pool.submit(getattr, tasks, "same") is not None
+    assert pool.submit(tasks.same, tasks.same).result(TIME_LIMIT) is tasks.same
+
+
+def test_a_function_that_hides_behind_its_name_travels_by_value(
+    pool: InterpreterPoolExecutor,
+) -> None:
+    """A function whose name leads to another one is itself in the worker, not that one."""
+
+    def impostor() -> str:
+        return "impostor"
+
+    impostor.__module__, impostor.__qualname__ = "tasks", "same"
+    assert pool.submit(impostor).result(TIME_LIMIT) == "impostor"
+
+
+# -- refused, with the names ------------------------------------------------------
+
+
+@pytest.mark.usefixtures("without_cloudpickle")
+def test_a_closure_is_refused_with_its_name_and_variable(pool: InterpreterPoolExecutor) -> None:
+    """The error names the function and each variable it captures."""
+    offset, scale = 1, 2
+
+    def shift(n: int) -> int:
+        return n * scale + offset
+
+    for refusal in (
+        _refusal(pool, shift, 1),
+        _refusal(pool, partial(shift, 1)),
+        _refusal(pool, tasks.apply, shift, 1),
+    ):
+        assert "shift" in refusal
+        assert "'offset'" in refusal
+        assert "'scale'" in refusal
+    assert "<lambda>" in _refusal(pool, lambda: offset)
+
+
+@pytest.mark.usefixtures("without_cloudpickle")
+def test_a_local_function_with_globals_is_refused_with_their_names(
+    pool: InterpreterPoolExecutor,
+) -> None:
+    """The error names the function and each global, also one used by an inner function."""
+
+    def scaled(n: int) -> int:
+        return n * FACTOR
+
+    def nested() -> list[int]:
+        def inner(n: int) -> int:
+            return n * FACTOR
+
+        return [inner(1)]
+
+    def importing() -> object:
+        return threading.Lock()
+
+    assert "scaled" in (refusal := _refusal(pool, scaled, 1))
+    assert "'FACTOR'" in refusal
+    assert "'FACTOR'" in _refusal(pool, nested)
+    assert "'threading'" in _refusal(pool, importing)
+
+
+@pytest.mark.usefixtures("without_cloudpickle")
+def test_a_recursive_local_function_is_refused(pool: InterpreterPoolExecutor) -> None:
+    """It captures itself, and is told so."""
+
+    def factorial(n: int) -> int:
+        return 1 if n < 2 else n * factorial(n - 1)
+
+    assert "'factorial'" in _refusal(pool, factorial, 3)
+
+
+@pytest.mark.usefixtures("without_cloudpickle")
+def test_what_belongs_to_a_local_class_is_refused(pool: InterpreterPoolExecutor) -> None:
+    """The class, its instances and its bound methods cannot travel; the error names it."""
+
+    class Local:
+        def method(self) -> None: ...
+
+    for what in (Local, Local().method, partial(tasks.same, Local())):
+        assert "Local" in _refusal(pool, what)
+    assert "args[0]" in (refusal := _refusal(pool, tasks.same, Local()))
+    assert "Local" in refusal
+
+
+@pytest.mark.usefixtures("without_cloudpickle")
+@pytest.mark.parametrize(
+    ("args", "kwargs", "where"),
+    [
+        ((1, threading.Lock()), {}, "args[1]"),
+        (([{"deep": threading.Lock()}],), {}, "args[0]"),
+        ((1,), {"key": threading.Lock()}, "kwargs['key']"),
+        ((n for n in range(3)), {}, None),
+        (((n for n in range(3)),), {}, "args[0]"),
+        ((sys.stdout,), {}, "args[0]"),
+    ],
+)
+def test_an_argument_that_cannot_travel_is_named(
+    pool: InterpreterPoolExecutor,
+    args: tuple[object, ...],
+    kwargs: dict[str, object],
+    where: str | None,
+) -> None:
+    """By its position or its keyword, and by what it is."""
+    future = pool.submit(tasks.arguments, *args, **kwargs)
+    if where is None:
+        assert future.result(TIME_LIMIT) == ((0, 1, 2), {})
+        return
+    error = future.exception(TIME_LIMIT)
+    assert isinstance(error, NotShareableError)
+    assert where in str(error)
+    assert pool.submit(int).result(TIME_LIMIT) == 0
+
+
+# -- with cloudpickle ---------------------------------------------------------------
+
+
+def test_cloudpickle_takes_what_needs_more(pool: InterpreterPoolExecutor) -> None:
+    """With cloudpickle installed, closures, globals and local classes travel."""
+    pytest.importorskip("cloudpickle")
+    offset = 1
+
+    class Local:
+        value = offset
+
+    assert pool.submit(lambda n: n + offset, 1).result(TIME_LIMIT) == 2
+    assert pool.submit(lambda n: n * FACTOR, 2).result(TIME_LIMIT) == 6
+    assert pool.submit(lambda: Local.value).result(TIME_LIMIT) == 1
+    assert list(pool.map(lambda n: n + offset, range(4), chunksize=2)) == [1, 2, 3, 4]
+
+
+def test_a_cloudpickle_that_is_found_is_asked(
+    pool: InterpreterPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Any module of that name is given what we cannot pickle, and only that."""
+    fake = ModuleType("cloudpickle")
+    fake.dumps = lambda _, protocol=None: pickle.dumps((max, (1, 5), {}), protocol)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "cloudpickle", fake)
+    offset = 1
+    assert pool.submit(lambda: offset).result(TIME_LIMIT) == 5
+    assert pool.submit(lambda: 2).result(TIME_LIMIT) == 2
+
+
+def test_what_cloudpickle_refuses_is_refused_with_its_name(pool: InterpreterPoolExecutor) -> None:
+    """A lock cannot travel by cloudpickle either; the argument is named."""
+    pytest.importorskip("cloudpickle")
+    assert "args[0]" in _refusal(pool, tasks.same, threading.Lock())
+
+
+# -- where workers look ---------------------------------------------------------------
+
+
+def test_workers_see_our_path_and_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`sys.path` and `sys.argv` are what they are here when the worker starts."""
+    monkeypatch.setattr(sys, "argv", ["program", "-x", "söme file", "\udcff"])
+    monkeypatch.setattr(sys, "path", [*sys.path, "/no/such 'folder'", "/\udcff"])
+    with InterpreterPoolExecutor(1) as pool:
+        assert pool.submit(tasks.paths).result(TIME_LIMIT) == (sys.path, sys.argv)
+
+
+def test_a_module_made_while_the_program_runs_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What this side could import by a `sys.path` of its own, a worker can import."""
+    (tmp_path / "fresh_module.py").write_text("def answer():\n    return 42\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    from fresh_module import answer  # type: ignore[import-not-found]
+
+    with InterpreterPoolExecutor(1) as pool:
+        assert pool.submit(answer).result(TIME_LIMIT) == 42

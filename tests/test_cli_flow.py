@@ -1,0 +1,242 @@
+"""The loop of `interpexec map`, with threads for workers; and when Ctrl-C stops it."""
+
+import signal
+import threading
+from collections.abc import Generator, Iterator
+from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
+from io import StringIO
+
+import pytest
+
+from interpexec.cli import _evaluate, _order
+from interpexec.cli._evaluate import Reply, Settings, prepare
+from interpexec.cli._flow import DEPTH, Flow
+from interpexec.cli._interrupts import Interrupts
+from interpexec.cli._items import AHEAD, Source, from_arguments
+from interpexec.cli._order import AsTheyArrive, InItemOrder
+from interpexec.cli._parse import parse_task
+from interpexec.cli._report import Output, Report
+
+
+class CountingPool(ThreadPoolExecutor):
+    """Knows how many calls are in flight."""
+
+    def __init__(self, workers: int) -> None:
+        super().__init__(workers)
+        self.in_flight = 0
+        self.calls = 0
+
+    def submit(self, fn, /, *args, **kwargs):
+        """Count the call until its future is done."""
+        self.calls += 1
+        self.in_flight += 1
+        assert self.in_flight <= DEPTH * self._max_workers
+        future = super().submit(fn, *args, **kwargs)
+        future.add_done_callback(self._count_down)
+        return future
+
+    def _count_down(self, _: "Future[object]") -> None:
+        self.in_flight -= 1
+
+
+class CountingOutput(StringIO):
+    """Counts how often it is flushed."""
+
+    flushes = 0
+
+    def flush(self) -> None:
+        """Count."""
+        self.flushes += 1
+
+
+def flow_over(
+    source: Source,
+    what: str,
+    output: StringIO,
+    order: "InItemOrder | AsTheyArrive | None" = None,
+    pool: ThreadPoolExecutor | None = None,
+) -> Report:
+    """Run a Flow in threads and return its Report."""
+    prepare(Settings(parse_task(what), "utf-8", fail_fast=False, traceback=False))
+    report = Report(Output(output))
+    with pool or CountingPool(2) as executor:
+        flow = Flow(executor, source, report, order or InItemOrder(), workers=2, fail_fast=False)
+        error = flow.run()
+        assert flow.is_complete()
+    if error is not None:
+        raise error
+    return report
+
+
+def test_a_worker_gives_back_what_it_has_no_time_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slice of no time lets every chunk come back after one item; nothing is lost."""
+    monkeypatch.setattr(_evaluate, "SLICE", -1)
+    monkeypatch.setattr("interpexec.cli._pace.Pace.next_size", lambda _, n: min(n, 10))
+    items = [str(number) for number in range(500)]
+    for order in InItemOrder(), AsTheyArrive():
+        output = StringIO()
+        flow_over(from_arguments(items), "x", output, order)
+        assert sorted(output.getvalue().split()) == sorted(items)
+        if isinstance(order, InItemOrder):
+            assert output.getvalue().split() == items
+
+
+def test_a_worker_hands_in_large_results_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one reply holds is bounded by size, too."""
+    monkeypatch.setattr(_evaluate, "FULL", 10)
+    settings = Settings(parse_task("x * 6"), "utf-8", fail_fast=False, traceback=False)
+    assert _evaluate.Evaluator(settings).run(["a", "b", "c"]).done == 2
+
+
+def test_results_that_are_ready_share_a_flush() -> None:
+    """Ten thousand results need far fewer flushes, and the last is flushed."""
+    output = CountingOutput()
+    items = [str(number) for number in range(10_000)]
+    pool = CountingPool(2)
+    report = flow_over(from_arguments(items), "x", output, pool=pool)
+    assert output.getvalue().split() == items
+    assert report.items == 10_000
+    assert 0 < output.flushes <= pool.calls + 3
+
+
+def test_a_slow_first_item_bounds_what_follows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On endless input, no more is started than may be held back, and no more is read."""
+    monkeypatch.setattr(_order, "MOST_REPLIES", 5)
+    first: Future[Reply] = Future()
+    blocks_read = 0
+
+    class Pool(ThreadPoolExecutor):
+        """Keeps the first chunk, until the rest has come to a halt."""
+
+        calls = 0
+
+        def submit(self, _, /, *args):
+            """Answer all chunks but the first one at once."""
+            self.calls += 1
+            if self.calls == 1:
+                return first
+            future: Future[Reply] = Future()
+            future.set_result(Reply(len(args[0]), b"x\n" * len(args[0]), [], 1e-3))
+            return future
+
+    class HaltingOutput(StringIO):
+        """Is flushed before the loop waits: then nothing more can be done."""
+
+        def flush(self) -> None:
+            """Let the first item end at the first halt with everything held."""
+            if pool.calls >= 6 and not first.done():
+                halted.append((pool.calls, blocks_read))
+                first.set_result(Reply(1, b"first\n", [], 1e-3))
+
+    def blocks() -> Generator[list[str]]:
+        nonlocal blocks_read
+        while not first.done() or blocks_read < 20:
+            blocks_read += 1
+            yield ["y"]
+
+    halted: list[tuple[int, int]] = []
+    pool, output = Pool(1), HaltingOutput()
+    report = flow_over(Source(blocks(), may_block=False), "x", output, pool=pool)
+    assert output.getvalue().startswith("first\nx\n")
+    assert report.items == blocks_read
+    ((calls, blocks_then),) = halted
+    assert calls <= 6
+    assert blocks_then <= calls + AHEAD
+
+
+def test_a_call_that_fails_as_a_whole_fails_its_items() -> None:
+    """Each item of the chunk gets the error; the others go on."""
+
+    class Pool(ThreadPoolExecutor):
+        """Loses the first chunk."""
+
+        calls = 0
+
+        def submit(self, fn, /, *args, **kwargs):
+            """Fail once."""
+            self.calls += 1
+            future = super().submit(fn, *args, **kwargs)
+            if self.calls > 1:
+                return future
+            failed: Future[object] = Future()
+            failed.set_exception(BrokenExecutor("lost"))
+            return failed
+
+    output = StringIO()
+    report = flow_over(from_arguments(["a", "b"]), "x", output, pool=Pool(2))
+    assert (output.getvalue(), report.items, report.failed) == ("b\n", 2, 1)
+
+
+def test_a_reading_error_is_returned_after_the_last_result() -> None:
+    """What was read before has its results."""
+
+    def blocks() -> Generator[list[str]]:
+        yield ["a", "b"]
+        raise OSError(5, "Input/output error")
+
+    output = StringIO()
+    with pytest.raises(OSError, match="Input/output error"):
+        flow_over(Source(blocks(), may_block=False), "x", output)
+    assert output.getvalue() == "a\nb\n"
+
+
+# -- Ctrl-C --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def _ctrl_c_is_as_usual() -> Iterator[None]:
+    """Whatever handles it in this process."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_ctrl_c_is_as_usual")
+def test_ctrl_c_is_held_back_until_it_is_allowed() -> None:
+    """It comes out at the next place where it may; then all is as before."""
+    interrupts = Interrupts()
+    with interrupts:
+        with interrupts.allowed():
+            pass
+        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt), interrupts.allowed():
+            pytest.fail("not reached")
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.usefixtures("_ctrl_c_is_as_usual")
+def test_ctrl_c_comes_at_once_where_it_is_allowed() -> None:
+    """In the middle of the block."""
+    interrupts = Interrupts()
+    with interrupts, pytest.raises(KeyboardInterrupt), interrupts.allowed():
+        signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.usefixtures("_ctrl_c_is_as_usual")
+def test_ctrl_c_is_left_alone_in_another_thread() -> None:
+    """Only the main thread may handle signals."""
+
+    def work() -> None:
+        with Interrupts():
+            handlers.append(signal.getsignal(signal.SIGINT))
+
+    handlers: list[object] = []
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert handlers == [signal.default_int_handler]
+
+
+@pytest.mark.usefixtures("_ctrl_c_is_as_usual")
+def test_ctrl_c_ends_the_loop_while_it_waits_for_items() -> None:
+    """And the pool is left whole."""
+    reading = threading.Semaphore(0)
+
+    def blocks() -> Generator[list[str]]:
+        yield ["a"]
+        signal.raise_signal(signal.SIGINT)  # its handler runs in the main thread
+        reading.acquire(timeout=30)
+
+    with pytest.raises(KeyboardInterrupt):
+        flow_over(Source(blocks(), may_block=True), "x", StringIO())
+    reading.release()

@@ -1,0 +1,44 @@
+"""What the documents show is true: every Python block runs."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+HOW_TO = (ROOT / "docs" / "how-to.md").read_text()
+PROGRAMS = dict(re.findall(r"^## (.+?)$.*?^```python\n(.*?)^```$", HOW_TO, re.MULTILINE | re.DOTALL))
+
+EXPECTED = {
+    "Map a function over many small items": "2250000\n",
+    "Map over more than fits into memory": f"{sum(n * n for n in range(32))}\n",
+    "Use it from asyncio": "[[1], {}]\n",
+    "Prepare each worker once": "[True, False]\n",
+}
+
+
+@pytest.mark.parametrize("title", PROGRAMS)
+def test_the_recipe_works(title: str, tmp_path: Path) -> None:
+    """Each recipe is a program that ends well and prints what it should."""
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAMS[title])
+    command = [sys.executable, "-W", "error", str(program)]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert run.stdout == EXPECTED.get(title, run.stdout) != ""
+
+
+def test_every_recipe_is_found() -> None:
+    """As many programs as code blocks, and no expectation without its recipe."""
+    assert len(PROGRAMS) == HOW_TO.count("```python")
+    assert EXPECTED.keys() <= PROGRAMS.keys()
+
+
+def test_the_quick_start_has_its_two_commands() -> None:
+    """The README's Quick start begins with exactly two console blocks; CI runs them."""
+    section = (ROOT / "README.md").read_text().split("## Quick start")[1].split("\n## ")[0]
+    blocks = re.findall(r"^```(\w+)\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+    assert [kind for kind, _ in blocks] == ["console", "console"]
+    assert all(line.startswith("$ ") for _, text in blocks for line in text.splitlines())
