@@ -3,14 +3,18 @@
 import math
 import os
 from operator import index
-from typing import SupportsFloat
 
 from interpexec import _messages
 from interpexec._runtime import NotShareableError
+from interpexec._words import shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+
+# A process cannot have so many threads; what counts them stays small.
+_MOST_WORKERS = 1 << 15
 
 
 def max_workers(value: int | None) -> int:
@@ -19,24 +23,32 @@ def max_workers(value: int | None) -> int:
         return min(32, (os.process_cpu_count() or 1) + 4)
     number = _integer(value, "max_workers")
     if number <= 0:
-        message = f"max_workers must be greater than 0, got {value!r}"
-        raise ValueError(message)
-    return number
+        raise ValueError(f"max_workers must be greater than 0, got {shown(value)}")
+    return min(number, _MOST_WORKERS)
 
 
 def _integer(value: object, name: str) -> int:
     try:
         return index(value)  # type: ignore[arg-type]  # that is the question
-    except TypeError:
-        message = f"{name} must be an integer or None, got {value!r}"
-        raise TypeError(message) from None
+    except Exception:  # the user's __index__
+        raise TypeError(f"{name} must be an integer or None, got {shown(value)}") from None
+
+
+def function(value: object) -> None:
+    """Check the function of a call.
+
+    An object of the user's own class is let pass: where it cannot travel, the
+    future says so, as CPython's tests have it; where it can, that it is not
+    callable.
+    """
+    if not callable(value) and type(value).__module__ == "builtins":
+        raise TypeError(f"fn must be a callable, got {shown(value)}")
 
 
 def name_prefix(value: object) -> str:
     """Return the prefix of the threads' names."""
     if not isinstance(value, str):
-        message = f"thread_name_prefix must be a str, got {value!r}"
-        raise TypeError(message)
+        raise TypeError(f"thread_name_prefix must be a str, got {shown(value)}")
     return value
 
 
@@ -47,16 +59,14 @@ def initializer(function: object, args: object) -> "Callable[[], bytes | None]":
     what cannot travel is an error of the worker that needs it, as in the
     standard library.
     """
+    try:
+        arguments: tuple[object, ...] = tuple(args)  # type: ignore[arg-type]  # that is the question
+    except Exception:  # the user's __iter__
+        raise TypeError(f"initargs must be a tuple of arguments, got {shown(args)}") from None
     if function is None:
         return lambda: None
     if not callable(function):
-        message = f"initializer must be a callable, got {function!r}"
-        raise TypeError(message)
-    try:
-        arguments: tuple[object, ...] = tuple(args)  # type: ignore[arg-type]  # that is the question
-    except TypeError:
-        message = f"initargs must be a tuple of arguments, got {args!r}"
-        raise TypeError(message) from None
+        raise TypeError(f"initializer must be a callable, got {shown(function)}")
     try:
         payload = _messages.dumps_call(function, arguments, {})
     except NotShareableError as error:
@@ -74,23 +84,32 @@ class _Raiser:
         raise self._error
 
 
-def mappable(fn: object) -> None:
-    """Check the function of a map."""
+def mappable(fn: object, iterables: tuple[object, ...]) -> "tuple[Iterator[object], ...]":
+    """Check the function of a map, and return the iterators over its items."""
     if not callable(fn):
-        message = f"fn must be a callable, got {fn!r}"
-        raise TypeError(message)
+        raise TypeError(f"fn must be a callable, got {shown(fn)}")
+    return tuple(_iterator(each, f"iterables[{index}]") for index, each in enumerate(iterables))
+
+
+def _iterator(value: object, name: str) -> "Iterator[object]":
+    try:
+        return iter(value)  # type: ignore[call-overload,no-any-return]  # that is the question
+    except TypeError as error:
+        raise TypeError(f"{name} must be iterable, got {shown(value)}: {error}") from None
 
 
 def timeout(value: object) -> float | None:
     """Return a timeout in seconds. A negative one is over at once."""
-    if value is None or value == math.inf:
+    if value is None:
         return None
-    if not isinstance(value, SupportsFloat) or isinstance(value, str):
-        message = f"timeout must be a number of seconds or None, got {value!r}"
-        raise TypeError(message)
-    if math.isnan(seconds := float(value)):
-        message = f"timeout must be a number of seconds or None, got {value!r}"
-        raise ValueError(message)
+    wrong = "timeout must be a number of seconds or None, got"
+    try:
+        seconds = math.nan if isinstance(value, str | bytes) else float(value)  # type: ignore[arg-type]  # that is the question
+    except Exception:  # the user's __float__
+        seconds = math.nan
+    if math.isnan(seconds):
+        error = ValueError if isinstance(value, float) else TypeError
+        raise error(f"{wrong} {shown(value)}")
     return seconds
 
 
@@ -100,8 +119,7 @@ def chunksize(value: int | None) -> int:
         return 1
     number = _integer(value, "chunksize")
     if number < 1:
-        message = f"chunksize must be None or > 0, got {value!r}"
-        raise ValueError(message)
+        raise ValueError(f"chunksize must be None or > 0, got {shown(value)}")
     return number
 
 
@@ -111,6 +129,5 @@ def buffersize(value: int | None) -> int | None:
         return None
     number = _integer(value, "buffersize")
     if number < 1:
-        message = f"buffersize must be None or > 0, got {value!r}"
-        raise ValueError(message)
+        raise ValueError(f"buffersize must be None or > 0, got {shown(value)}")
     return number

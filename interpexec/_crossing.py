@@ -26,10 +26,12 @@ class Crossing:
         """Make them for so many workers."""
         self._requests = Channel(seats)
         self._replies = Channel()
+        self._replies.open_seat()
         self._slots = array("Q", bytes(8 * seats))
 
-    def tokens(self) -> tuple[Token, Token, memoryview]:
-        """Return what a worker reaches requests, replies and slots by."""
+    def tokens(self, seat: int) -> tuple[Token, Token, memoryview]:
+        """Return what the worker on `seat` reaches requests, replies and slots by."""
+        self._requests.open_seat(seat)
         return self._requests.token, self._replies.token, memoryview(self._slots)
 
     def running(self, seat: int) -> int:

@@ -275,9 +275,12 @@ class Engine:
                 self._initializer_failed(_failures.revive(payload))
             elif future is not None:  # None: it was given up when the pool broke
                 future.settle(payload, kind)
-        except BaseException:
+        except BaseException as error:
             # A callback raised something that is no Exception (those are logged
-            # where they are called). This thread must go on.
+            # where they are called), or memory ran out. This thread must go on,
+            # and whoever waits for the call, too.
+            if future is not None and not future.done():
+                future.set_exception(error)
             _base.LOGGER.critical("Exception while a call was settled:", exc_info=True)
 
     # -- workers that end ----------------------------------------------------

@@ -18,6 +18,7 @@ from interpexec import _main
 from interpexec._functions import Packer
 from interpexec._messages import loads
 from interpexec._runtime import NotShareableError
+from interpexec._words import told
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
     from typing import Any
 
 _PYTHON_FUNCTION = type(lambda: None)
+# What these keep outside of `args` and `__dict__`, and `__reduce__` forgets.
+_C_FIELDS = {
+    SyntaxError: ("msg", "filename", "lineno", "offset", "text", "end_lineno", "end_offset"),
+    NameError: ("name",),
+}
 _REFUSAL = "does not support loading in subinterpreters"
 _REFUSAL_HINT = (
     "an extension module refuses to be loaded in a subinterpreter. Run this"
@@ -56,6 +62,9 @@ def _reduce(error: BaseException) -> "Any":
 def _slots(error: BaseException) -> "dict[str, object]":
     """Return the values of the slots that its Python classes define."""
     names = copyreg._slotnames(type(error))  # type: ignore[attr-defined]  # noqa: SLF001  # as pickle does
+    for cls, fields in _C_FIELDS.items():
+        if isinstance(error, cls):
+            names = [*names, *fields]
     return {name: getattr(error, name) for name in names if hasattr(error, name)}
 
 
@@ -74,7 +83,10 @@ def rebuild(
     error = _first_in_c(cls, "__new__")(cls, *args)
     _first_in_c(cls, "__init__")(error, *args)
     if state is not None:
-        _first_in_c(cls, "__setstate__")(error, state)
+        try:
+            _first_in_c(cls, "__setstate__")(error, state)
+        except Exception:  # the class's own __setattr__ forbids it
+            error.__dict__.update(state)
     for name, value in slots.items():
         object.__setattr__(error, name, value)
     return error
@@ -125,8 +137,7 @@ def _record(error: BaseException, description: tuple[str, str, str, str, str]) -
     try:
         _ErrorPacker(buffer, 5).dump(error)
     except BaseException as reason:  # any class may fail in any way here
-        refusal = f"{type(reason).__name__}: {reason}"
-        return _pickle.dumps((None, refusal, *description), 5)
+        return _pickle.dumps((None, told(reason), *description), 5)
     return _pickle.dumps((buffer.getvalue(), None, *description), 5)
 
 
@@ -146,15 +157,14 @@ def _describe(error: BaseException, skip: int) -> tuple[str, str, str, str, str]
     """Return name, qualified name, module, message and traceback of an exception."""
     import traceback  # 7-17 ms, and most workers never fail
 
-    cls = type(error)
-    try:
-        message = str.__str__(str(error))  # exactly a str, and no subclass
-    except BaseException:  # its __str__ is the user's
-        message = "<exception str() failed>"
+    cls, message = type(error), told(error, with_class=False)
     trace = error.__traceback__
     for _ in range(skip):
         trace = trace and trace.tb_next
-    text = "".join(traceback.format_exception(cls, error, trace)).rstrip()
+    try:
+        text = "".join(traceback.format_exception(cls, error, trace)).rstrip()
+    except Exception:  # it reads attributes of the exception, which may be anything
+        text = "".join([*traceback.format_tb(trace), told(error)])
     return cls.__name__, cls.__qualname__, cls.__module__, message, text
 
 
@@ -173,9 +183,9 @@ def revive(payload: bytes, *, after_main: bool = False) -> BaseException:
         try:
             error = loads(body, after_main=after_main)
         except BaseException as reason:  # the user's classes run here
-            refusal = f"{type(reason).__name__}: {reason}"
+            refusal = told(reason)
         else:
-            refusal = f"it was rebuilt as {error!r}"
+            refusal = f"it was rebuilt as {type(error).__qualname__}"
     if not isinstance(error, BaseException):
         error = NotShareableError(
             f"the exception {excinfo.formatted!r} cannot travel between interpreters: {refusal}"

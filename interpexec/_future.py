@@ -94,12 +94,8 @@ class CallFuture[T](_base.Future[T]):
             self.set_exception(_failures.revive(payload, after_main=after_main))
             return
         try:
-            value = _messages.loads(payload, after_main=after_main)
-        except BaseException as reason:  # the user's classes run here
-            error = NotShareableError(
-                f"the result could not be unpickled: {type(reason).__name__}: {reason}"
-            )
-            error.__cause__ = reason
+            value = _messages.loads_value(payload, after_main=after_main)
+        except NotShareableError as error:
             self.set_exception(error)
         else:
             self.set_result(value)  # type: ignore[arg-type]

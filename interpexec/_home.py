@@ -69,7 +69,7 @@ class WorkerThread(threading.Thread):
             self._engine.take_replies(self._crossing)
             interpreter.destroy()
         if summary is not None:
-            raise WorkerLostError(summary.errdisplay or summary.formatted)
+            raise WorkerLostError(getattr(summary, "errdisplay", None) or summary.formatted)
 
     def _setup(self) -> "Setup":
         """Return what the worker is given.
@@ -79,4 +79,4 @@ class WorkerThread(threading.Thread):
         argv = [argument for argument in sys.argv if isinstance(argument, str)]
         initializer = self._engine.dump_initializer()
         config = pickle.dumps((self.name, argv, _main.describe(), initializer), 5)
-        return self.seat, *self._crossing.tokens(), config
+        return self.seat, *self._crossing.tokens(self.seat), config

@@ -31,8 +31,7 @@ RUN_NAME = "__mp_main__"
 _OPTIONS_WITH_A_VALUE = "WX"
 
 _last_absence = ""  # what was last said about a name that `__main__` does not have
-
-_running = False
+_program: "_Program | None" = None  # in a worker, the program that home runs
 
 
 class NotRunnableError(RuntimeError):
@@ -46,7 +45,7 @@ def can_run_again() -> bool:
 
 def describe() -> Origin | None:
     """Say how this program was started, or None where it cannot be run again."""
-    return _describe(sys.modules.get("__main__"))
+    return _describe(sys.modules.get("__main__")) if _program is None else _program.origin
 
 
 @functools.lru_cache(1)  # a notebook may put its own module into the place of the first one
@@ -95,17 +94,31 @@ def expect(origin: Origin | None) -> None:
 
     Called once, in a worker, before its first call.
     """
-    program = _Program(origin, sys.modules["__main__"])
-    sys.modules["__main__"].__dict__["__getattr__"] = program.find
+    global _program  # noqa: PLW0603  # one program per interpreter
+    _program = _Program(origin, sys.modules["__main__"])
 
 
 class _Program:
     """The program as a worker knows it: run when a name in it is first asked for."""
 
     def __init__(self, origin: Origin | None, placeholder: "ModuleType") -> None:
-        self._origin = origin
-        self._placeholder = placeholder
+        """Let the placeholder ask for what it does not have."""
+        self.origin = origin
+        self.main: ModuleType | None = None
+        self.is_running = False
         self._failure: BaseException | None = None
+        self._appear_as(placeholder)
+        self._placeholder = placeholder
+        placeholder.__dict__["__getattr__"] = self.find
+
+    @staticmethod
+    def _appear_as(module: "ModuleType") -> None:
+        """Be this module, under both names.
+
+        The second one is asked for by the workers of a pool that was made in a
+        worker: there, that is where the program's functions come from.
+        """
+        sys.modules["__main__"] = sys.modules[RUN_NAME] = module
 
     def find(self, name: str) -> object:
         """Return what the program calls `name`: the placeholder's `__getattr__`."""
@@ -113,9 +126,9 @@ class _Program:
             # Asked of every module, meant of none.
             message = f"module '__main__' has no attribute {name!r}"
             raise AttributeError(message)
-        if self._origin is None:
+        if self.origin is None:
             raise _absent(name, _HINT_INTERACTIVE)
-        main = self._run_once(self._origin)
+        main = self._run_once(self.origin)
         try:
             return getattr(main, name)
         except AttributeError:
@@ -127,15 +140,30 @@ class _Program:
         Once only, also when it fails: what it did before it failed would be
         done again by each call.
         """
-        if sys.modules["__main__"] is self._placeholder and self._failure is None:
+        if self.main is None and self._failure is None:
             try:
-                _run(origin)
+                self._run(origin)
             except BaseException as error:  # kept for later calls, too
                 self._failure = error
-        if self._failure is not None:
+                self._appear_as(self._placeholder)
+        if self.main is None:
             message = _NOT_RUN.format(origin=origin[1][:60])
             raise NotRunnableError(message) from self._failure
-        return sys.modules["__main__"]
+        return self.main
+
+    def _run(self, origin: Origin) -> None:
+        """Run the program under `RUN_NAME`, and let it be `__main__` here."""
+        from types import ModuleType  # only workers that need it pay for it
+
+        main = ModuleType(RUN_NAME)
+        code = _prepare(main, origin)
+        self._appear_as(main)
+        self.is_running = True
+        try:
+            exec(code, main.__dict__)  # noqa: S102  # the user's own program
+        finally:
+            self.is_running = False
+        self.main = main
 
 
 def _absent(name: str, hint: str) -> AttributeError:
@@ -168,7 +196,7 @@ def refuse_while_running() -> None:
 
     Else a program without a guard would start workers in its workers for ever.
     """
-    if _running:
+    if _program is not None and _program.is_running:
         message = (
             "a worker runs the program again to find what it defines, and that run"
             " submitted a call itself. Put what starts the work under\n"
@@ -178,33 +206,16 @@ def refuse_while_running() -> None:
 
 
 def was_run() -> bool:
-    """Say whether this interpreter has run the program under `RUN_NAME`."""
-    return RUN_NAME in sys.modules
-
-
-def _run(origin: Origin) -> None:
-    """Run the program under `RUN_NAME` and let it be `__main__` here."""
-    global _running  # noqa: PLW0603  # one program per interpreter
-    from types import ModuleType  # only workers that need it pay for it
-
-    main = ModuleType(RUN_NAME)
-    code = _prepare(main, origin)
-    before = sys.modules["__main__"]
-    sys.modules["__main__"] = sys.modules[RUN_NAME] = main
-    _running = True
-    try:
-        exec(code, main.__dict__)  # noqa: S102  # the user's own program
-    except BaseException:
-        sys.modules["__main__"] = before
-        del sys.modules[RUN_NAME]
-        raise
-    finally:
-        _running = False
+    """Say whether this is a worker that has run the program, or is just running it."""
+    return _program is not None and (_program.main is not None or _program.is_running)
 
 
 def _prepare(main: "ModuleType", origin: Origin) -> "CodeType":
     """Return the program's code, and give `main` the attributes it was run with."""
     kind, which = origin
+    if kind != "module":
+        # A loader and a spec that say nothing make 3.15 warn in every traceback.
+        del main.__loader__, main.__spec__
     if kind == "code":
         return compile(which, "<string>", "exec")
     if kind == "path":

@@ -11,18 +11,16 @@ results arrive, and an exception costs its own item only.
 import weakref
 from collections import deque
 from concurrent.futures import Future
-from itertools import batched
+from itertools import count, islice
 from queue import Empty, SimpleQueue
 
-from interpexec._chunks import Outcomes, run_chunk
+from interpexec._chunks import Outcomes, Parcel, run_chunk
 from interpexec._deadline import Deadline
-from interpexec._future import REFUSED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from interpexec._future import CallFuture
     from interpexec.executor import InterpreterPoolExecutor
 
 
@@ -42,58 +40,59 @@ class Supply:
         # submitted so far, as in the stdlib.
         self._executor = weakref.ref(executor)
         self._fn = fn
-        size = chunksize if buffersize is None else min(chunksize, buffersize)
-        self._chunks = batched(zip(*iterables, strict=False), size)  # noqa: B911  # the last may be short
-        self._in_flight = None if buffersize is None else max(buffersize // size, 1)
+        self._items = zip(*iterables, strict=False)
+        self._error: Exception | None = None  # what the iterables raised
+        self._size = chunksize if buffersize is None else min(chunksize, buffersize)
+        self._in_flight = None if buffersize is None else max(buffersize // self._size, 1)
 
     def begin(self) -> "Iterator[Future[object]]":
-        """Submit the first calls (all, without a buffersize), yielding their futures."""
-        executor = self._executor()
-        assert executor is not None
-        left = self._in_flight
-        while left is None or left > 0:
-            chunk = next(self._chunks, None)
-            if chunk is None:
+        """Submit the first calls (all, without a buffersize), yielding their futures.
+
+        Raises what the iterables and `submit` raise.
+        """
+        for _ in count() if self._in_flight is None else range(self._in_flight):
+            if (future := self._submit_next()) is None:
                 return
-            for future in self._submit(executor, chunk):
-                yield future
-                left = None if left is None else left - 1
+            yield future
 
     def refill(self) -> "Iterator[Future[object]]":
-        """Submit the next chunk where there is a bound on what is in flight.
+        """Submit the next chunk, where there is a bound on what is in flight.
 
         What goes wrong here (the iterable raises, the executor was shut down) is
         the result of a future, so that the results before it are still given.
         """
-        executor = self._executor()
-        if self._in_flight is None or executor is None:
+        if self._in_flight is None:
             return
         try:
-            chunk = next(self._chunks, None)
-            if chunk is not None:
-                yield from self._submit(executor, chunk)
+            future = self._submit_next()
         except Exception as error:  # handed on, see above
             self._in_flight = None
-            failed: Future[object] = Future()
-            failed.set_exception(error)
-            yield failed
+            future = Future()
+            future.set_exception(error)
+        if future is not None:
+            yield future
 
-    def _submit(
-        self, executor: "InterpreterPoolExecutor", chunk: tuple[tuple[object, ...], ...]
-    ) -> "Iterator[Future[object]]":
-        """Submit one chunk: as one call, or by items when one of them cannot travel."""
-        if len(chunk) > 1:
-            future = executor.submit(run_chunk, self._fn, chunk)
-            if not _could_not_travel(future):
-                yield future  # type: ignore[misc]  # a future of anything
-                return
-        for args in chunk:
-            yield executor.submit(self._fn, *args)
+    def _submit_next(self) -> "Future[object] | None":
+        """Submit one chunk; None when there is none, or the executor is gone."""
+        executor = self._executor()
+        if executor is None:
+            return None
+        chunk = self._next_chunk()
+        if self._size == 1:
+            return executor.submit(self._fn, *chunk[0]) if chunk else None
+        return executor.submit(run_chunk, self._fn, Parcel(chunk)) if chunk else None
 
-
-def _could_not_travel(future: "CallFuture[Outcomes]") -> bool:
-    """Say whether `submit` itself finished the future: its call was refused."""
-    return future.call_id == REFUSED
+    def _next_chunk(self) -> "list[tuple[object, ...]]":
+        """Read a chunk; what the iterables raise comes after the items before it."""
+        chunk: list[tuple[object, ...]] = []
+        if self._error is None:
+            try:
+                chunk.extend(islice(self._items, self._size))
+            except Exception as error:
+                self._error = error
+        if self._error is not None and not chunk:
+            raise self._error
+        return chunk
 
 
 def ordered(supply: Supply, timeout: float | None) -> "Iterator[object]":
@@ -114,9 +113,10 @@ def _in_order(
     """Yield the results in the order of the items; cancel what is left at the end."""
     try:
         while futures:
-            futures.extend(supply.refill())
             outcomes = _outcomes(futures.popleft(), deadline)
             while outcomes:
+                if len(outcomes) == 1:
+                    futures.extend(supply.refill())
                 yield outcomes.take()  # no name for it: the caller alone holds it
     finally:
         _cancel(futures)
@@ -173,6 +173,8 @@ class Unordered:
             if not self._futures:
                 raise StopIteration
             self._open = self._next_arrived()
+        if len(self._open) == 1:
+            self._add(self._supply.refill())
         return self._open.take()
 
     def close(self) -> None:
@@ -196,5 +198,8 @@ class Unordered:
         except Empty:
             raise TimeoutError from None
         self._futures.discard(future)
-        self._add(self._supply.refill())
-        return _outcomes(future, self._deadline)
+        try:
+            return _outcomes(future, self._deadline)
+        except BaseException:
+            self._add(self._supply.refill())
+            raise

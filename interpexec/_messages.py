@@ -68,7 +68,7 @@ def dumps_call(
             return _pickle.dumps(call, 5)
         except Exception:  # noqa: S110  # the user's classes run; tried again with care
             pass
-    from interpexec import _functions  # few calls need the care
+    from interpexec import _functions
 
     try:
         return _functions.dumps(call)
@@ -80,7 +80,8 @@ def _unshareable(
     call: tuple[object, tuple[object, ...], dict[str, object]], error: Exception
 ) -> Exception:
     """Return the error that names the part of `call` that cannot travel."""
-    from interpexec import _functions  # as above
+    from interpexec import _functions
+    from interpexec._words import shown, told
 
     fn, args, kwargs = call
     parts = {"the function": fn}
@@ -93,38 +94,36 @@ def _unshareable(
             return NotShareableError(f"{where}: {reason}")
         except Exception as reason:  # the user's classes run here
             return NotShareableError(
-                f"{where} cannot travel to another interpreter:"
-                f" {_short_repr(part)}: {type(reason).__name__}: {reason}"
+                f"{where} cannot travel to another interpreter: {shown(part)}: {told(reason)}"
             )
-    return NotShareableError(f"the call cannot travel to another interpreter: {error}")
-
-
-def _short_repr(obj: object) -> str:
-    """Return the repr, cut short; the class when even that fails."""
-    from reprlib import repr as short  # errors only
-
-    try:
-        return short(obj)
-    except Exception:  # the user's __repr__
-        return f"<{type(obj).__qualname__} object>"
+    return NotShareableError(f"the call cannot travel to another interpreter: {told(error)}")
 
 
 def dumps_value(value: object) -> bytes:
     """Pickle a result in a worker. Raises NotShareableError, naming it, if it cannot be."""
     try:
         return _pickle.dumps(value, 5)
-    except Exception:  # noqa: S110  # the user's classes run; tried again with care
+    except BaseException:  # noqa: S110  # the user's classes run; tried again with care
         pass
-    from interpexec import _functions  # few results need the care
+    from interpexec import _functions
+    from interpexec._words import shown, told
 
     try:
         return _functions.dumps(value)
-    except Exception as error:
-        message = (
-            f"the result cannot travel to another interpreter:"
-            f" {_short_repr(value)}: {type(error).__name__}: {error}"
-        )
-        raise NotShareableError(message) from error
+    except BaseException as error:
+        raise NotShareableError(
+            f"the result cannot travel to another interpreter: {shown(value)}: {told(error)}"
+        ) from error
+
+
+def loads_value(payload: bytes, *, after_main: bool) -> object:
+    """Unpickle a result at home. Raises NotShareableError if it cannot be."""
+    try:
+        return loads(payload, after_main=after_main)
+    except BaseException as error:  # the user's classes run here
+        from interpexec._words import told
+
+        raise NotShareableError(f"the result could not be unpickled: {told(error)}") from error
 
 
 def loads(payload: bytes, *, after_main: bool = False) -> object:

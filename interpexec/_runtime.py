@@ -71,6 +71,22 @@ def import_execution_failed() -> "type[RuntimeError] | None":
     return ExecutionFailed  # type: ignore[no-any-return]
 
 
+def name_this_thread(name: str) -> None:
+    """Give the calling thread a name in this interpreter.
+
+    A thread that entered from another interpreter is unknown to `threading`
+    here, which would call it "Dummy-1" (and on 3.13.0 complain about it at the
+    interpreter's end). So it is made known, as what it is: alive and running.
+    """
+    import threading
+
+    thread = threading.Thread(name=name, daemon=False)
+    thread._started.set()  # type: ignore[attr-defined]  # noqa: SLF001  # there is no public way
+    thread._set_ident()  # type: ignore[attr-defined]  # noqa: SLF001  # as above
+    thread._set_native_id()  # type: ignore[attr-defined]  # noqa: SLF001  # as above
+    threading._active[thread.ident] = thread  # type: ignore[attr-defined]  # noqa: SLF001  # as above
+
+
 class Interpreter:
     """A subinterpreter of its own: isolated modules, its own GIL.
 

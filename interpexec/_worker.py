@@ -10,11 +10,10 @@ import what they need when they are taken.
 
 import _pickle
 import sys
-import threading
 
 from interpexec import _main, _messages
 from interpexec._messages import AFTER_MAIN, FAILURE, NOT_READY, VALUE
-from interpexec._runtime import Fifo
+from interpexec._runtime import Fifo, name_this_thread
 from interpexec.channels import Channel, Token
 from interpexec.errors import ChannelClosedError
 
@@ -31,7 +30,7 @@ def main(setup_line: int) -> None:
     seat, requests_token, replies_token, slots, pickled = setup
     config: Config = _pickle.loads(pickled)  # our own bytes
     name, sys.argv[:], origin, initializer = config
-    threading.main_thread().name = name
+    name_this_thread(name)
     _main.expect(origin)
     requests, replies = Channel(token=requests_token), Channel(token=replies_token)
     worker = Worker(seat, requests, replies, slots)
@@ -120,16 +119,7 @@ def _attempt(payload: bytes) -> tuple[bytes | None, bytes | None]:
     try:
         return _messages.dumps_value(value), None
     except BaseException as error:  # the user's classes run here
-        return _dump_outcomes(value, error)
-
-
-def _dump_outcomes(value: object, error: BaseException) -> tuple[bytes | None, bytes | None]:
-    """Return the failure of a value that cannot travel; of a chunk, what can of it."""
-    from interpexec._chunks import Outcomes  # most values can travel
-
-    if isinstance(value, Outcomes):
-        return _messages.dumps_value(value.without_unshareable()), None
-    return None, _pack(error)
+        return None, _pack(error)
 
 
 def _pack(error: BaseException) -> bytes:

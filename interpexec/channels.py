@@ -37,7 +37,7 @@ _AWAKE, _ASLEEP, _CLOSED = 0, 1, 2
 # process share. Twenty was best by measurement: 42 k -> 55-75 k no-ops a second.
 _LOOKS = 20
 
-type Token = tuple[int, memoryview, tuple[tuple[int, int], ...]]
+type Token = tuple[int, memoryview, tuple[tuple[int, tuple[int, int]], ...]]
 
 
 class Channel:
@@ -55,11 +55,11 @@ class Channel:
         if token is None:
             self._line = Fifo()
             self._state = bytearray(1 + seats)
-            self._bells = [Bell() for _ in range(seats)]
+            self._bells: dict[int, Bell] = {}
         else:
             line, self._state, bells = token
             self._line = Fifo(line)
-            self._bells = [Bell(bell) for bell in bells]
+            self._bells = {seat: Bell(bell) for seat, bell in bells}
 
     @property
     def token(self) -> Token:
@@ -67,8 +67,18 @@ class Channel:
 
         It holds a view of the channel's memory; the receiver's copy pins it.
         """
-        bells = tuple(bell.token for bell in self._bells)
+        bells = tuple((seat, bell.token) for seat, bell in self._bells.items())
         return self._line.id, memoryview(self._state), bells
+
+    def open_seat(self, seat: int = 0) -> None:
+        """Let somebody receive on a seat. By the maker, before the token is taken.
+
+        A seat costs descriptors only from then on. Who reached the channel before
+        does not know it, and never wakes its receiver: open the seats first, or
+        let only the maker send.
+        """
+        if seat not in self._bells:
+            self._bells[seat] = Bell()
 
     def send(self, item: object) -> None:
         """Append `item` and wake a receiver that sleeps. Never blocks.
@@ -99,7 +109,7 @@ class Channel:
     def close(self) -> None:
         """Wake every receiver. Those that find nothing left get ChannelClosedError."""
         self._state[0] = _CLOSED
-        for bell in self._bells:
+        for bell in list(self._bells.values()):
             bell.ring()
 
     def release(self) -> None:
@@ -110,7 +120,7 @@ class Channel:
     def destroy(self) -> None:
         """Give everything back. Only the maker may, when nobody uses it any more."""
         self._line.destroy()
-        for bell in self._bells:
+        for bell in self._bells.values():
             bell.close()
 
     def _sleep_until_item(self, seat: int, deadline: Deadline) -> object:
@@ -150,5 +160,6 @@ class Channel:
         # as a wake-up for nothing. Neither has missed a sleeper, because the
         # woken one looks at the line before it sleeps again.
         if (seat := seats.find(_ASLEEP)) > 0:
-            state[seat] = _AWAKE
-            self._bells[seat - 1].ring()
+            if (bell := self._bells.get(seat - 1)) is not None:
+                state[seat] = _AWAKE
+                bell.ring()

@@ -78,11 +78,13 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         raises NotShareableError, naming the argument, as in the standard
         library.
 
-        Raises BrokenInterpreterPool (a RuntimeError) when a worker could not be
+        Raises TypeError for what is not callable, BrokenInterpreterPool (a RuntimeError) when a worker could not be
         made ready, RuntimeError after `shutdown()`, while the program exits, in
         a forked child, and in a worker that is just running the program to find
         what it defines.
         """
+        if not callable(fn):
+            _checks.function(fn)
         engine = self._engine
         engine.refuse_if_over()
         _main.refuse_while_running()
@@ -143,11 +145,10 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         buffersize: int | None,
     ) -> Supply:
         """Check the arguments of a map."""
-        _checks.mappable(fn)
         return Supply(
             self,
             fn,
-            iterables,
+            _checks.mappable(fn, iterables),
             chunksize=_checks.chunksize(chunksize),
             buffersize=_checks.buffersize(buffersize),
         )

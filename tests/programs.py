@@ -33,13 +33,14 @@ def run(
 ) -> "subprocess.CompletedProcess[str]":
     """Run this Python with arguments; what hangs prints its stacks and fails.
 
-    Warnings are errors there, too.
+    Warnings are errors there, too, and cloudpickle is absent.
     """
-    paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
+    paths = [str(TESTS / "absent"), str(ROOT), os.environ.get("PYTHONPATH", "")]
     settings = {
         "PYTHONPATH": os.pathsep.join(filter(None, paths)),
         "PYTHONFAULTHANDLER": "1",
         "PYTHONWARNINGS": "error",
+        "PYTHONUNBUFFERED": "",
     }
     command = [sys.executable, *map(str, arguments)]
     with subprocess.Popen(

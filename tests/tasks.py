@@ -214,3 +214,23 @@ def use_inner_pool(items: list[int], *, leave: bool) -> list[int]:
     if not leave:
         pool.shutdown()
     return results
+
+
+def print_error(text: str) -> None:
+    """Print to standard error, which is not flushed by itself here."""
+    sys.stderr.reconfigure(line_buffering=False)  # type: ignore[union-attr]
+    sys.stderr.write(text)
+
+
+def run_loop(numbers: list[int]) -> list[int]:
+    """Run an asyncio loop in the worker."""
+    import asyncio
+
+    async def double(n: int) -> int:
+        await asyncio.sleep(0)
+        return 2 * n
+
+    async def main() -> list[int]:
+        return list(await asyncio.gather(*map(double, numbers)))
+
+    return asyncio.run(main())

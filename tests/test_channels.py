@@ -26,6 +26,8 @@ def _kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
 def channel() -> Iterator[Channel]:
     """Return a channel with two seats."""
     made = Channel(2)
+    for seat in range(2):
+        made.open_seat(seat)
     yield made
     made.destroy()
 
@@ -212,6 +214,8 @@ def test_a_receiver_that_gives_up_passes_its_wake_up_on(
 def test_many_senders_and_receivers_lose_nothing() -> None:
     """Four senders, three receivers, thousands of items: each arrives once."""
     channel, each = Channel(3), 3000
+    for seat in range(3):
+        channel.open_seat(seat)
     try:
 
         def send(number: int) -> None:

@@ -10,8 +10,13 @@ import pytest
 import interpexec
 from interpexec.cli import main
 from interpexec.cli._evaluate import SHOWN_ITEM, Evaluator, Settings, shorten_item, summarize
+from interpexec.cli._parse import parse_task
 
 ROOT = Path(interpexec.__file__).parents[1]
+# Its output is buffered as usual, however these tests themselves are run.
+ENVIRONMENT = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
+ENVIRONMENT["PYTHONPATH"] = str(ROOT)
+
 LIMIT = 60
 """Seconds after which a run that does not end is a failure."""
 
@@ -34,7 +39,7 @@ def start(*arguments: str, fds: tuple[int, ...] = ()) -> "subprocess.Popen[bytes
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         pass_fds=fds,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        env=ENVIRONMENT,
     )
 
 
@@ -50,6 +55,23 @@ def test_an_item_that_fails_costs_no_other_one(capfd: pytest.CaptureFixture[str]
         "interpexec: 1 of 3 items failed",
     ]
     assert run.status == 1
+
+
+def test_failures_and_results_keep_their_order_in_one_file() -> None:
+    """Results stand before the failure of a later item where both streams are one."""
+    done = subprocess.run(
+        [sys.executable, "-m", "interpexec", "map", "int(x)", ":::", "1", "a"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=LIMIT,
+        env=ENVIRONMENT,
+        check=False,
+    )
+    assert [line[:17] for line in done.stdout.splitlines()] == [
+        b"1",
+        b"interpexec: item ",
+        b"interpexec: 1 of ",
+    ]
 
 
 def test_all_items_may_fail(capfd: pytest.CaptureFixture[str]) -> None:
@@ -148,7 +170,9 @@ def test_a_module_that_only_workers_refuse_fails_each_item(
         run = Shown(capfd, "-j1", "--traceback", what, ":::", "a", "b")
         assert "item 1 ('a'): ImportError: not in a subinterpreter" in run.err[0]
         assert "interpexec: item 2 ('b'): ImportError: not in a subinterpreter" in run.err
-        assert sum("only_main.py" in line for line in run.err) == 2
+        half = len(run.err) // 2
+        assert run.err[1:half] == run.err[half + 1 : -1], "the same traceback for both"
+        assert any("only_main.py" in line for line in run.err)
         assert (run.status, run.out) == (1, [])
 
 
@@ -209,6 +233,13 @@ def test_fail_fast_does_not_wait_for_more_input() -> None:
         assert process.stderr.read().endswith(b"interpexec: 1 of 1 items failed\n")
 
 
+def test_fail_fast_leaves_the_rest_of_a_chunk_undone() -> None:
+    """The worker stops at the failure by itself."""
+    settings = Settings(parse_task("int(x)"), "utf-8", fail_fast=True, traceback=False)
+    reply = Evaluator(settings).run(["1", "a", "2"])
+    assert (reply.done, reply.lines, len(reply.failures)) == (2, b"1\n", 1)
+
+
 # -- what cannot be done at all ------------------------------------------------------
 
 
@@ -254,6 +285,14 @@ def test_what_cannot_be_done_is_said_before_anything_is_read(
     assert (run.status, run.out, len(run.err)) == (2, [], 1)
 
 
+def test_a_warning_about_the_expression_is_given_once() -> None:
+    """As the compiler words it; the run goes on."""
+    with start("x is 'a'", ":::", "a") as process:
+        out, err = process.communicate(timeout=LIMIT)
+    assert out in {b"True\n", b"False\n"}
+    assert err.count(b"SyntaxWarning") == 1
+
+
 def test_a_full_disk_is_told_once() -> None:
     """One line, exit code 2, and no complaint from the end of Python."""
     if not os.path.exists("/dev/full"):  # noqa: PTH110  # as plain as can be
@@ -264,7 +303,7 @@ def test_a_full_disk_is_told_once() -> None:
             stdout=full,
             stderr=subprocess.PIPE,
             timeout=LIMIT,
-            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            env=ENVIRONMENT,
             check=False,
         )
     assert done.stderr.startswith(b"interpexec: cannot write the results: ")

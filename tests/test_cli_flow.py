@@ -9,10 +9,10 @@ from io import StringIO
 import pytest
 
 from interpexec.cli import _evaluate, _order
-from interpexec.cli._evaluate import Reply, Settings, prepare
+from interpexec.cli._evaluate import Failure, Reply, Settings, prepare
 from interpexec.cli._flow import DEPTH, Flow
 from interpexec.cli._interrupts import Interrupts
-from interpexec.cli._items import AHEAD, Source, from_arguments
+from interpexec.cli._items import Source, from_arguments
 from interpexec.cli._order import AsTheyArrive, InItemOrder
 from interpexec.cli._parse import parse_task
 from interpexec.cli._report import Output, Report
@@ -51,18 +51,21 @@ class CountingOutput(StringIO):
 
 def flow_over(
     source: Source,
-    what: str,
     output: StringIO,
     order: "InItemOrder | AsTheyArrive | None" = None,
     pool: ThreadPoolExecutor | None = None,
+    *,
+    fail_fast: bool = False,
 ) -> Report:
     """Run a Flow in threads and return its Report."""
-    prepare(Settings(parse_task(what), "utf-8", fail_fast=False, traceback=False))
+    prepare(Settings(parse_task("x"), "utf-8", fail_fast=False, traceback=False))
     report = Report(Output(output))
     with pool or CountingPool(2) as executor:
-        flow = Flow(executor, source, report, order or InItemOrder(), workers=2, fail_fast=False)
+        flow = Flow(
+            executor, source, report, order or InItemOrder(), workers=2, fail_fast=fail_fast
+        )
         error = flow.run()
-        assert flow.is_complete()
+        assert flow.is_complete() or fail_fast
     if error is not None:
         raise error
     return report
@@ -71,11 +74,13 @@ def flow_over(
 def test_a_worker_gives_back_what_it_has_no_time_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """A slice of no time lets every chunk come back after one item; nothing is lost."""
     monkeypatch.setattr(_evaluate, "SLICE", -1)
+    # Earlier items are started though the order has no room for later ones.
+    monkeypatch.setattr(_order, "MOST_REPLIES", 1)
     monkeypatch.setattr("interpexec.cli._pace.Pace.next_size", lambda _, n: min(n, 10))
     items = [str(number) for number in range(500)]
     for order in InItemOrder(), AsTheyArrive():
         output = StringIO()
-        flow_over(from_arguments(items), "x", output, order)
+        flow_over(from_arguments(items), output, order)
         assert sorted(output.getvalue().split()) == sorted(items)
         if isinstance(order, InItemOrder):
             assert output.getvalue().split() == items
@@ -93,55 +98,82 @@ def test_results_that_are_ready_share_a_flush() -> None:
     output = CountingOutput()
     items = [str(number) for number in range(10_000)]
     pool = CountingPool(2)
-    report = flow_over(from_arguments(items), "x", output, pool=pool)
+    report = flow_over(from_arguments(items), output, pool=pool)
     assert output.getvalue().split() == items
     assert report.items == 10_000
     assert 0 < output.flushes <= pool.calls + 3
 
 
 def test_a_slow_first_item_bounds_what_follows(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On endless input, no more is started than may be held back, and no more is read."""
+    """No more is started than may be held back, until the first item is done."""
     monkeypatch.setattr(_order, "MOST_REPLIES", 5)
     first: Future[Reply] = Future()
-    blocks_read = 0
 
     class Pool(ThreadPoolExecutor):
-        """Keeps the first chunk, until the rest has come to a halt."""
+        """Keeps the first chunk, and answers all others at once."""
 
         calls = 0
 
         def submit(self, _, /, *args):
-            """Answer all chunks but the first one at once."""
+            """Answer."""
             self.calls += 1
             if self.calls == 1:
                 return first
             future: Future[Reply] = Future()
-            future.set_result(Reply(len(args[0]), b"x\n" * len(args[0]), [], 1e-3))
+            items = args[0]
+            future.set_result(Reply(len(items), b"x\n" * len(items), [], 1e-3 * len(items)))
             return future
 
     class HaltingOutput(StringIO):
-        """Is flushed before the loop waits: then nothing more can be done."""
+        """Is flushed before the loop waits: when it can do nothing more."""
 
         def flush(self) -> None:
-            """Let the first item end at the first halt with everything held."""
-            if pool.calls >= 6 and not first.done():
-                halted.append((pool.calls, blocks_read))
+            """Let the first item end at the first halt."""
+            if pool.calls and not first.done():
+                halts.append(pool.calls)
                 first.set_result(Reply(1, b"first\n", [], 1e-3))
 
-    def blocks() -> Generator[list[str]]:
-        nonlocal blocks_read
-        while not first.done() or blocks_read < 20:
-            blocks_read += 1
-            yield ["y"]
-
-    halted: list[tuple[int, int]] = []
+    halts: list[int] = []
     pool, output = Pool(1), HaltingOutput()
-    report = flow_over(Source(blocks(), may_block=False), "x", output, pool=pool)
-    assert output.getvalue().startswith("first\nx\n")
-    assert report.items == blocks_read
-    ((calls, blocks_then),) = halted
-    assert calls <= 6
-    assert blocks_then <= calls + AHEAD
+    report = flow_over(from_arguments(["y"] * 1000), output, pool=pool)
+    assert output.getvalue() == "first\n" + "x\n" * 999
+    assert report.items == 1000
+    assert halts[0] <= 5 + 2 * DEPTH
+    assert pool.calls > 2 * halts[0]
+
+
+def test_fail_fast_starts_nothing_behind_a_failure() -> None:
+    """Also while the failure cannot be told yet, as an earlier item still runs."""
+    first: Future[Reply] = Future()
+
+    class Pool(ThreadPoolExecutor):
+        """Keeps the first chunk, fails the second, and does all others."""
+
+        calls = 0
+
+        def submit(self, _, /, *args):
+            """Answer."""
+            self.calls += 1
+            if self.calls == 1:
+                return first
+            future: Future[Reply] = Future()
+            failures = [Failure(0, "y", "Error")] if self.calls == 2 else []
+            future.set_result(Reply(len(args[0]), b"x\n" * len(args[0]), failures))
+            return future
+
+    class HaltingOutput(StringIO):
+        """Is flushed before the loop waits: when it can do nothing more."""
+
+        def flush(self) -> None:
+            """Let the first item end at the first halt."""
+            if pool.calls and not first.done():
+                first.set_result(Reply(1, b"first\n", []))
+
+    pool = Pool(1)
+    source = from_arguments(["y"] * 1000)
+    report = flow_over(source, HaltingOutput(), pool=pool, fail_fast=True)
+    assert pool.calls == 2 * DEPTH
+    assert (report.items, report.failed) == (2, 1)
 
 
 def test_a_call_that_fails_as_a_whole_fails_its_items() -> None:
@@ -163,7 +195,7 @@ def test_a_call_that_fails_as_a_whole_fails_its_items() -> None:
             return failed
 
     output = StringIO()
-    report = flow_over(from_arguments(["a", "b"]), "x", output, pool=Pool(2))
+    report = flow_over(from_arguments(["a", "b"]), output, pool=Pool(2))
     assert (output.getvalue(), report.items, report.failed) == ("b\n", 2, 1)
 
 
@@ -176,7 +208,7 @@ def test_a_reading_error_is_returned_after_the_last_result() -> None:
 
     output = StringIO()
     with pytest.raises(OSError, match="Input/output error"):
-        flow_over(Source(blocks(), may_block=False), "x", output)
+        flow_over(Source(blocks(), may_block=False), output)
     assert output.getvalue() == "a\nb\n"
 
 
@@ -238,5 +270,5 @@ def test_ctrl_c_ends_the_loop_while_it_waits_for_items() -> None:
         reading.acquire(timeout=30)
 
     with pytest.raises(KeyboardInterrupt):
-        flow_over(Source(blocks(), may_block=True), "x", StringIO())
+        flow_over(Source(blocks(), may_block=True), StringIO())
     reading.release()

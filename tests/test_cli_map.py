@@ -15,14 +15,12 @@ from interpexec.cli import main
 from interpexec.cli.map import _read_arguments
 
 ROOT = Path(interpexec.__file__).parents[1]
+# Its output is buffered as usual, however these tests themselves are run.
+ENVIRONMENT = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
+ENVIRONMENT["PYTHONPATH"] = str(ROOT)
+
 LIMIT = 60
 """Seconds after which a run that does not end is a failure."""
-
-
-def environment() -> dict[str, str]:
-    """Return this process's environment, with the package under test, and buffering."""
-    others = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
-    return others | {"PYTHONPATH": str(ROOT)}
 
 
 class Run:
@@ -42,7 +40,7 @@ class Run:
             capture_output=True,
             timeout=LIMIT,
             cwd=cwd,
-            env=environment(),
+            env=ENVIRONMENT,
             pass_fds=fds,
             check=False,
         )
@@ -179,7 +177,7 @@ def test_unordered_results_come_as_they_arrive(option: str) -> None:
         command,
         stdout=subprocess.PIPE,
         pass_fds=gate,
-        env=environment(),
+        env=ENVIRONMENT,
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"(False, 'b')\n"

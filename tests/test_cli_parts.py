@@ -29,6 +29,7 @@ from interpexec.cli._task import ExpressionTask, FunctionTask
         ("[json for json in x]", ()),
         ("[json for json in x] + [json.loads(x)]", ("json",)),
         ("(lambda json: json.anything)(x)", ()),
+        ("(lambda json: json.anything)(x) or json.loads(x)", ("json",)),
         ("(json := x).upper() + json", ()),
         ("[y := len(x), y]", ()),
         ("[(y := z) for z in x] + [y]", ()),

@@ -16,6 +16,10 @@ import pytest
 import interpexec
 
 ROOT = Path(interpexec.__file__).parents[1]
+# Its output is buffered as usual, however these tests themselves are run.
+ENVIRONMENT = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
+ENVIRONMENT["PYTHONPATH"] = str(ROOT)
+
 LIMIT = 60
 """Seconds after which a run that does not end is a failure."""
 
@@ -34,7 +38,7 @@ def running(
         stderr=subprocess.PIPE,
         bufsize=0,  # `select` does not see what lies in a buffer here
         pass_fds=fds,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        env=ENVIRONMENT,
     )
     signal.signal(signal.SIGINT, before)
     try:
@@ -139,6 +143,15 @@ def test_results_do_not_wait_for_slow_successors() -> None:
         write_to(process, b"a\nb\nc\nslow\nd\n")
         assert [line_of(process)[9:10] for _ in range(3)] == [b"a", b"b", b"c"]
         os.write(gate[1], b"!")
+        assert finish(process) == (0, "")
+
+
+def test_what_a_worker_prints_comes_before_its_result() -> None:
+    """While the input is still open, too."""
+    with running("print('printed', x)") as process:
+        write_to(process, b"a\n")
+        assert line_of(process) == b"printed a\n"
+        assert line_of(process) == b"None\n"
         assert finish(process) == (0, "")
 
 

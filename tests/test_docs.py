@@ -9,7 +9,9 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 HOW_TO = (ROOT / "docs" / "how-to.md").read_text()
-PROGRAMS = dict(re.findall(r"^## (.+?)$.*?^```python\n(.*?)^```$", HOW_TO, re.MULTILINE | re.DOTALL))
+PROGRAMS = dict(
+    re.findall(r"^## (.+?)$.*?^```python\n(.*?)^```$", HOW_TO, re.MULTILINE | re.DOTALL)
+)
 
 EXPECTED = {
     "Map a function over many small items": "2250000\n",

@@ -11,6 +11,13 @@ import tasks
 from gates import TIME_LIMIT
 from interpexec import ExecutionFailed, InterpreterPoolExecutor, NotShareableError
 
+FIELDS = (
+    *("code", "value", "name", "path", "errno", "strerror", "filename", "filename2"),
+    *("encoding", "object", "start", "end", "reason"),
+    *("msg", "lineno", "offset", "text", "end_lineno", "end_offset"),
+)
+"""What exceptions of the language keep beside their arguments."""
+
 
 @pytest.fixture
 def pool() -> Iterator[InterpreterPoolExecutor]:
@@ -93,18 +100,8 @@ def test_an_exception_is_what_it_was(
     assert error.args == twin.args
     assert str(error) == str(twin)
     assert vars(error) == vars(twin)
-    for name in (
-        "code",
-        "errno",
-        "filename",
-        "filename2",
-        "object",
-        "start",
-        "name",
-        "path",
-        "value",
-    ):
-        assert getattr(error, name, "none") == getattr(twin, name, "none")
+    for name in FIELDS:
+        assert getattr(error, name, "none") == getattr(twin, name, "none"), name
     assert type(error.__cause__) is ExecutionFailed
 
 
@@ -129,6 +126,33 @@ def test_what_the_interpreter_itself_raises_arrives(
     error = _caught(pool, fn)
     assert type(error) is kind
     assert words in str(error)
+
+
+@pytest.mark.parametrize(
+    ("fn", "args"),
+    [
+        (compile, ("1 +", "some file", "exec")),
+        (compile, (b"\xf6", "some file", "exec")),
+        (eval, ("no_such_name", {})),
+        (mishaps.missing_attribute, ()),
+        (mishaps.missing_file, ()),
+        (mishaps.bad_utf8, ()),
+        (mishaps.import_missing, ()),
+        (next, (iter(()),)),
+        (exec, ("raise SystemExit(5)",)),
+    ],
+)
+def test_what_the_interpreter_notes_beside_the_arguments_arrives(
+    pool: InterpreterPoolExecutor, fn: Callable[..., object], args: tuple[object, ...]
+) -> None:
+    """File, line and offset of a SyntaxError, the name of a NameError, and the like."""
+    with pytest.raises(BaseException) as raised:  # noqa: PT011  # the twin of what comes home
+        fn(*args)
+    twin, error = raised.value, _caught(pool, fn, *args)
+    assert type(error) is type(twin)
+    assert (error.args, str(error)) == (twin.args, str(twin))
+    for name in FIELDS:
+        assert getattr(error, name, None) == getattr(twin, name, None), name
 
 
 def test_notes_and_attributes_arrive(pool: InterpreterPoolExecutor) -> None:

@@ -14,6 +14,7 @@ PACKAGE = Path(interpexec.__file__).parent
 ORDER = [
     "_runtime",
     "errors",
+    "_words",
     "_deadline",
     "_bell",
     "channels",

@@ -2,18 +2,16 @@
 
 import gc
 import os
-import sys
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import count, repeat
 
 import pytest
 
-import mishaps
 import tasks
 from gates import TIME_LIMIT, gate, gated
-from interpexec import InterpreterPoolExecutor, NotShareableError
+from interpexec import InterpreterPoolExecutor
 
 
 class Reader:
@@ -119,72 +117,6 @@ def test_the_items_of_a_chunk_run_one_after_another_in_order() -> None:
         assert list(results) == [0, 1]
 
 
-@pytest.mark.parametrize("chunksize", [1, 2, 3, 5])
-def test_an_exception_belongs_to_its_item(single: InterpreterPoolExecutor, chunksize: int) -> None:
-    """Items before it in the chunk are given; `imap_unordered` gives those after it too."""
-    results = single.map(tasks.divide, repeat(6), [1, 2, 0, 3, 6], chunksize=chunksize)
-    assert [next(results), next(results)] == [6, 3]
-    with pytest.raises(ZeroDivisionError):
-        next(results)
-    results = single.imap_unordered(tasks.divide, repeat(6), [1, 2, 0, 3, 6], chunksize=chunksize)
-    assert _outcomes(results) == [6, 3, ZeroDivisionError, 2, 1]
-
-
-@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt, GeneratorExit, StopIteration])
-def test_an_exception_that_means_the_end_belongs_to_its_item(
-    single: InterpreterPoolExecutor, kind: type[BaseException]
-) -> None:
-    """`SystemExit`, `KeyboardInterrupt` and others end neither the chunk nor the worker."""
-    functions = [int, partial(mishaps.make_and_raise, kind), int]
-    results = single.map(tasks.apply, functions, chunksize=3)
-    assert next(results) == 0
-    with pytest.raises((kind, RuntimeError)):  # PEP 479: a generator may not let StopIteration out
-        next(results)
-
-
-# -- what cannot travel, in the middle of a chunk -------------------------------------
-
-
-@pytest.mark.parametrize("kind", ["LookupError", "SystemExit", "KeyboardInterrupt"])
-@pytest.mark.parametrize("chunksize", [1, 2, 3])
-@pytest.mark.parametrize("fn", [mishaps.some_results, mishaps.some_late_explosions])
-def test_a_result_that_cannot_travel_costs_no_other_item(
-    single: InterpreterPoolExecutor, chunksize: int, fn: Callable[..., object], kind: str
-) -> None:
-    """Whether it fails to be pickled there or to be unpickled here."""
-    results = single.imap_unordered(fn, range(3), repeat(1), repeat(kind), chunksize=chunksize)
-    first, second, third = _outcomes(results)
-    assert (first, third) == (0, 2)
-    assert isinstance(second, type)
-    assert issubclass(second, BaseException)
-
-
-@pytest.mark.parametrize("chunksize", [1, 2, 3])
-@pytest.mark.parametrize("kind", [mishaps.ExplodesOnDeparture, mishaps.ExplodesOnArrival])
-def test_an_item_that_cannot_travel_costs_no_other_item(
-    single: InterpreterPoolExecutor, chunksize: int, kind: type
-) -> None:
-    """Whether it fails to be pickled here or to be unpickled there."""
-    items = [0, kind(), 2]
-    results = single.imap_unordered(tasks.same, items, chunksize=chunksize)
-    assert sorted(map(str, _outcomes(results))) == sorted(map(str, [0, 2, NotShareableError]))
-    ordered = single.map(tasks.same, items, chunksize=chunksize)
-    assert next(ordered) == 0
-    with pytest.raises(NotShareableError):
-        next(ordered)
-
-
-@pytest.mark.parametrize("chunksize", [1, 3])
-def test_a_function_that_cannot_travel_is_told(
-    single: InterpreterPoolExecutor, chunksize: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The error names it as it does for `submit`; it comes with the first result."""
-    monkeypatch.setitem(sys.modules, "cloudpickle", None)
-    offset = 1
-    with pytest.raises(NotShareableError, match="'offset'"):
-        list(single.map(lambda n: n + offset, range(3), chunksize=chunksize))
-
-
 # -- buffers --------------------------------------------------------------------------
 
 
@@ -230,42 +162,6 @@ def test_without_a_buffer_everything_is_read_at_once(
     results = getattr(pool, method)(tasks.same, reader)
     assert reader.read == 100
     assert sorted(results) == list(range(100))
-
-
-# -- iterables that raise -----------------------------------------------------------------
-
-
-def _broken(length: int) -> Iterator[int]:
-    """Yield some numbers, then raise."""
-    yield from range(length)
-    raise LookupError("the iterable broke")
-
-
-@pytest.mark.parametrize("method", ["map", "imap_unordered"])
-def test_an_iterable_that_raises_raises_in_the_caller(
-    pool: InterpreterPoolExecutor, method: str
-) -> None:
-    """Read at once, the error comes from the call itself; the pool goes on."""
-    with pytest.raises(LookupError, match="the iterable broke"):
-        getattr(pool, method)(tasks.same, _broken(5))
-    assert list(pool.map(tasks.same, range(3))) == [0, 1, 2]
-
-
-@pytest.mark.parametrize("chunksize", [1, 2])
-def test_an_iterable_that_raises_later_loses_no_result_before(
-    single: InterpreterPoolExecutor, chunksize: int
-) -> None:
-    """With a buffer, all items that were read are given; the iterable's error comes besides."""
-    sizes = {"buffersize": 4, "chunksize": chunksize}
-    results = single.map(tasks.same, _broken(7), **sizes)
-    given = []
-    with pytest.raises(LookupError, match="the iterable broke"):
-        given.extend(results)
-    assert given == list(range(7))
-    assert list(results) == []
-    outcomes = _outcomes(single.imap_unordered(tasks.same, _broken(7), **sizes))
-    outcomes.remove(LookupError)
-    assert outcomes == list(range(7))
 
 
 # -- imap_unordered ---------------------------------------------------------------------

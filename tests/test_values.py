@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
+from importlib.util import find_spec
 from pathlib import PurePosixPath
 from uuid import UUID
 
@@ -183,7 +184,7 @@ def test_an_argument_that_cannot_be_pickled_is_named(
         return
     assert type(error) is NotShareableError
     assert "args[1]" in str(error)
-    assert kind in str(error)
+    assert "ExplodesOnDeparture" in str(error)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -227,11 +228,10 @@ def test_a_result_that_cannot_be_unpickled_here_is_told(
 
 
 def test_a_result_of_a_local_class_is_named(pool: InterpreterPoolExecutor) -> None:
-    """And one that is nested too deeply, and one whose repr fails."""
-    for fn, name in (
-        (mishaps.make_local, "Local"),
-        (mishaps.lock, "lock"),
-    ):
+    """And one that no class can help to travel, and one whose repr fails."""
+    for fn, name in (mishaps.make_local, "Local"), (mishaps.lock, "lock"):
+        if fn is mishaps.make_local and find_spec("cloudpickle"):
+            continue  # it travels then
         error = pool.submit(fn).exception(TIME_LIMIT)
         assert type(error) is NotShareableError
         assert name in str(error)

@@ -64,12 +64,11 @@ class Reply:
 class Settings:
     """What a worker must know to do its part."""
 
-    __slots__ = ("encoding", "fail_fast", "path", "task", "traceback")
+    __slots__ = ("encoding", "fail_fast", "task", "traceback")
 
     def __init__(self, task: "Task", encoding: str, *, fail_fast: bool, traceback: bool) -> None:
         self.task = task
         self.encoding = encoding
-        self.path = list(sys.path)
         self.fail_fast = fail_fast
         self.traceback = traceback
 
@@ -123,7 +122,6 @@ def prepare(settings: Settings) -> None:
     import that fails is the items' failure.
     """
     global _settings, _evaluator  # one interpreter is one worker
-    sys.path[:] = settings.path
     _settings, _evaluator = settings, None
 
 

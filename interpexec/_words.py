@@ -1,0 +1,31 @@
+"""Objects in error messages: named, and cut short. Imported when something is wrong."""
+
+import reprlib
+
+_REPR = reprlib.Repr()
+_REPR.maxstring = _REPR.maxother = _REPR.maxlong = 80
+
+
+def shown(obj: object) -> str:
+    """Return the object's repr, cut short; its type alone when the repr raises."""
+    name = type(obj).__qualname__
+    try:
+        text = _REPR.repr(obj)
+    except BaseException:  # the user's __repr__
+        return f"<{name} object>"
+    return text if name in text or isinstance(obj, _PLAIN) else f"{text} of type {name}"
+
+
+_PLAIN = (type(None), bool, int, float, complex, str, bytes, list, tuple, dict, set, frozenset)
+
+
+def told(error: BaseException, *, with_class: bool = True) -> str:
+    """Return the exception's class and message, whatever its `__str__` does."""
+    name = type(error).__name__
+    try:
+        text = str.__str__(str(error))  # exactly a str, and no subclass
+    except BaseException:  # the user's __str__
+        text = "<exception str() failed>"
+    if not with_class:
+        return text
+    return f"{name}: {text}" if text else name

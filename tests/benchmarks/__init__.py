@@ -1,0 +1,1 @@
+"""interpexec against the other executors: see README.md beside this file."""

@@ -1,0 +1,8 @@
+"""The cases, in the order of the report. A new one is a module here and a line below."""
+
+from benchmarks.cases import cpu_map, memory, ready, round_trip, throughput
+
+CASES = {
+    case.name: case
+    for case in (round_trip.CASE, throughput.CASE, ready.CASE, memory.CASE, cpu_map.CASE)
+}

@@ -1,0 +1,52 @@
+"""The rounds: which sample is taken when, and what came of each."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from benchmarks.cases.case import Case
+from benchmarks.contenders import CONTENDERS
+from benchmarks.missing import MissingError
+from benchmarks.sample import FLOOR, Sample, SampleError, take
+
+
+@dataclass(slots=True)
+class Rounds:
+    """All that a run has measured so far, by (case, contender).
+
+    A pair that is missing or has failed once is not tried again: a pool that hangs would
+    otherwise cost its time limit in every round.
+    """
+
+    readings: dict[Sample, float] = field(default_factory=dict)
+    missing: dict[tuple[str, str], str] = field(default_factory=dict)
+    failed: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def add(self, sample: Sample, scale: float) -> None:
+        """Take *sample* and keep what comes of it."""
+        pair = sample.case, sample.contender
+        if pair in self.missing or pair in self.failed:
+            return
+        try:
+            self.readings[sample] = take(sample, scale)
+        except MissingError as error:
+            self.missing[pair] = str(error)
+        except SampleError as error:
+            self.failed[pair] = str(error)
+
+
+def one_round(number: int, cases: Sequence[Case], contenders: Sequence[str]) -> Iterator[Sample]:
+    """Yield the samples of round *number*: in each case A B C …, A B C … again where asked.
+
+    Who goes first rotates, so that nobody always comes after the same neighbour.
+    """
+    for case in cases:
+        for turn in range(number * case.per_round, (number + 1) * case.per_round):
+            for name in rotated(contenders, turn):
+                if name == FLOOR or case.admits(CONTENDERS[name]):
+                    yield Sample(turn, case.name, name)
+
+
+def rotated(names: Sequence[str], turn: int) -> list[str]:
+    """Return *names* in their order, beginning with another one each turn."""
+    first = turn % len(names)
+    return [*names[first:], *names[:first]]

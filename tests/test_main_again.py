@@ -1,0 +1,100 @@
+"""Workers run the program again to find what it defines: once, guarded, or refused."""
+
+from pathlib import Path
+
+import pytest
+
+from programs import IMPORT, output, run, write
+
+
+def test_the_program_is_run_once_in_each_worker(tmp_path: Path) -> None:
+    """Not once a call; and not at all in workers that need nothing of it."""
+    program = """
+        import os
+        LOG = os.open("log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.write(LOG, b"!")
+
+        def nothing(n):
+            return n
+
+        if __name__ == "__main__":
+            with InterpreterPoolExecutor(1) as pool:
+                print(list(pool.map(abs, range(3))), os.stat("log").st_size)
+                print(list(pool.map(nothing, range(50))), os.stat("log").st_size)
+    """
+    out = output(write(tmp_path / "program.py", program), cwd=tmp_path)
+    assert out == f"{list(range(3))} 1\n{list(range(50))} 2\n"
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        "pool = InterpreterPoolExecutor(2)\nprint(pool.submit(double, 1).result())\n",
+        "with InterpreterPoolExecutor(2) as pool:\n    print(list(pool.map(double, range(9))))\n",
+    ],
+)
+def test_a_script_without_a_guard_is_told_so(tmp_path: Path, start: str) -> None:
+    """A clear error that speaks of the guard; no worker starts workers; no hang."""
+    done = run(write(tmp_path / "program.py", "def double(n):\n    return 2 * n\n" + start))
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert 'if __name__ == "__main__":' in done.stderr
+
+
+def test_a_script_without_a_guard_runs_what_needs_nothing_of_it() -> None:
+    """Importable functions and lambdas do not need the guard."""
+    program = (
+        IMPORT + "with InterpreterPoolExecutor(2) as pool:\n    print(list(pool.map(abs, [-1])))\n"
+    )
+    assert (
+        output("-c", program + "    print(list(pool.map(lambda n: n * 2, [1])))\n") == "[1]\n[2]\n"
+    )
+
+
+@pytest.mark.parametrize("last_words", ["raise LookupError('not here')", "sys.exit(3)", "1 +"])
+def test_a_program_that_cannot_be_run_again_fails_its_calls_only(
+    tmp_path: Path, last_words: str
+) -> None:
+    """Each call that needs it gets the reason; others work; the pool lives."""
+    program = f"""
+import os, sys
+from pathlib import Path
+
+def double(n):
+    return 2 * n
+
+if __name__ == "__main__":
+    with InterpreterPoolExecutor(1) as pool:
+        if "+" in {last_words!r}:
+            Path(__file__).write_text("1 +")
+        for _ in range(2):
+            error = pool.submit(double, 1).exception()
+            print(isinstance(error, Exception), error.__cause__ is not None)
+            text = str(error) + str(error.__cause__)
+            print(any(word in text for word in ("not here", "SystemExit", "SyntaxError")))
+        print(pool.submit(abs, -1).result(), len(pool._threads))
+else:
+    {last_words if "+" not in last_words else "pass"}
+"""
+    out = output(write(tmp_path / "program.py", program))
+    assert out == "True True\nTrue\nTrue True\nTrue\n1 1\n"
+
+
+def test_a_name_behind_the_guard_is_refused_with_a_hint(tmp_path: Path) -> None:
+    """A function that exists only where the program was really started is named."""
+    program = """
+        if __name__ == "__main__":
+            def hidden(n):
+                return n
+            class Hidden:
+                pass
+            with InterpreterPoolExecutor(1) as pool:
+                for call in (hidden, 1), (abs, Hidden()):
+                    print(repr(pool.submit(*call).exception()))
+                print(pool.submit(abs, -1).result())
+    """
+    first, second, third = output(write(tmp_path / "program.py", program)).splitlines()
+    assert "hidden" in first
+    assert "__main__" in first
+    assert "Hidden" in second
+    assert third == "1"
