@@ -11,12 +11,17 @@ It lives from the start of the first worker until the end of the last one.
 from array import array
 
 from interpexec import _messages
-from interpexec._messages import NUDGE, Message
+from interpexec._messages import Message
 from interpexec.channels import Channel, Token
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+# The receivers of replies. The first one that sleeps is woken, so who waits for
+# just one call is woken before the collector.
+_DIRECT, _COLLECTOR = range(2)
 
 
 class Crossing:
@@ -25,8 +30,9 @@ class Crossing:
     def __init__(self, seats: int) -> None:
         """Make them for so many workers."""
         self._requests = Channel(seats)
-        self._replies = Channel()
-        self._replies.open_seat()
+        self._replies = Channel(2)
+        self._replies.open_seat(_DIRECT)
+        self._replies.open_seat(_COLLECTOR)
         self._slots = array("Q", bytes(8 * seats))
 
     def tokens(self, seat: int) -> tuple[Token, Token, memoryview]:
@@ -53,10 +59,31 @@ class Crossing:
         self._requests.close()
 
     def wait(self) -> list[Message]:
-        """Block until there are replies, or somebody nudges; take what is there."""
-        message = self._replies.recv()
-        rest = self.take()
-        return rest if isinstance(message, int) else [message, *rest]  # type: ignore[list-item]
+        """Block until there are replies, or somebody nudges; take what is there.
+
+        By the collector.
+        """
+        return self._receive(_COLLECTOR, None)
+
+    def nudge(self) -> None:
+        """Wake the collector, to look at other things."""
+        self._replies.ring(_COLLECTOR)
+
+    def wait_directly(self, timeout: float | None) -> list[Message]:
+        """Do as `wait`, for at most `timeout` seconds. By one other thread at a time.
+
+        As long as it sleeps here, the collector is not woken by replies. Who is
+        done here must `take()` once more.
+        """
+        return self._receive(_DIRECT, timeout)
+
+    def nudge_direct(self) -> None:
+        """Wake who is in `wait_directly`."""
+        self._replies.ring(_DIRECT)
+
+    def _receive(self, seat: int, timeout: float | None) -> list[Message]:
+        message = self._replies.recv_or_ring(seat, timeout)
+        return [] if message is None else [message, *self.take()]  # type: ignore[list-item]
 
     def take(self) -> list[Message]:
         """Take the replies that have arrived, without waiting.
@@ -65,12 +92,7 @@ class Crossing:
         interpreter cannot end meanwhile: one receive is one step under home's
         GIL, and the worker's thread calls this before it ends the interpreter.
         """
-        messages = iter(self._replies.recv_nowait, None)
-        return [message for message in messages if not isinstance(message, int)]  # type: ignore[misc]
-
-    def nudge(self) -> None:
-        """Wake who waits, to look at other things."""
-        self._replies.send(NUDGE)
+        return list(iter(self._replies.recv_nowait, None))  # type: ignore[arg-type]
 
     def destroy(self) -> None:
         """Give everything back, when no worker is left."""

@@ -7,7 +7,6 @@
 A message is one `bytes` object: the payload, then eight bytes of tail. Pickle
 ignores what follows its end, so nothing is cut off before loading. A large
 payload is not copied to put a tail behind it: the two travel as a tuple.
-Integers are no messages: they are nudges, which only wake the receiver.
 """
 
 import _pickle
@@ -29,9 +28,6 @@ VALUE, FAILURE, NOT_READY = range(3)
 AFTER_MAIN = 4  # the worker has run the program: names in it may say so
 _KIND_BITS = 3
 _KINDS = (1 << _KIND_BITS) - 1
-
-NUDGE = 0
-"""Wakes the receiver and says nothing."""
 
 type Message = bytes | tuple[bytes, int]
 

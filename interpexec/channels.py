@@ -96,11 +96,30 @@ class Channel:
         Raises `ChannelClosedError` when the channel is closed and nothing is
         left in it, `TimeoutError` when the time is over. Blocks without the GIL.
         """
-        recv = self._line.recv
-        for _ in range(_LOOKS):
-            if (item := recv()) is not None:
-                return item
-        return self._sleep_until_item(seat, Deadline(timeout))
+        if (item := self._look()) is not None:
+            return item
+        deadline = Deadline(timeout)
+        while (item := self._sleep(seat, deadline.remaining())) is None:
+            if self._state[0] == _CLOSED:
+                return self._last_item(ChannelClosedError("the channel is closed"))
+            if deadline.remaining() == 0:
+                return self._last_item(TimeoutError("nothing was received in time"))
+        return item
+
+    def recv_or_ring(self, seat: int = 0, timeout: float | None = None) -> object:
+        """Take the first item, or sleep once: then None, and there may be an item now.
+
+        Wakes for an item, for `ring()` and `close()`, and when the time is over.
+        Who gets None must look once more, if only to leave: a sender may have
+        chosen this bell, and nobody else was woken for its item.
+        """
+        if (item := self._look()) is not None:
+            return item
+        return self._sleep(seat, timeout)
+
+    def ring(self, seat: int = 0) -> None:
+        """Wake the receiver on a seat, now or when it next sleeps; see `recv_or_ring`."""
+        self._bells[seat].ring()
 
     def recv_nowait(self) -> object:
         """Take the first item, or return None when there is none."""
@@ -123,33 +142,39 @@ class Channel:
         for bell in self._bells.values():
             bell.close()
 
-    def _sleep_until_item(self, seat: int, deadline: Deadline) -> object:
-        """Receive, asleep while there is nothing."""
+    def _look(self) -> object:
+        """Take an item if one comes soon, or return None."""
+        recv = self._line.recv
+        for _ in range(_LOOKS):
+            if (item := recv()) is not None:
+                return item
+        return None
+
+    def _sleep(self, seat: int, timeout: float | None) -> object:
+        """Take an item, or sleep once and return None: there may be one now."""
         try:
-            while True:
-                self._state[1 + seat] = _ASLEEP
-                if (item := self._line.recv()) is not None:
-                    return item
-                if self._state[0] == _CLOSED:
-                    return self._last_item()
-                remaining = deadline.remaining()
-                if remaining == 0:
-                    raise TimeoutError("nothing was received in time")  # noqa: TRY301  # the handler is for it, too
-                self._bells[seat].wait(remaining)
+            self._state[1 + seat] = _ASLEEP
+            item = self._line.recv()
+            # A closing rings all bells, but a bell may have been heard already.
+            if item is None and self._state[0] != _CLOSED:
+                self._bells[seat].wait(timeout)
         except BaseException:
             # A sender may have chosen this seat an instant ago, for an item
             # that is now left to nobody: pass the wake-up on.
             self._state[1 + seat] = _AWAKE
             self._wake_one()
             raise
-        finally:
-            self._state[1 + seat] = _AWAKE
+        self._state[1 + seat] = _AWAKE
+        return item
 
-    def _last_item(self) -> object:
-        """Look once more: what was sent before the closing comes before it."""
+    def _last_item(self, error: Exception) -> object:
+        """Look once more before giving up.
+
+        What was sent before the closing comes before it; and a sender that chose
+        this seat's bell has sent its item by now.
+        """
         if (item := self._line.recv()) is None:
-            message = "the channel is closed"
-            raise ChannelClosedError(message)
+            raise error
         return item
 
     def _wake_one(self) -> None:
@@ -159,7 +184,7 @@ class Channel:
         # Twice at once, two senders may ring one bell: the second ring is heard
         # as a wake-up for nothing. Neither has missed a sleeper, because the
         # woken one looks at the line before it sleeps again.
-        if (seat := seats.find(_ASLEEP)) > 0:
-            if (bell := self._bells.get(seat - 1)) is not None:
-                state[seat] = _AWAKE
-                bell.ring()
+        seat = seats.find(_ASLEEP)
+        if seat > 0 and (bell := self._bells.get(seat - 1)) is not None:
+            state[seat] = _AWAKE
+            bell.ring()

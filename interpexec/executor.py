@@ -78,13 +78,13 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         raises NotShareableError, naming the argument, as in the standard
         library.
 
-        Raises TypeError for what is not callable, BrokenInterpreterPool (a RuntimeError) when a worker could not be
-        made ready, RuntimeError after `shutdown()`, while the program exits, in
-        a forked child, and in a worker that is just running the program to find
-        what it defines.
+        Raises TypeError for what is not callable, BrokenInterpreterPool (a
+        RuntimeError) when a worker could not be made ready, RuntimeError after
+        `shutdown()`, while the program exits, in a child that was forked while
+        calls ran, and in a worker that is just running the program to find what
+        it defines.
         """
-        if not callable(fn):
-            _checks.function(fn)
+        _checks.function(fn)
         engine = self._engine
         engine.refuse_if_over()
         _main.refuse_while_running()

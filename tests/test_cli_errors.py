@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -291,6 +292,21 @@ def test_a_warning_about_the_expression_is_given_once() -> None:
         out, err = process.communicate(timeout=LIMIT)
     assert out in {b"True\n", b"False\n"}
     assert err.count(b"SyntaxWarning") == 1
+
+
+def test_a_pool_that_breaks_is_told(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """One line, exit code 2, and the run ends."""
+
+    class BrokenPool(ThreadPoolExecutor):
+        def submit(self, *_: object, **__: object):
+            raise BrokenExecutor("no worker is left")
+
+    monkeypatch.setattr("interpexec.InterpreterPoolExecutor", BrokenPool)
+    run = Shown(capfd, "x", ":::", "a")
+    assert run.err == ["interpexec: the workers broke down: no worker is left"]
+    assert run.status == 2
 
 
 def test_a_full_disk_is_told_once() -> None:

@@ -1,0 +1,207 @@
+"""Waiting for one call in the collector's place: a wake-up saved, and no reply lost."""
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, Future
+
+import pytest
+
+from interpexec import BrokenInterpreterPool, InterpreterPoolExecutor, _messages
+from interpexec._deadline import Deadline
+from interpexec._engine import Engine
+from interpexec._future import CallFuture
+
+TIME_LIMIT = 30.0
+
+
+@pytest.fixture
+def gate() -> Iterator[tuple[int, Callable[[int], object]]]:
+    """Return a descriptor to read from, and what lets so many readers go on."""
+    reader, writer = os.pipe()
+    yield reader, lambda readers: os.write(writer, bytes(readers))
+    os.close(reader)
+    os.close(writer)
+
+
+def pass_gate(reader: int) -> int:
+    """Block until the gate is opened for one more."""
+    return len(os.read(reader, 1))
+
+
+class Waiting:
+    """A thread that waits for a future directly."""
+
+    def __init__(self, engine: Engine, future: "Future[int]", timeout: float | None) -> None:
+        """Start it, and see it sitting in the collector's place."""
+        self.error: BaseException | None = None
+        self.value: int | None = None
+        self._future, self._timeout = future, timeout
+        self._thread = threading.Thread(target=self._wait)
+        sleeping = threading.Event()
+        crossing = engine._crossing
+        assert crossing is not None
+        real = crossing.wait_directly
+
+        def wait_directly(timeout: float | None) -> list[_messages.Message]:
+            sleeping.set()
+            return real(timeout)
+
+        crossing.wait_directly = wait_directly  # type: ignore[method-assign]
+        self._thread.start()
+        assert sleeping.wait(TIME_LIMIT)
+
+    def _wait(self) -> None:
+        try:
+            self.value = self._future.result(self._timeout)
+        except BaseException as error:
+            self.error = error
+
+    def end(self) -> "Waiting":
+        """Wait for the thread's end."""
+        self._thread.join(TIME_LIMIT)
+        assert not self._thread.is_alive()
+        return self
+
+
+def test_the_reply_wakes_the_one_that_waits(gate: tuple[int, Callable[[int], object]]) -> None:
+    """It gets its result, and the collector has not been woken for it."""
+    reader, open_for = gate
+    with InterpreterPoolExecutor(1) as pool:
+        future = pool.submit(pass_gate, reader)
+        waiting = Waiting(pool._engine, future, None)
+        crossing = pool._engine._crossing
+        assert crossing is not None
+        collect = crossing.wait
+        crossing.wait = lambda: pytest.fail("the collector was woken")  # type: ignore[method-assign]
+        open_for(1)
+        assert waiting.end().value == 1
+        crossing.wait = collect  # type: ignore[method-assign]
+
+
+def test_calls_of_others_are_left_to_the_collector(
+    gate: tuple[int, Callable[[int], object]],
+) -> None:
+    """Their replies may come to the one that waits; their callbacks do not run there."""
+    reader, open_for = gate
+    threads: list[threading.Thread] = []
+    with InterpreterPoolExecutor(2) as pool:
+        waiting = Waiting(pool._engine, pool.submit(pass_gate, reader), None)
+        other = pool.submit(int)
+        other.add_done_callback(lambda _: threads.append(threading.current_thread()))
+        assert other.result(TIME_LIMIT) == 0
+        open_for(1)
+        assert waiting.end().value == 1
+    assert [thread is waiting._thread for thread in threads] == [False]
+
+
+def test_its_time_is_over(gate: tuple[int, Callable[[int], object]]) -> None:
+    """TimeoutError, and the call goes on."""
+    reader, open_for = gate
+    with InterpreterPoolExecutor(1) as pool:
+        future = pool.submit(pass_gate, reader)
+        waiting = Waiting(pool._engine, future, 0.02)
+        assert isinstance(waiting.end().error, TimeoutError)
+        open_for(1)
+        assert future.result(TIME_LIMIT) == 1
+
+
+def test_the_call_is_cancelled_meanwhile(gate: tuple[int, Callable[[int], object]]) -> None:
+    """Who waits is woken, although no reply comes."""
+    reader, open_for = gate
+    with InterpreterPoolExecutor(1) as pool:
+        running = pool.submit(pass_gate, reader)
+        engine = pool._engine
+        ahead = pool.submit(pass_gate, reader)
+        engine._calls[ahead.call_id], held = ahead, engine._calls.pop(running.call_id)
+        waiting = Waiting(engine, ahead, None)
+        engine._calls[running.call_id] = held
+        while not ahead.cancel():  # until then the worker has not begun the first one
+            assert not ahead.done()
+        assert isinstance(waiting.end().error, CancelledError)
+        open_for(1)
+        assert running.result(TIME_LIMIT) == 1
+
+
+def test_the_pool_breaks_meanwhile(
+    gate: tuple[int, Callable[[int], object]], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who waits is woken by whatever finishes the call."""
+    reader, _ = gate
+    engine = Engine(1, "test", lambda: None)
+    future = engine.submit(_messages.dumps_call(pass_gate, (reader,), {}))
+    waiting = Waiting(engine, future, None)  # type: ignore[arg-type]
+    engine.broken = "broken by the test", None
+    engine._calls.pop(future.call_id)
+    engine._fail(future)
+    assert isinstance(waiting.end().error, BrokenInterpreterPool)
+    gate[1](1)
+    engine.close()
+    engine.join()
+    assert not caplog.records
+
+
+class Crossing:
+    """A crossing that gives what the test wants: a fake that forces a race."""
+
+    def __init__(self, *, step: Callable[[], object], last: list[_messages.Message]) -> None:
+        self._step = step
+        self._last = last
+        self.nudged = 0
+
+    def wait_directly(self, _: float | None) -> list[_messages.Message]:
+        self._step()
+        return []
+
+    def take(self) -> list[_messages.Message]:
+        return self._last
+
+    def nudge(self) -> None:
+        self.nudged += 1
+
+    def nudge_direct(self) -> None:
+        pass
+
+
+def test_a_reply_that_comes_while_it_leaves_is_not_lost() -> None:
+    """The race that would strand a reply beside a sleeping collector, in steps.
+
+    1. a thread sleeps in the collector's place; its call is settled elsewhere,
+       and it is woken for that
+    2. before it is up, a worker sends another reply, finds this seat asleep, and
+       rings its bell: the collector sleeps on
+    3. the thread sees its call finished, and must not just leave
+    """
+    engine = Engine(1, "test", lambda: None)
+    mine: CallFuture[object] = CallFuture(1, None, engine)
+    other: CallFuture[object] = CallFuture(2, None, engine)
+    engine._calls = {1: mine}
+
+    def settled_elsewhere() -> None:
+        mine.set_result("mine")
+        engine._calls = {2: other}
+
+    reply = _messages.seal(_messages.dumps_value("other"), 2, _messages.VALUE)
+    crossing = Crossing(step=settled_elsewhere, last=[reply])
+    engine._crossing = crossing  # type: ignore[assignment]
+    engine.wait_directly(mine, Deadline(None))
+    assert crossing.nudged == 1
+    engine._todo.popleft()()
+    assert other.result(0) == "other"
+
+
+def test_many_threads_wait_at_once() -> None:
+    """Whoever sits in the collector's place, every call comes home."""
+    with InterpreterPoolExecutor(2) as pool:
+        results: list[int] = []
+
+        def call(number: int) -> None:
+            for index in range(200):
+                results.append(pool.submit(sum, [number, index]).result(TIME_LIMIT))
+
+        threads = [threading.Thread(target=call, args=(number,)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(TIME_LIMIT)
+    assert sorted(results) == sorted(n + i for n in range(4) for i in range(200))
