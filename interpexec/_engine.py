@@ -417,7 +417,11 @@ class Engine:
         with self._lock:
             self.closing = True
             if cancel_pending and self._crossing is not None:
+                # What stands ready is cancelled, too, but for one call per worker,
+                # which it may be about to begin.
                 self._recall(self._crossing)
+                self._ahead = 0
+                self._feed(self._crossing)
             cancelled = list(self._pending) if cancel_pending else []
         for future in cancelled:
             future.cancel()  # runs callbacks, so without the lock

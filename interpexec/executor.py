@@ -159,7 +159,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         """Take no more calls; let those that were taken come to their end.
 
         wait: return when that is so, and every worker's interpreter is gone.
-        cancel_futures: cancel what no worker has begun.
+        cancel_futures: cancel what is more than one call for each worker.
 
         May be called more than once, from any thread.
         """

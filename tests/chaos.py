@@ -103,13 +103,37 @@ class Round:
         seen = {next(results) for _ in range(self.random.randrange(31))}
         assert seen <= set(range(30))
 
+    def ask(self) -> None:
+        """Wait for some calls, one after another, some of them not to their end."""
+        with self.lock:
+            sample = self.random.sample(self.calls, min(5, len(self.calls)))
+        for future, _ in sample:
+            try:
+                future.exception(self.random.choice([0, 0.001, 0.01, LIMIT]))
+            except (TimeoutError, CancelledError):
+                pass
+
+    def one_by_one(self) -> None:
+        """Submit a call, wait for its result, submit the next one."""
+        assert self.pool is not None
+        for number in range(self.random.randrange(20)):
+            assert self.pool.submit(tasks.same, number).result(LIMIT) == number
+
     def collect(self) -> None:
         """Collect garbage."""
         gc.collect()
 
     def step(self) -> None:
         """Do one of these things."""
-        rare = [self.cancel, self.chain, self.map_some, self.imap_some, self.collect]
+        rare = [
+            self.ask,
+            self.one_by_one,
+            self.cancel,
+            self.chain,
+            self.map_some,
+            self.imap_some,
+            self.collect,
+        ]
         self.random.choice([*[self.submit] * 10, *rare])()
 
     def finish(self) -> None:
@@ -156,8 +180,7 @@ def run_round(random: Random) -> None:
     for _ in range(random.randint(1, 40)):
         chaos.step()
     if random.random() < 0.5:
-        seeds = [Random(random.random()) for _ in range(3)]
-        threads = [threading.Thread(target=_many_steps, args=(chaos, seed)) for seed in seeds]
+        threads = [threading.Thread(target=_many_steps, args=(chaos,)) for _ in range(3)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -166,11 +189,10 @@ def run_round(random: Random) -> None:
     chaos.check()
 
 
-def _many_steps(chaos: Round, random: Random) -> None:
-    """Submit from one more thread."""
-    for _ in range(30):
-        number = random.randrange(100)
-        chaos._add(("result", number), tasks.same, number)
+def _many_steps(chaos: Round) -> None:
+    """Do things from one more thread."""
+    for _ in range(20):
+        chaos.step()
 
 
 def census() -> tuple[int, int, int]:

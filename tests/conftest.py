@@ -1,11 +1,11 @@
 """What every test is held to: nothing is left when it ends."""
 
+import _interpreters
 import gc
 import os
 import threading
 from collections.abc import Iterator
 
-import _interpreters
 import pytest
 
 

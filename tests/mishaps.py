@@ -1,5 +1,5 @@
 """Exceptions, arguments and results that misbehave where they cross. Workers import this."""
-# ruff: noqa: N818, D102, TRY301, PYI034  # named after what they do, made as users make them
+# ruff: noqa: N818, TRY301, PYI034  # named after what they do, made as users make them
 
 import os
 import sys
@@ -227,7 +227,7 @@ def bad_utf8() -> str:
 
 def missing_file() -> None:
     """Raise FileNotFoundError."""
-    os.stat("/no/such/file")  # noqa: PTH116  # pathlib is dear to import
+    os.stat("/no/such/file")  # pathlib is dear to import
 
 
 def import_refusing_extension() -> None:

@@ -70,7 +70,7 @@ def thread_name() -> str:
 def os_thread_name() -> str:
     """Return the name the operating system shows for the running thread (Linux)."""
     path = f"/proc/self/task/{threading.get_native_id()}/comm"
-    with open(path, encoding="utf-8") as file:  # noqa: PTH123  # pathlib is dear to import
+    with open(path, encoding="utf-8") as file:  # pathlib is dear to import
         return file.read().strip()
 
 

@@ -311,9 +311,9 @@ def test_a_pool_that_breaks_is_told(
 
 def test_a_full_disk_is_told_once() -> None:
     """One line, exit code 2, and no complaint from the end of Python."""
-    if not os.path.exists("/dev/full"):  # noqa: PTH110  # as plain as can be
+    if not os.path.exists("/dev/full"):  # as plain as can be
         pytest.skip("needs /dev/full")
-    with open("/dev/full", "wb") as full:  # noqa: PTH123  # likewise
+    with open("/dev/full", "wb") as full:  # likewise
         done = subprocess.run(
             [sys.executable, "-m", "interpexec", "map", "x", ":::", "1"],
             stdout=full,

@@ -196,8 +196,8 @@ def test_many_threads_wait_at_once() -> None:
         results: list[int] = []
 
         def call(number: int) -> None:
-            for index in range(200):
-                results.append(pool.submit(sum, [number, index]).result(TIME_LIMIT))
+            futures = (pool.submit(sum, [number, index]) for index in range(200))
+            results.extend(future.result(TIME_LIMIT) for future in futures)
 
         threads = [threading.Thread(target=call, args=(number,)) for number in range(4)]
         for thread in threads:

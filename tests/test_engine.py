@@ -57,6 +57,7 @@ def unplug(module: str, path: str) -> None:
 
 
 def states(futures: "list[_future.CallFuture[None]]") -> list[str]:
+    """Return the futures' states."""
     return [future._state for future in futures]
 
 

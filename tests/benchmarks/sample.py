@@ -82,9 +82,14 @@ def environment() -> dict[str, str]:
 
     A subinterpreter and a process both start from ``PYTHONPATH``; what a program has added
     to ``sys.path`` later need not reach either.
+
+    The first sample of a case compiles what the others find compiled.
     """
     added = [str(TESTS), str(TESTS.parent), os.environ.get("PYTHONPATH", "")]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, added))}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, added))}
+    # Installed packages come with their bytecode; a checkout must be allowed to keep it.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    return environment
 
 
 def end_session(child: subprocess.Popen[str]) -> None:
