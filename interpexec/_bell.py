@@ -18,6 +18,8 @@ _RING = (1).to_bytes(8, sys.byteorder)
 # a pipe gives all that is in it (its capacity on Linux is 64 KiB).
 _ALL_RINGS = 65536
 
+_LONGEST_POLL = 2**31 - 1  # milliseconds, a C int
+
 
 class Bell:
     """Wakes the one thread that waits on it.
@@ -50,7 +52,7 @@ class Bell:
             pass  # the pipe is full of rings that were not heard yet
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Block until the bell is rung, for at most `timeout` seconds.
+        """Block until the bell is rung, for at most `timeout` seconds (and 24 days).
 
         Returns whether it was rung. The GIL is released meanwhile.
         """
@@ -84,4 +86,4 @@ def _readable(fd: int, timeout: float) -> bool:
     poll = select.poll()  # select.select() cannot watch descriptors above 1023
     poll.register(fd, select.POLLIN)
     # Up to the next millisecond, lest a short timeout becomes none.
-    return bool(poll.poll(max(math.ceil(timeout * 1000), 0)))
+    return bool(poll.poll(min(max(math.ceil(timeout * 1000), 0), _LONGEST_POLL)))

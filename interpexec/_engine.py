@@ -224,16 +224,21 @@ class Engine:
         False when another thread of the relay has taken over.
         """
         while True:
-            while self._todo:
-                self._todo.popleft()()
-                if not self._relay.is_leading():
-                    return False
-            closing = self.closing
-            if self._is_over(crossing):
-                self._end(crossing)
-                return True
-            if self.closing == closing:  # else see `close_soon`
-                self._take_turn(crossing)
+            try:
+                while self._todo:
+                    self._todo.popleft()()
+                    if not self._relay.is_leading():
+                        return False
+                closing = self.closing
+                if self._is_over(crossing):
+                    break
+                if self.closing == closing:  # else see `close_soon`
+                    self._take_turn(crossing)
+            except BaseException as error:  # memory ran out, or a fault of ours
+                _base.LOGGER.critical("Exception in collector:", exc_info=True)
+                self._break(_LOST, error)
+        self._end(crossing)
+        return True
 
     def before_callbacks(self) -> None:
         """Let another thread collect: the calling one may be blocked for a while."""

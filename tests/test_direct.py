@@ -11,6 +11,7 @@ from interpexec import BrokenInterpreterPool, InterpreterPoolExecutor, _messages
 from interpexec._deadline import Deadline
 from interpexec._engine import Engine
 from interpexec._future import CallFuture
+from interpexec.channels import _ASLEEP, _AWAKE
 
 TIME_LIMIT = 30.0
 
@@ -33,23 +34,17 @@ class Waiting:
     """A thread that waits for a future directly."""
 
     def __init__(self, engine: Engine, future: "Future[int]", timeout: float | None) -> None:
-        """Start it, and see it sitting in the collector's place."""
+        """Start it, and see it asleep in the collector's place, and the collector too."""
         self.error: BaseException | None = None
         self.value: int | None = None
         self._future, self._timeout = future, timeout
         self._thread = threading.Thread(target=self._wait)
-        sleeping = threading.Event()
         crossing = engine._crossing
         assert crossing is not None
-        real = crossing.wait_directly
-
-        def wait_directly(timeout: float | None) -> list[_messages.Message]:
-            sleeping.set()
-            return real(timeout)
-
-        crossing.wait_directly = wait_directly  # type: ignore[method-assign]
         self._thread.start()
-        assert sleeping.wait(TIME_LIMIT)
+        deadline = Deadline(TIME_LIMIT)
+        while bytes(crossing._replies._state) != bytes([_AWAKE, _ASLEEP, _ASLEEP]):
+            assert deadline.remaining(), "it does not sleep"
 
     def _wait(self) -> None:
         try:
@@ -100,7 +95,7 @@ def test_its_time_is_over(gate: tuple[int, Callable[[int], object]]) -> None:
     reader, open_for = gate
     with InterpreterPoolExecutor(1) as pool:
         future = pool.submit(pass_gate, reader)
-        waiting = Waiting(pool._engine, future, 0.02)
+        waiting = Waiting(pool._engine, future, 0.5)
         assert isinstance(waiting.end().error, TimeoutError)
         open_for(1)
         assert future.result(TIME_LIMIT) == 1
