@@ -43,6 +43,7 @@ from interpexec._crossing import Crossing
 from interpexec._deadline import Deadline
 from interpexec._future import CallFuture
 from interpexec._home import WorkerThread
+from interpexec._ledger import AnyFuture, Entry, Ledger
 from interpexec._pool_errors import BrokenInterpreterPool
 from interpexec._relay import Relay
 from interpexec._runtime import NotShareableError
@@ -52,16 +53,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from interpexec._messages import Message
-
-type AnyFuture = CallFuture[object]
-
-# How many calls may be ahead of the workers, beyond one for each. One keeps
-# them busy as long as calls are longer than home takes to answer. For shorter
-# ones it grows, twofold each time that the workers ran dry. The limit keeps
-# below the 300 messages that CPython can give back at a time (see `Fifo`), and
-# 128 tiny calls bridge the 5 ms for which another thread may hold home's GIL.
-_LEAST_AHEAD = 1
-_MOST_AHEAD = 128
 
 _LOST = "A worker interpreter was lost, the pool is not usable anymore"
 _NOT_READY = "A worker interpreter could not be made ready, the pool is not usable anymore"
@@ -89,9 +80,7 @@ class Engine:
         self.broken: tuple[str, BaseException | None] | None = None
         self.closing = False  # no more calls; what is here is still computed
         self._resting = False  # no workers for a while, because of a fork
-        self._pending: deque[AnyFuture] = deque()
-        self._calls: dict[int, AnyFuture] = {}  # sent to the workers, not settled
-        self._ahead = _LEAST_AHEAD
+        self._ledger = Ledger()
         self._crossing: Crossing | None = None
         # From worker threads that end: their last replies, and themselves.
         self._arrived: deque[Message] = deque()
@@ -111,11 +100,12 @@ class Engine:
         with self._lock:
             self.refuse_if_over()
             future: AnyFuture = CallFuture(next(self._ids), payload, self)
-            self._pending.append(future)
+            self._ledger.pending.append(future)
             try:
                 self._move_on()
-            except BaseException:
-                self._pending.remove(future)  # nobody will ever run it
+            except Exception:  # no descriptor or no thread to be had, no memory
+                if future in self._ledger.pending:
+                    self._ledger.pending.remove(future)
                 raise
             return future
 
@@ -130,10 +120,10 @@ class Engine:
 
     def _move_on(self) -> None:
         """Let pending calls come to the workers. Under the lock."""
-        if self._resting or not self._pending:
+        if self._resting or not self._ledger.pending:
             return
         crossing = self._crossing or self._open()
-        if len(self.workers) < min(self.max_workers, len(self._pending) + len(self._calls)):
+        if len(self.workers) < min(self.max_workers, len(self._ledger)):
             try:
                 self._start_worker(crossing)
             except RuntimeError:  # there is no thread to be had
@@ -167,54 +157,25 @@ class Engine:
             del self.workers[seat]
             raise
 
-    def _room(self) -> int:
-        """Return how many calls may be sent to the workers now. Under the lock."""
-        return len(self.workers) + self._ahead - len(self._calls)
-
     def _feed(self, crossing: Crossing) -> None:
-        """Send calls to the workers while there is room. Under the lock.
+        """Send calls to the workers, or tell them that none can come. Under the lock.
 
-        When none is pending and none can come, the workers are told: they
-        finish what they were sent, and end.
+        They then finish what they were sent, and end.
         """
-        while self._pending and self._room() > 0:
-            future = self._pending.popleft()
-            payload = future.payload
-            if not future.set_running_or_notify_cancel() or payload is None:
-                continue  # it was cancelled in time
-            self._calls[future.call_id] = future
-            future.payload = None
-            crossing.send(payload, future.call_id)
-        if not self._pending and (self.closing or self._resting):
+        if not self._resting:
+            self._ledger.feed(crossing, len(self.workers))
+        if self._resting or (self.closing and not self._ledger.pending):
             crossing.no_more_calls()
 
     def withdraw(self, future: AnyFuture) -> bool:
-        """Take a call back that no worker has begun; return whether that is so.
-
-        It is PENDING then, and stands in no line. The others that were ahead of
-        the workers wait again, and fewer are sent for a while.
-        """
+        """Take a call back that no worker has begun; return whether that is so."""
         with self._lock:
-            if self._crossing is None or future.call_id not in self._calls:
+            crossing = self._crossing
+            if crossing is None:
                 return False
-            self._recall(self._crossing)
-            self._ahead = _LEAST_AHEAD
-            withdrawn = future.call_id not in self._calls
-            if withdrawn:
-                self._pending.remove(future)
-                future.payload = None
-            self._feed(self._crossing)
+            withdrawn = self._ledger.withdraw(crossing, future)
+            self._feed(crossing)
             return withdrawn
-
-    def _recall(self, crossing: Crossing) -> None:
-        """Put what stands in the request channel before what is pending. Under the lock."""
-        recalled = []
-        for payload, call_id in crossing.recall():
-            future = self._calls.pop(call_id)
-            future.become_pending()
-            future.payload = payload
-            recalled.append(future)
-        self._pending.extendleft(reversed(recalled))
 
     # -- collecting: the thread that leads the relay --------------------------
 
@@ -264,31 +225,11 @@ class Engine:
             for worker, loss in gone:
                 self._todo.append(partial(self._bury, crossing, worker, loss))
 
-    def _receive(
-        self, crossing: Crossing, replies: "list[Message]"
-    ) -> list[tuple[AnyFuture | None, bytes, int]]:
-        """Take replies off the books, and feed. Under the lock.
-
-        Returns what is to be settled: the futures, the payloads and their kinds.
-        """
-        self._measure(len(replies))
-        entries = []
-        for payload, call_id, kind in map(_messages.unseal, replies):
-            entries.append((self._calls.pop(call_id, None), payload, kind))
+    def _receive(self, crossing: Crossing, replies: "list[Message]") -> "list[Entry]":
+        """Take what was answered off the books, and feed. Under the lock."""
+        entries = self._ledger.take_off(replies)
         self._feed(crossing)
         return entries
-
-    def _measure(self, done: int) -> None:
-        """Adapt how far the workers are kept ahead. Under the lock.
-
-        No clock is needed: when all that was sent has come back before home
-        looked, the workers ran dry; when little has, they had more than enough.
-        When there is nothing left to do, it starts anew.
-        """
-        if done >= len(self._calls):
-            self._ahead = min(2 * self._ahead, _MOST_AHEAD) if self._pending else _LEAST_AHEAD
-        elif 0 < 4 * done <= self._ahead:
-            self._ahead = max(self._ahead // 2, _LEAST_AHEAD)
 
     def _settle(self, future: AnyFuture | None, payload: bytes, kind: int) -> None:
         """Finish a call, or the pool when a worker says that it cannot be ready."""
@@ -321,7 +262,7 @@ class Engine:
         try:
             with self._lock:
                 crossing = self._crossing
-                if crossing is None or self._pending or self._calls.keys() != {future.call_id}:
+                if crossing is None or len(self._ledger) != 1 or not future.running():
                     return
                 self._awaited = future
             while not future.done() and deadline.remaining() != 0:
@@ -381,7 +322,7 @@ class Engine:
         with self._lock:
             # After breaking: until then `submit` must find the seat taken.
             del self.workers[worker.seat]
-            interrupted = self._calls.pop(crossing.running(worker.seat), None)
+            interrupted = self._ledger.out.pop(crossing.running(worker.seat), None)
         if interrupted is not None:
             self._fail(interrupted)
 
@@ -399,10 +340,10 @@ class Engine:
             self.broken = self.broken or (reason, cause)
             self.closing = True
             if self._crossing is not None:
-                self._recall(self._crossing)
+                self._ledger.recall(self._crossing)
                 self._crossing.no_more_calls()
-            while self._pending:
-                self._todo.append(partial(self._fail, self._pending.popleft()))
+            while self._ledger.pending:
+                self._todo.append(partial(self._fail, self._ledger.pending.popleft()))
 
     def _fail(self, future: AnyFuture) -> None:
         """Finish a call that will never run."""
@@ -421,13 +362,10 @@ class Engine:
         """Take no more calls; let what was taken come to its end. Never blocks."""
         with self._lock:
             self.closing = True
+            cancelled: list[AnyFuture] = []
             if cancel_pending and self._crossing is not None:
-                # What stands ready is cancelled, too, but for one call per worker,
-                # which it may be about to begin.
-                self._recall(self._crossing)
-                self._ahead = 0
-                self._feed(self._crossing)
-            cancelled = list(self._pending) if cancel_pending else []
+                # One call for each worker is left: it may be about to begin it.
+                cancelled = self._ledger.leave_one_for_each(self._crossing, len(self.workers))
         for future in cancelled:
             future.cancel()  # runs callbacks, so without the lock
         with self._lock:
@@ -458,7 +396,7 @@ class Engine:
         Blocks until they are gone. Calls may be submitted meanwhile; they wait.
         """
         with self._lock:
-            if self._calls or self._pending or self._relay.is_member():
+            if self._ledger or self._relay.is_member():
                 return False
             self._resting = True
             self._nudge()
@@ -487,8 +425,8 @@ class Engine:
     def _end(self, crossing: Crossing) -> None:
         """Give everything back. The collector's last act."""
         with self._lock:
-            left = list(self._calls.values())
-            self._calls.clear()
+            left = list(self._ledger.out.values())
+            self._ledger.out.clear()
             if left:
                 self.broken = self.broken or (_LOST, None)
         for future in left:

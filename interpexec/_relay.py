@@ -70,19 +70,30 @@ class Relay:
 
     def join(self) -> None:
         """Wait until all these threads have ended, but for the calling one."""
-        current = threading.current_thread()
-        # The list grows when the lead is handed over, and a thread is in it
-        # before the one that started it can end.
-        for thread in self._threads:
-            if thread is not current:
+        done = {threading.current_thread()}
+        # The list grows when the lead is handed over; a thread is in it before
+        # the one that started it can end.
+        while remaining := self._started().difference(done):
+            for thread in remaining:
                 thread.join()
+            done |= remaining
+
+    def _started(self) -> set[threading.Thread]:
+        """Return the threads that were started, and did not end long ago."""
+        with self._lock:
+            return {thread for thread in self._threads if thread.ident is not None}
 
     def _start_thread(self) -> None:
         """Start one more thread, as the leader. Under the lock."""
-        self._threads = [thread for thread in self._threads if thread.is_alive()]
+        living = [thread for thread in self._threads if thread.is_alive()]
         thread = threading.Thread(target=self._run, name=self._name, daemon=False)
-        thread.start()
-        self._threads.append(thread)
+        # In the list before it starts: Ctrl-C may interrupt `start` after it did.
+        self._threads = [*living, thread]
+        try:
+            thread.start()
+        except RuntimeError:
+            self._threads = living
+            raise
 
     def _run(self) -> None:
         """Lead, then follow, then lead again, until the job is over."""

@@ -108,9 +108,10 @@ def test_the_call_is_cancelled_meanwhile(gate: tuple[int, Callable[[int], object
         running = pool.submit(pass_gate, reader)
         engine = pool._engine
         ahead = pool.submit(pass_gate, reader)
-        engine._calls[ahead.call_id], held = ahead, engine._calls.pop(running.call_id)
+        out = engine._ledger.out
+        held = out.pop(running.call_id)  # so that the other one seems to be the only one
         waiting = Waiting(engine, ahead, None)
-        engine._calls[running.call_id] = held
+        out[running.call_id] = held
         while not ahead.cancel():  # until then the worker has not begun the first one
             assert not ahead.done()
         assert isinstance(waiting.end().error, CancelledError)
@@ -127,7 +128,7 @@ def test_the_pool_breaks_meanwhile(
     future = engine.submit(_messages.dumps_call(pass_gate, (reader,), {}))
     waiting = Waiting(engine, future, None)  # type: ignore[arg-type]
     engine.broken = "broken by the test", None
-    engine._calls.pop(future.call_id)
+    engine._ledger.out.pop(future.call_id)
     engine._fail(future)
     assert isinstance(waiting.end().error, BrokenInterpreterPool)
     gate[1](1)
@@ -170,11 +171,12 @@ def test_a_reply_that_comes_while_it_leaves_is_not_lost() -> None:
     engine = Engine(1, "test", lambda: None)
     mine: CallFuture[object] = CallFuture(1, None, engine)
     other: CallFuture[object] = CallFuture(2, None, engine)
-    engine._calls = {1: mine}
+    mine.set_running_or_notify_cancel()
+    engine._ledger.out = {1: mine}
 
     def settled_elsewhere() -> None:
         mine.set_result("mine")
-        engine._calls = {2: other}
+        engine._ledger.out = {2: other}
 
     reply = _messages.seal(_messages.dumps_value("other"), 2, _messages.VALUE)
     crossing = Crossing(step=settled_elsewhere, last=[reply])

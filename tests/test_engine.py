@@ -10,9 +10,10 @@ from queue import SimpleQueue
 
 import pytest
 
-from interpexec import BrokenInterpreterPool, InterpreterPoolExecutor, _engine, _future
+from interpexec import BrokenInterpreterPool, InterpreterPoolExecutor, _future, _ledger
 from interpexec._engine import Engine
 from interpexec._home import WorkerLostError, WorkerThread
+from interpexec._ledger import Ledger
 from interpexec._messages import dumps_call
 
 TIME_LIMIT = 30.0
@@ -81,13 +82,13 @@ def test_a_call_that_stands_ready_can_be_cancelled(
     with InterpreterPoolExecutor(1) as pool:
         running = pool.submit(announce_and_pass_gate, begun[1], reader)
         os.read(begun[0], 1)
-        pool._engine._ahead = 3
+        pool._engine._ledger._ahead = 3
         ahead = [pool.submit(pass_gate, reader) for _ in range(3)]
         assert states([running, *ahead]) == ["RUNNING"] * 4
         assert ahead[1].cancel()
         assert not running.cancel()
         assert states(ahead) == ["RUNNING", "CANCELLED_AND_NOTIFIED", "PENDING"]
-        assert [future.call_id for future in pool._engine._pending] == [ahead[2].call_id]
+        assert [future.call_id for future in pool._engine._ledger.pending] == [ahead[2].call_id]
         open_for(3)
     assert states([running, ahead[0], ahead[2]]) == ["FINISHED"] * 3
 
@@ -100,7 +101,7 @@ def test_shutdown_cancels_what_stands_ready(
     pool = InterpreterPoolExecutor(1)
     running = pool.submit(announce_and_pass_gate, begun[1], reader)
     os.read(begun[0], 1)
-    pool._engine._ahead = 3
+    pool._engine._ledger._ahead = 3
     others = [pool.submit(pass_gate, reader) for _ in range(6)]
     pool.shutdown(wait=False, cancel_futures=True)
     assert all(future.cancelled() for future in others)
@@ -117,7 +118,7 @@ def test_a_cancelled_call_lets_its_arguments_go() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ahead", "done", "left", "pending", "expected"),
+    ("ahead", "answered", "out", "pending", "expected"),
     [
         (1, 3, 0, True, 2),  # ran dry: twofold
         (128, 128, 0, True, 128),  # ... up to the limit
@@ -129,21 +130,21 @@ def test_a_cancelled_call_lets_its_arguments_go() -> None:
     ],
 )
 def test_how_far_the_workers_are_kept_ahead(
-    ahead: int, done: int, left: int, pending: bool, expected: int
+    ahead: int, answered: int, out: int, pending: bool, expected: int
 ) -> None:
     """The rule of `_measure`, row by row."""
-    engine = Engine(1, "test", lambda: None)
-    engine._ahead = ahead
-    # `left` counts what is still out, among it what has just come back.
-    engine._calls = dict.fromkeys(range(left or done))  # type: ignore[arg-type]
-    engine._pending.extend([None] if pending else [])  # type: ignore[list-item]
-    engine._measure(done)
-    assert engine._ahead == expected
+    ledger = Ledger()
+    ledger._ahead = ahead
+    # `out` counts those that are still out, among them the ones just answered.
+    ledger.out = dict.fromkeys(range(out or answered))  # type: ignore[arg-type]
+    ledger.pending.extend([None] if pending else [])  # type: ignore[list-item]
+    ledger._measure(answered)
+    assert ledger._ahead == expected
 
 
 def test_every_call_sent_ahead_fits_into_what_the_runtime_can_give_back() -> None:
     """The window stays below the 300 messages that CPython releases at a time."""
-    assert _engine._MOST_AHEAD + 64 < 300
+    assert _ledger.MOST_AHEAD + 64 < 300
 
 
 def test_a_lost_worker_breaks_the_pool(caplog: pytest.LogCaptureFixture) -> None:
@@ -335,6 +336,28 @@ def test_calls_submitted_during_a_fork_wait_for_its_end() -> None:
         assert not future.running()
         pool._engine.resume()
         assert future.result(TIME_LIMIT) == 3
+
+
+def test_calls_submitted_while_the_workers_stop_for_a_fork_wait_too() -> None:
+    """The race, in steps: 1. the rest begins; 2. a call comes; 3. the last worker ends."""
+    engine = Engine(1, "test", lambda: None)
+    lock = engine._lock = Lock()  # type: ignore[assignment]
+    assert engine.submit(dumps_call(int, (), {})).result(TIME_LIMIT) == 0
+    futures: list[_future.CallFuture[object]] = []
+    call = dumps_call(sum, ([1, 2],), {})
+
+    def submit() -> None:
+        lock._lock.release()
+        futures.append(engine.submit(call))
+        lock._lock.acquire()
+
+    lock.hooks["rest"] = submit
+    assert engine.rest()
+    assert not futures[0].done()
+    engine.resume()
+    assert futures[0].result(TIME_LIMIT) == 3
+    engine.close()
+    engine.join()
 
 
 def test_a_busy_pool_cannot_rest(gate: tuple[int, Callable[[int], object]]) -> None:

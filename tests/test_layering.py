@@ -28,6 +28,7 @@ ORDER = [
     "_pool_errors",
     "_future",
     "_crossing",
+    "_ledger",
     "_process",
     "_home",
     "_relay",

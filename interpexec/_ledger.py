@@ -1,0 +1,108 @@
+"""The books of a pool: which calls wait at home, and which are out with the workers.
+
+    pending  --feed-->  out  --take_off-->  settled
+       ^                 |
+       +-----recall------+   as long as no worker has begun them
+
+Only a bounded number is out, because what is out is copied, and hard to cancel.
+How many is not configured and not guessed at: see `_measure`.
+"""
+
+from collections import deque
+
+from interpexec import _messages
+from interpexec._crossing import Crossing
+from interpexec._future import CallFuture
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from interpexec._messages import Message
+
+type AnyFuture = CallFuture[object]
+type Entry = tuple[AnyFuture | None, bytes, int]
+"""What is to be settled: a future (None: it was given up), a payload, its kind."""
+
+# How many calls may be out, beyond one for each worker. One keeps the workers
+# busy as long as calls are longer than home takes to answer. For shorter ones it
+# grows, twofold each time that the workers ran dry. The limit keeps below the
+# 300 messages that CPython can give back at a time (see `Fifo`), and 128 tiny
+# calls bridge the 5 ms for which another thread may hold home's GIL.
+LEAST_AHEAD = 1
+MOST_AHEAD = 128
+
+
+class Ledger:
+    """The calls of a pool that are not settled. Used under the engine's lock only."""
+
+    def __init__(self) -> None:
+        """Open empty books."""
+        self.pending: deque[AnyFuture] = deque()
+        self.out: dict[int, AnyFuture] = {}  # by call id
+        self._ahead = LEAST_AHEAD
+
+    def __len__(self) -> int:
+        """Return how many calls are not settled."""
+        return len(self.pending) + len(self.out)
+
+    def feed(self, crossing: Crossing, workers: int) -> None:
+        """Send pending calls to the workers while there is room."""
+        while self.pending and len(self.out) < workers + self._ahead:
+            future = self.pending.popleft()
+            payload = future.payload
+            if payload is None or not future.set_running_or_notify_cancel():
+                continue  # it was cancelled in time
+            self.out[future.call_id] = future
+            future.payload = None
+            crossing.send(payload, future.call_id)
+
+    def take_off(self, replies: "list[Message]") -> list[Entry]:
+        """Strike off the calls that have been answered; return what is to be settled."""
+        self._measure(len(replies))
+        entries: list[Entry] = []
+        for payload, call_id, kind in map(_messages.unseal, replies):
+            entries.append((self.out.pop(call_id, None), payload, kind))
+        return entries
+
+    def _measure(self, answered: int) -> None:
+        """Adapt how far the workers are kept ahead.
+
+        No clock is needed: when all that was out has come back before home
+        looked, the workers ran dry; when little has, they had more than enough.
+        When there is nothing left to do, it starts anew.
+        """
+        if answered >= len(self.out):
+            self._ahead = min(2 * self._ahead, MOST_AHEAD) if self.pending else LEAST_AHEAD
+        elif 0 < 4 * answered <= self._ahead:
+            self._ahead = max(self._ahead // 2, LEAST_AHEAD)
+
+    def recall(self, crossing: Crossing) -> None:
+        """Take the calls back that no worker has begun, before all that is pending."""
+        recalled = []
+        for payload, call_id in crossing.recall():
+            future = self.out.pop(call_id)
+            future.become_pending()
+            future.payload = payload
+            recalled.append(future)
+        self.pending.extendleft(reversed(recalled))
+
+    def withdraw(self, crossing: Crossing, future: AnyFuture) -> bool:
+        """Take a call out of the books that no worker has begun; say whether that is so.
+
+        It is PENDING then. Fewer calls are sent ahead for a while.
+        """
+        if future.call_id not in self.out:
+            return False
+        self.recall(crossing)
+        self._ahead = LEAST_AHEAD
+        if future.call_id in self.out:
+            return False
+        self.pending.remove(future)
+        future.payload = None
+        return True
+
+    def leave_one_for_each(self, crossing: Crossing, workers: int) -> list[AnyFuture]:
+        """Take back what is out beyond one call for each worker; return what is pending."""
+        self.recall(crossing)
+        self._ahead = 0
+        self.feed(crossing, workers)
+        return list(self.pending)
