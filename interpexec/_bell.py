@@ -4,7 +4,6 @@ An `eventfd` where there is one (Linux), else a pipe. Both are descriptors,
 and a descriptor's number means the same in every interpreter of the process.
 """
 
-import math
 import os
 import sys
 
@@ -85,5 +84,7 @@ def _readable(fd: int, timeout: float) -> bool:
         return bool(select.select([fd], [], [], max(timeout, 0))[0])
     poll = select.poll()  # select.select() cannot watch descriptors above 1023
     poll.register(fd, select.POLLIN)
-    # Up to the next millisecond, lest a short timeout becomes none.
-    return bool(poll.poll(min(max(math.ceil(timeout * 1000), 0), _LONGEST_POLL)))
+    # Up to the next millisecond, lest a short timeout becomes none. (math.ceil
+    # would be one more import for every worker.)
+    milliseconds = -int(-timeout * 1000 // 1)
+    return bool(poll.poll(min(max(milliseconds, 0), _LONGEST_POLL)))

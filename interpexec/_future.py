@@ -77,13 +77,22 @@ class CallFuture[T](_base.Future[T]):
         Never blocks. A cancelled call never runs, and its arguments are let go
         at once.
         """
-        if super().cancel():
-            self.payload = None
+        if self.cancel_pending():
             return True
         if self._owner is None or self.done() or not self._owner.withdraw(self):
             return False
         super().cancel()
         self.set_running_or_notify_cancel()
+        return True
+
+    def cancel_pending(self) -> bool:
+        """Cancel the call if it waits at home; return whether it is cancelled.
+
+        Unlike `cancel` it asks nobody, and may be called by a destructor.
+        """
+        if not super().cancel():
+            return False
+        self.payload = None
         return True
 
     def become_pending(self) -> None:

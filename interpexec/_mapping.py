@@ -16,6 +16,7 @@ from queue import Empty, SimpleQueue
 
 from interpexec._chunks import Outcomes, Parcel, run_chunk
 from interpexec._deadline import Deadline
+from interpexec._future import CallFuture
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def ordered(supply: Supply, timeout: float | None) -> "Iterator[object]":
     try:
         futures.extend(supply.begin())
     except BaseException:
-        _cancel(futures)
+        _give_up(futures)
         raise
     return _in_order(supply, futures, deadline)
 
@@ -119,7 +120,7 @@ def _in_order(
                     futures.extend(supply.refill())
                 yield outcomes.take()  # no name for it: the caller alone holds it
     finally:
-        _cancel(futures)
+        _give_up(futures)
 
 
 def _outcomes(future: "Future[object]", deadline: Deadline) -> Outcomes:
@@ -134,10 +135,15 @@ def _outcomes(future: "Future[object]", deadline: Deadline) -> Outcomes:
     return value if isinstance(value, Outcomes) else Outcomes([value])
 
 
-def _cancel(futures: "Iterable[Future[object]]") -> None:
-    """Cancel what has not begun."""
+def _give_up(futures: "Iterable[Future[object]]") -> None:
+    """Cancel what is still pending.
+
+    This may be the end of an iterator that is collected as garbage, in the
+    middle of anything, so no lock of the engine may be waited for.
+    """
     for future in futures:
-        future.cancel()
+        if isinstance(future, CallFuture):
+            future.cancel_pending()
 
 
 class Unordered:
@@ -181,10 +187,12 @@ class Unordered:
         """Cancel what has not begun; the iterator is then exhausted."""
         futures, self._futures = self._futures, set()
         self._open = Outcomes([])
-        _cancel(futures)
+        for future in futures:
+            future.cancel()
 
     def __del__(self) -> None:
-        self.close()
+        """Cancel what is still pending, when nobody wants it any more."""
+        _give_up(self._futures)
 
     def _add(self, futures: "Iterable[Future[object]]") -> None:
         for future in futures:
