@@ -9,7 +9,6 @@ pickle. Of anything else each item is pickled by itself, so that each can fail
 by itself.
 """
 
-import _pickle
 from itertools import chain
 
 from interpexec import _failures, _main, _messages
@@ -71,7 +70,7 @@ class Parcel:
             item: Arguments = ()
             if index not in self._failures:
                 try:
-                    item = _pickle.loads(pickled)[1]
+                    item = _main.loads(pickled)[1]
                 except BaseException as error:  # the user's classes run here
                     self._failures[index] = _failures.pack_unpickling(error, skip=1)
             yield item

@@ -42,7 +42,7 @@ from interpexec import _failures, _messages, _process
 from interpexec._crossing import Crossing
 from interpexec._deadline import Deadline
 from interpexec._future import CallFuture
-from interpexec._home import WorkerThread
+from interpexec._home import WorkerLostError, WorkerThread
 from interpexec._ledger import AnyFuture, Entry, Ledger
 from interpexec._pool_errors import BrokenInterpreterPool
 from interpexec._relay import Relay
@@ -314,6 +314,8 @@ class Engine:
     def _bury(self, crossing: Crossing, worker: WorkerThread, loss: BaseException | None) -> None:
         """Take a worker that has ended off the list; if it was lost, break the pool."""
         worker.join()  # it has just told so, as its last act
+        if loss is None and crossing.running(worker.seat) in self._ledger.out:
+            loss = WorkerLostError("it ended in the middle of a call")
         if isinstance(loss, NotShareableError):
             self._initializer_failed(loss)
         elif loss is not None:

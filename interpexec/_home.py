@@ -76,7 +76,7 @@ class WorkerThread(threading.Thread):
 
         Raises NotShareableError when the pool's initializer cannot travel.
         """
-        argv = [argument for argument in sys.argv if isinstance(argument, str)]
+        argv = [argument for argument in getattr(sys, "argv", ()) if isinstance(argument, str)]
         initializer = self._engine.dump_initializer()
         config = pickle.dumps((self.name, argv, _main.describe(), initializer), 5)
         return self.seat, *self._crossing.tokens(self.seat), config

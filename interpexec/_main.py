@@ -13,6 +13,8 @@ What is typed into a REPL or a notebook cannot be run again; `origin` is None
 then, and functions of `__main__` travel by value (see `_functions`).
 """
 
+import _pickle
+import _thread
 import functools
 import io
 import os
@@ -21,6 +23,7 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType, ModuleType
+    from typing import Any
 
 type Origin = tuple[str, str]
 """How the program was started: ("path" | "module" | "code", which)."""
@@ -30,12 +33,16 @@ RUN_NAME = "__mp_main__"
 
 _OPTIONS_WITH_A_VALUE = "WX"
 
+_finder = 0  # the thread that is unpickling a call
 _last_absence = ""  # what was last said about a name that `__main__` does not have
 _program: "_Program | None" = None  # in a worker, the program that home runs
 
 
 class NotRunnableError(RuntimeError):
-    """The program could not be run again in a worker. The cause says why."""
+    """The program, or a module, could not be run in a worker as it is.
+
+    The message says what to change, or the cause why.
+    """
 
 
 def can_run_again() -> bool:
@@ -105,7 +112,6 @@ class _Program:
         """Let the placeholder ask for what it does not have."""
         self.origin = origin
         self.main: ModuleType | None = None
-        self.is_running = False
         self._failure: BaseException | None = None
         self._appear_as(placeholder)
         self._placeholder = placeholder
@@ -158,11 +164,7 @@ class _Program:
         main = ModuleType(RUN_NAME)
         code = _prepare(main, origin)
         self._appear_as(main)
-        self.is_running = True
-        try:
-            exec(code, main.__dict__)  # noqa: S102  # the user's own program
-        finally:
-            self.is_running = False
+        exec(code, main.__dict__)  # noqa: S102  # the user's own program
         self.main = main
 
 
@@ -191,23 +193,33 @@ _NOT_RUN = (
 )
 
 
-def refuse_while_running() -> None:
-    """Raise RuntimeError in a worker that is just running the program again.
+def loads(payload: bytes) -> "Any":
+    """Unpickle what home sent, in a worker: that may import modules, or run the program."""
+    global _finder  # noqa: PLW0603  # one call at a time is unpickled
+    _finder = _thread.get_ident()
+    try:
+        return _pickle.loads(payload)
+    finally:
+        _finder = 0
 
-    Else a program without a guard would start workers in its workers for ever.
+
+def refuse_while_finding() -> None:
+    """Raise NotRunnableError where a worker only looks for what a call needs.
+
+    Else a program, or a module, that starts work when it is run would start
+    workers in its workers for ever.
     """
-    if _program is not None and _program.is_running:
-        message = (
-            "a worker runs the program again to find what it defines, and that run"
-            " submitted a call itself. Put what starts the work under\n"
-            '    if __name__ == "__main__":'
+    if _finder == _thread.get_ident():
+        raise NotRunnableError(
+            "a worker imports a module, or runs the program again, to find what a call"
+            " needs, and that submitted a call itself. Put what starts the work into a"
+            ' function, or under\n    if __name__ == "__main__":'
         )
-        raise RuntimeError(message)
 
 
 def was_run() -> bool:
-    """Say whether this is a worker that has run the program, or is just running it."""
-    return _program is not None and (_program.main is not None or _program.is_running)
+    """Say whether this is a worker that has run the program."""
+    return _program is not None and _program.main is not None
 
 
 def _prepare(main: "ModuleType", origin: Origin) -> "CodeType":

@@ -81,13 +81,13 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         Raises TypeError for what is not callable, BrokenInterpreterPool (a
         RuntimeError) when a worker could not be made ready, RuntimeError after
         `shutdown()`, while the program exits, in a child that was forked while
-        calls ran, and in a worker that is just running the program to find what
-        it defines.
+        calls ran, and in a worker that is just importing a module, or running the
+        program, to find what a call needs.
         """
         _checks.function(fn)
         engine = self._engine
         engine.refuse_if_over()
-        _main.refuse_while_running()
+        _main.refuse_while_finding()
         try:
             payload = _messages.dumps_call(fn, args, kwargs)
         except NotShareableError as error:
