@@ -30,6 +30,7 @@ class Crossing:
     def __init__(self, seats: int) -> None:
         """Make them for so many workers."""
         self._requests = Channel(seats)
+        self.is_closing = False  # the workers were told to end
         self._replies = Channel(2)
         self._replies.open_seat(_DIRECT)
         self._replies.open_seat(_COLLECTOR)
@@ -55,7 +56,11 @@ class Crossing:
             yield payload, call_id
 
     def no_more_calls(self) -> None:
-        """Let the workers finish what they were given, and then end."""
+        """Let the workers finish what they were given, and then end.
+
+        Nothing may be recalled afterwards: it could not be sent any more.
+        """
+        self.is_closing = True
         self._requests.close()
 
     def wait(self) -> list[Message]:

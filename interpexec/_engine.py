@@ -37,6 +37,7 @@ from collections import deque
 from concurrent.futures import _base
 from functools import partial
 from itertools import count
+from threading import get_ident
 
 from interpexec import _failures, _messages, _process
 from interpexec._crossing import Crossing
@@ -62,9 +63,9 @@ class Engine:
     """The state of one pool, and its moves.
 
     `_lock` guards all that stands below it in `__init__`. It is held for some
-    microseconds, never while the user's code runs, and taken before the lock of
-    a future, never after. "Under the lock" in a docstring means that the caller
-    holds it.
+    microseconds, and taken before the lock of a future, never after. The user's
+    code never runs under it on purpose; but garbage may be collected at any time.
+    "Under the lock" in a docstring means that the caller holds it.
     """
 
     def __init__(
@@ -86,12 +87,16 @@ class Engine:
         self._arrived: deque[Message] = deque()
         self._gone: deque[tuple[WorkerThread, BaseException | None]] = deque()
         # The collector: one thread at a time, which alone works off the list.
-        self._relay = Relay("", lambda: True)
+        self._relay: Relay | None = None
         self._todo: deque[Callable[[], object]] = deque()
         # Held by the thread that waits for one call in the collector's place. It
         # is taken before `_lock`, and never waited for, but at the very end.
         self._direct = threading.Lock()
         self._awaited: AnyFuture | None = None
+        self._direct_thread = 0  # its ident
+        # Guards the bells of `_crossing` against their end. Re-entrant, and held for
+        # an instant only, because destructors ring them, in the middle of anything.
+        self._ringing = threading.RLock()
 
     # -- submitting: any thread at home ------------------------------------
 
@@ -123,12 +128,13 @@ class Engine:
         if self._resting or not self._ledger.pending:
             return
         crossing = self._crossing or self._open()
-        if len(self.workers) < min(self.max_workers, len(self._ledger)):
+        while len(self.workers) < min(self.max_workers, len(self._ledger)):
             try:
                 self._start_worker(crossing)
             except RuntimeError:  # there is no thread to be had
                 if not self.workers:
                     raise
+                break
         self._feed(crossing)
 
     def _open(self) -> Crossing:
@@ -171,7 +177,7 @@ class Engine:
         """Take a call back that no worker has begun; return whether that is so."""
         with self._lock:
             crossing = self._crossing
-            if crossing is None:
+            if crossing is None or crossing.is_closing:
                 return False
             withdrawn = self._ledger.withdraw(crossing, future)
             self._feed(crossing)
@@ -184,26 +190,32 @@ class Engine:
 
         False when another thread of the relay has taken over.
         """
-        while True:
+        relay = self._relay
+        assert relay is not None
+        while relay.is_leading():
             try:
-                while self._todo:
-                    self._todo.popleft()()
-                    if not self._relay.is_leading():
-                        return False
-                closing = self.closing
-                if self._is_over(crossing):
-                    break
-                if self.closing == closing:  # else see `close_soon`
-                    self._take_turn(crossing)
+                if self._take_step(crossing):
+                    return True
             except BaseException as error:  # memory ran out, or a fault of ours
                 _base.LOGGER.critical("Exception in collector:", exc_info=True)
                 self._break(_LOST, error)
-        self._end(crossing)
-        return True
+        return False
+
+    def _take_step(self, crossing: Crossing) -> bool:
+        """Do the next thing; return whether it was the last one."""
+        self._ledger.cancelled.clear()  # here, since destructors are the user's code
+        if self._todo:
+            self._todo.popleft()()
+            return False
+        if self._is_over(crossing):
+            return self._end(crossing)
+        self._take_turn(crossing)
+        return False
 
     def before_callbacks(self) -> None:
         """Let another thread collect: the calling one may be blocked for a while."""
-        self._relay.hand_over()
+        if self._relay is not None:
+            self._relay.hand_over()
 
     def _is_over(self, crossing: Crossing) -> bool:
         """Say whether the last worker is gone and no call can come any more."""
@@ -253,9 +265,8 @@ class Engine:
 
         That saves a wake-up of tens of µs: the worker's reply wakes the thread that
         waits for it. Returns when the future is finished, the time is over, or
-        somebody else is at it already. Only this future is settled here: others
-        may have callbacks, which must not run in a thread that waits, perhaps
-        under a lock of the user's.
+        somebody else is at it already. Only this future is settled here, and its callbacks are
+        left to the collector: this thread may hold a lock of the user's.
         """
         if not self._direct.acquire(blocking=False):
             return
@@ -264,15 +275,18 @@ class Engine:
                 crossing = self._crossing
                 if crossing is None or len(self._ledger) != 1 or not future.running():
                     return
+                self._direct_thread = get_ident()
                 self._awaited = future
             while not future.done() and deadline.remaining() != 0:
-                self._take_direct_turn(
-                    crossing, future, crossing.wait_directly(deadline.remaining())
-                )
+                replies = crossing.wait_directly(deadline.remaining())
+                self._take_direct_turn(crossing, future, replies)
+                if len(self._ledger) > 1:  # the collector does that better
+                    break
             # Once more: a reply that came meanwhile woke this thread, and no other.
             self._take_direct_turn(crossing, future, crossing.take())
         finally:
             self._awaited = None
+            self._direct_thread = 0
             self._direct.release()
 
     def _take_direct_turn(
@@ -283,19 +297,46 @@ class Engine:
             return
         with self._lock:
             entries = self._receive(crossing, replies)
-            others = [entry for entry in entries if entry[0] is not future]
-            if others:
-                self._todo.extend(partial(self._settle, *entry) for entry in others)
-                self._nudge()
-        if len(others) < len(entries):
+        mine = [entry for entry in entries if entry[0] is future]
+        others = [entry for entry in entries if entry[0] is not future]
+        self._leave_to_collector(*(partial(self._settle, *entry) for entry in others))
+        for _, payload, kind in mine:
             self._awaited = None
-            mine = next(entry for entry in entries if entry[0] is future)
-            self._settle(*mine)
+            try:
+                future.settle(payload, kind)
+            finally:
+                if not future.done():  # Ctrl-C came
+                    self._leave_to_collector(partial(self._settle, future, payload, kind))
+
+    def _leave_to_collector(self, *steps: "Callable[[], object]") -> None:
+        """Put steps on the collector's list, and wake it."""
+        if steps:
+            self._todo.extend(steps)
+            self._nudge()
+
+    def postpone(self, callbacks: "Callable[[], None]") -> bool:
+        """Leave callbacks to the collector, if this thread waits directly.
+
+        It has been promised no more than its result: it may hold a lock that they
+        take.
+        """
+        if self._direct_thread != get_ident():
+            return False
+        self._leave_to_collector(partial(self._run_callbacks, callbacks))
+        return True
+
+    @staticmethod
+    def _run_callbacks(callbacks: "Callable[[], None]") -> None:
+        """Run postponed callbacks, and survive them."""
+        try:
+            callbacks()
+        except BaseException:  # as in `_settle`
+            _base.LOGGER.critical("Exception while a call was settled:", exc_info=True)
 
     def is_settled(self, future: AnyFuture) -> None:
         """Wake the thread that waits for this call directly, unless it settled it itself."""
         if self._awaited is future:
-            with self._lock:
+            with self._ringing:
                 if self._crossing is not None:
                     self._crossing.nudge_direct()
 
@@ -357,40 +398,40 @@ class Engine:
             future.set_exception(error)
         except _base.InvalidStateError:
             pass  # it was cancelled
+        except BaseException:  # from a callback, as in `_settle`
+            _base.LOGGER.critical("Exception while a call was settled:", exc_info=True)
 
     # -- ending, and resting -------------------------------------------------
 
-    def close(self, *, cancel_pending: bool = False) -> None:
-        """Take no more calls; let what was taken come to its end. Never blocks."""
-        with self._lock:
-            self.closing = True
-            cancelled: list[AnyFuture] = []
-            if cancel_pending and self._crossing is not None:
-                # One call for each worker is left: it may be about to begin it.
-                cancelled = self._ledger.leave_one_for_each(self._crossing, len(self.workers))
-        for future in cancelled:
-            future.cancel()  # runs callbacks, so without the lock
-        with self._lock:
-            self._nudge()
+    def close(self) -> None:
+        """Take no more calls; let what was taken come to its end.
 
-    def close_soon(self) -> None:
-        """Do as `close`, from a destructor.
-
-        It may run in the middle of anything, so it must not wait for the lock:
-        this very thread may hold it. Who holds it then, and will not nudge the
-        collector, is the collector: it looks at `closing` once more before it
-        sleeps.
+        Never blocks and takes no lock of the engine's: destructors call it, in the
+        middle of anything.
         """
         self.closing = True
-        if self._lock.acquire(blocking=False):
-            try:
-                self._nudge()
-            finally:
-                self._lock.release()
+        self._nudge()
+
+    def cancel_pending(self) -> None:
+        """Cancel what is pending, and what is out beyond one call for each worker.
+
+        That one may be about to begin.
+        """
+        with self._lock:
+            cancelled = list(self._ledger.pending)
+            if self._crossing is not None and not self._crossing.is_closing:
+                cancelled = self._ledger.leave_one_for_each(self._crossing, len(self.workers))
+        for future in cancelled:
+            future.cancel_pending()  # runs callbacks, so without the lock
+        self._nudge()
 
     def join(self) -> None:
-        """Wait until all threads of the pool have ended, but for the calling one."""
-        self._relay.join()
+        """Wait until every call is settled, every interpreter gone, every thread ended.
+
+        Called by one of the pool's threads, in a callback, it does not wait for these.
+        """
+        if self._relay is not None:
+            self._relay.join()
 
     def rest(self) -> bool:
         """Stop all workers, if they are idle, until `resume`; return whether they are.
@@ -398,11 +439,15 @@ class Engine:
         Blocks until they are gone. Calls may be submitted meanwhile; they wait.
         """
         with self._lock:
-            if self._ledger or self._relay.is_member():
+            if self._ledger:
                 return False
+            if self._crossing is None:
+                return True
             self._resting = True
-            self._nudge()
-        self.join()
+            relay = self._relay
+        self._nudge()
+        assert relay is not None
+        relay.wait()  # not for its threads: they may be in callbacks
         return True
 
     def resume(self) -> None:
@@ -411,30 +456,40 @@ class Engine:
             self._resting = False
             self._move_on()
 
+    def renew_locks(self) -> None:
+        """Make new locks: in a forked child, nobody is left to release the old ones."""
+        self._lock = threading.Lock()
+        self._direct = threading.Lock()
+        self._ringing = threading.RLock()
+
     def abandon(self) -> None:
         """Be of no use any more: this is a forked child, without the threads."""
-        self._lock = threading.Lock()
         self.closing = True
-        self._crossing = None
-        self._relay = Relay("", lambda: True)
+        self._crossing = self._relay = None
         self.workers.clear()
 
     def _nudge(self) -> None:
-        """Wake the collector, if there is one. Under the lock, as its end is."""
-        if self._crossing is not None:
-            self._crossing.nudge()
+        """Wake the collector, if there is one. From anywhere, with or without the lock."""
+        with self._ringing:
+            if self._crossing is not None:
+                self._crossing.nudge()
 
-    def _end(self, crossing: Crossing) -> None:
-        """Give everything back. The collector's last act."""
+    def _end(self, crossing: Crossing) -> bool:
+        """Give everything back, and return True: the collector's last step.
+
+        False if there are calls that no worker has answered: they fail first.
+        """
         with self._lock:
             left = list(self._ledger.out.values())
             self._ledger.out.clear()
             if left:
                 self.broken = self.broken or (_LOST, None)
-        for future in left:
-            self._fail(future)
-        # Who waits directly leaves now: every call is finished.
+                self._todo.extend(partial(self._fail, future) for future in left)
+                return False
+        # Who waits directly leaves now: every call is settled.
         with self._direct, self._lock:
-            self._crossing = None
+            with self._ringing:
+                self._crossing = None
             crossing.destroy()
             _process.leave(self)
+        return True

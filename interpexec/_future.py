@@ -12,6 +12,7 @@ The states are those of `concurrent.futures`; what they mean here:
 
 from concurrent.futures import _base
 from queue import SimpleQueue
+from types import BuiltinMethodType, FunctionType
 
 from interpexec import _failures, _messages
 from interpexec._deadline import Deadline
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
         def is_settled(self, future: "CallFuture[Any]") -> None:
             """Learn that a call is finished."""
 
+        def postpone(self, callbacks: "Callable[[], None]") -> bool:
+            """Run callbacks later, in a thread of the pool, if this is none."""
+
 
 TRANSITIONS: dict[str, frozenset[str]] = {
     _base.PENDING: frozenset({_base.RUNNING, _base.CANCELLED, _base.FINISHED}),
@@ -60,8 +64,9 @@ class CallFuture[T](_base.Future[T]):
     """What `submit` returns: a `concurrent.futures.Future` of a call in a worker.
 
     All methods may be called from any thread of the interpreter that made it.
-    Callbacks run in the thread that finishes the call: one of the pool's, or the
-    one that calls `cancel()`. They may block, and wait for other calls.
+    Callbacks run in a thread of the pool, in the one that calls `cancel()`, or, if
+    they are added to a finished call, in the one that adds them. They may block,
+    and wait for other calls.
     """
 
     def __init__(self, call_id: int, payload: bytes | None, owner: "Owner | None") -> None:
@@ -79,8 +84,10 @@ class CallFuture[T](_base.Future[T]):
         """
         if self.cancel_pending():
             return True
-        if self._owner is None or self.done() or not self._owner.withdraw(self):
+        if self._owner is None or self.done():
             return False
+        if not self._owner.withdraw(self):
+            return self.cancel_pending()  # somebody else has taken it back meanwhile
         super().cancel()
         self.set_running_or_notify_cancel()
         return True
@@ -155,15 +162,20 @@ class CallFuture[T](_base.Future[T]):
 
         By then the list is complete: what is added later runs where it is added.
         """
-        if self._owner is not None:
-            self._owner.is_settled(self)
-        if self._owner is not None and any(map(_may_block, self._done_callbacks)):  # type: ignore[attr-defined]
-            self._owner.before_callbacks()
-        super()._invoke_callbacks()  # type: ignore[misc]  # typeshed leaves it out
+        owner, run = self._owner, super()._invoke_callbacks  # type: ignore[misc]  # not in typeshed
+        if owner is not None:
+            owner.is_settled(self)
+            if self._done_callbacks and owner.postpone(self._invoke_callbacks):  # type: ignore[attr-defined]
+                return
+            if any(map(_may_block, self._done_callbacks)):  # type: ignore[attr-defined]
+                owner.before_callbacks()
+        run()
 
 
 def _may_block(callback: "Callable[[Any], object]") -> bool:
     """Say whether a callback may block. Those of asyncio and of our maps never do."""
-    if getattr(callback, "__module__", None) == "asyncio.futures":
-        return False
-    return not isinstance(getattr(callback, "__self__", None), SimpleQueue)
+    if type(callback) is BuiltinMethodType:
+        return type(callback.__self__) is not SimpleQueue
+    if type(callback) is FunctionType:
+        return callback.__module__ != "asyncio.futures"
+    return True

@@ -64,10 +64,12 @@ class WorkerThread(threading.Thread):
             summary = interpreter.run(_BOOTSTRAP.format(path=path, setup_line=line.id))
             line.destroy()
         finally:
-            # Its messages are taken before it ends: those left in the channel
-            # would be removed with it.
-            self._engine.take_replies(self._crossing)
-            interpreter.destroy()
+            try:
+                # Its messages are taken before it ends: those left in the channel
+                # would be removed with it.
+                self._engine.take_replies(self._crossing)
+            finally:
+                interpreter.destroy()
         if summary is not None:
             raise WorkerLostError(getattr(summary, "errdisplay", None) or summary.formatted)
 

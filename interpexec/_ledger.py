@@ -38,6 +38,7 @@ class Ledger:
         """Open empty books."""
         self.pending: deque[AnyFuture] = deque()
         self.out: dict[int, AnyFuture] = {}  # by call id
+        self.cancelled: deque[AnyFuture] = deque()  # to be let go without the lock
         self._ahead = LEAST_AHEAD
 
     def __len__(self) -> int:
@@ -49,8 +50,11 @@ class Ledger:
         while self.pending and len(self.out) < workers + self._ahead:
             future = self.pending.popleft()
             payload = future.payload
-            if payload is None or not future.set_running_or_notify_cancel():
-                continue  # it was cancelled in time
+            if not future.set_running_or_notify_cancel():
+                # Kept until the lock is free: its end may run the user's code.
+                self.cancelled.append(future)
+                continue
+            assert payload is not None
             self.out[future.call_id] = future
             future.payload = None
             crossing.send(payload, future.call_id)
@@ -103,6 +107,6 @@ class Ledger:
     def leave_one_for_each(self, crossing: Crossing, workers: int) -> list[AnyFuture]:
         """Take back what is out beyond one call for each worker; return what is pending."""
         self.recall(crossing)
-        self._ahead = 0
+        self._ahead = 0  # for good: no call comes after this
         self.feed(crossing, workers)
         return list(self.pending)

@@ -181,7 +181,10 @@ class Unordered:
             self._open = self._next_arrived()
         if len(self._open) == 1:
             self._add(self._supply.refill())
-        return self._open.take()
+        try:
+            return self._open.take()
+        except StopIteration as error:  # of an item: not the end of all
+            raise RuntimeError("the function raised StopIteration") from error
 
     def close(self) -> None:
         """Cancel what has not begun; the iterator is then exhausted."""
@@ -208,6 +211,9 @@ class Unordered:
         self._futures.discard(future)
         try:
             return _outcomes(future, self._deadline)
+        except StopIteration as error:
+            self._add(self._supply.refill())
+            raise RuntimeError("the function raised StopIteration") from error
         except BaseException:
             self._add(self._supply.refill())
             raise

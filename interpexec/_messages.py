@@ -116,6 +116,8 @@ def loads_value(payload: bytes, *, after_main: bool) -> object:
     """Unpickle a result at home. Raises NotShareableError if it cannot be."""
     try:
         return loads(payload, after_main=after_main)
+    except KeyboardInterrupt:  # the user's: this may be the main thread
+        raise
     except BaseException as error:  # the user's classes run here
         from interpexec._words import told
 

@@ -66,8 +66,13 @@ _resting: "list[Engine]" = []
 """The pools that were stopped for the fork that is under way."""
 
 
+_forking = threading.Lock()
+"""Held from before a fork until after it, by the thread that forks."""
+
+
 def _before_fork() -> None:
     """Stop the idle pools; warn about the others."""
+    _forking.acquire()
     for engine in list(_engines):
         if engine.rest():
             _resting.append(engine)
@@ -82,13 +87,18 @@ def _before_fork() -> None:
 
 def _after_fork_in_parent() -> None:
     """Let the stopped pools go on."""
-    while _resting:
-        _resting.pop().resume()
+    try:
+        while _resting:
+            _resting.pop().resume()
+    finally:
+        _forking.release()
 
 
 def _after_fork_in_child() -> None:
     """Let the stopped pools go on here, too; give up the busy ones."""
     global _forked_busy  # noqa: PLW0603  # there is one process
+    for engine in _engines.union(_resting):
+        engine.renew_locks()
     busy = _engines.difference(_resting)
     _forked_busy = _forked_busy or bool(busy)
     for engine in busy:

@@ -34,7 +34,7 @@ class Relay:
         self._threads: list[threading.Thread] = []
         self._leader = 0  # the thread's ident; 0 while the next one wakes up
         self._spare: _thread.LockType | None = None  # held; released to wake the spare
-        self._is_over = False
+        self._over = threading.Event()
 
     def start(self) -> None:
         """Start the first thread. Raises RuntimeError when there is none to be had."""
@@ -65,12 +65,32 @@ class Relay:
                 return
             try:
                 self._start_thread()
-            except RuntimeError:
+            except BaseException as error:
                 self._leader = _thread.get_ident()
+                if not isinstance(error, RuntimeError):
+                    raise
+
+    def wait(self) -> None:
+        """Wait until the job is over. Threads may still be in the user's code then.
+
+        A thread that leads hands over first; where it cannot, RuntimeError, since
+        it would wait for itself.
+        """
+        self.hand_over()
+        if self.is_leading():
+            raise RuntimeError("cannot join current thread")
+        self._over.wait()
 
     def join(self) -> None:
-        """Wait until all these threads have ended, but for the calling one."""
-        done = {threading.current_thread()}
+        """Wait until the job is over and its threads have ended.
+
+        One of these threads does not wait for the others: two of them might wait
+        for each other.
+        """
+        self.wait()
+        if self.is_member():
+            return
+        done: set[threading.Thread] = set()
         # The list grows when the lead is handed over; a thread is in it before
         # the one that started it can end.
         while remaining := self._started().difference(done):
@@ -104,16 +124,16 @@ class Relay:
             if not self._follow():
                 return
         with self._lock:
-            self._is_over = True
+            self._over.set()
             if self._spare is not None:
                 self._spare.release()
 
     def _follow(self) -> bool:
         """Wait as the spare until it is this thread's turn; False when it is to end."""
         with self._lock:
-            if self._is_over or self._spare is not None:
+            if self._over.is_set() or self._spare is not None:
                 return False
             baton = self._spare = _thread.allocate_lock()
             baton.acquire()
         baton.acquire()
-        return not self._is_over
+        return not self._over.is_set()

@@ -67,7 +67,7 @@ class Channel:
 
         It holds a view of the channel's memory; the receiver's copy pins it.
         """
-        bells = tuple((seat, bell.token) for seat, bell in self._bells.items())
+        bells = tuple((seat, bell.token) for seat, bell in list(self._bells.items()))
         return self._line.id, memoryview(self._state), bells
 
     def open_seat(self, seat: int = 0) -> None:
@@ -186,5 +186,7 @@ class Channel:
         # woken one looks at the line before it sleeps again.
         seat = seats.find(_ASLEEP)
         if seat > 0 and (bell := self._bells.get(seat - 1)) is not None:
-            state[seat] = _AWAKE
-            bell.ring()
+            try:
+                state[seat] = _AWAKE
+            finally:  # also when Ctrl-C comes in between: nobody else would ring
+                bell.ring()

@@ -66,7 +66,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         dump_initializer = _checks.initializer(initializer, initargs)
         self._engine = Engine(self._max_workers, self._thread_name_prefix, dump_initializer)
         # At exit the engine is closed by `_process`, and earlier.
-        weakref.finalize(self, self._engine.close_soon).atexit = False
+        weakref.finalize(self, self._engine.close).atexit = False
 
     def submit[**P, T](
         self, fn: "Callable[P, T]", /, *args: "P.args", **kwargs: "P.kwargs"
@@ -163,7 +163,9 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
 
         May be called more than once, from any thread.
         """
-        self._engine.close(cancel_pending=cancel_futures)
+        self._engine.close()
+        if cancel_futures:
+            self._engine.cancel_pending()
         if wait:
             self._engine.join()
 

@@ -13,7 +13,7 @@ import interpexec
 
 ROOT = Path(interpexec.__file__).parents[1]
 TESTS = Path(__file__).parent
-TIME_LIMIT = 100.0
+TIME_LIMIT = float(os.environ.get("INTERPEXEC_TIME_LIMIT", "100"))  # seconds
 
 IMPORT = "from interpexec import InterpreterPoolExecutor\n"
 

@@ -234,3 +234,14 @@ def run_loop(numbers: list[int]) -> list[int]:
         return list(await asyncio.gather(*map(double, numbers)))
 
     return asyncio.run(main())
+
+
+def close_output() -> None:
+    """Close standard output and error, one of them in the rudest way."""
+    sys.stdout.close()
+    sys.stderr = None  # type: ignore[assignment]
+
+
+def empty_path() -> None:
+    """Leave nothing to import from."""
+    sys.path.clear()

@@ -114,3 +114,19 @@ def test_a_task_may_run_a_loop_of_its_own() -> None:
     """`asyncio.run` works inside a worker."""
     with InterpreterPoolExecutor(1) as pool:
         assert pool.submit(tasks.run_loop, [0, 1, 2]).result(TIME_LIMIT) == [0, 2, 4]
+
+
+def test_giving_up_a_running_call_says_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """A call that ends after its awaiting task, or even its loop, is gone: nobody complains."""
+
+    async def main(pool: InterpreterPoolExecutor, gate: Gate) -> None:
+        call = asyncio.get_running_loop().run_in_executor(pool, tasks.pass_gate, gate.handle)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(call, 0.05)
+        assert call.cancelled()
+
+    with gated(partial(InterpreterPoolExecutor, 1)) as (pool, gate):
+        asyncio.run(main(pool, gate))
+        gate.open()
+        assert pool.submit(int).result(TIME_LIMIT) == 0
+    assert not caplog.records

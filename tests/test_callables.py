@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from types import FunctionType
 
 import pytest
 
@@ -193,3 +194,17 @@ def test_a_module_made_while_the_program_runs_is_found(
 
     with InterpreterPoolExecutor(1) as pool:
         assert pool.submit(answer).result(TIME_LIMIT) == 42
+
+
+def test_a_program_without_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where Python is embedded there may be no `sys.argv`, and odd entries in `sys.path`."""
+    monkeypatch.delattr(sys, "argv")
+    monkeypatch.setattr(sys, "path", [*sys.path, None, Path("/folder"), b"/bytes"])
+    with InterpreterPoolExecutor(1) as pool:
+        assert pool.submit(int).result(TIME_LIMIT) == 0
+
+
+def test_a_function_of_no_module(pool: InterpreterPoolExecutor) -> None:
+    """A function that was made from bare code travels by value."""
+    function = FunctionType((lambda n: n + 1).__code__, {})
+    assert pool.submit(function, 1).result(TIME_LIMIT) == 2

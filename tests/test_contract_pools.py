@@ -285,6 +285,24 @@ def test_every_future_ends_when_calls_are_cancelled_at_random(make_pool: Maker) 
 
 
 @each_pool
+def test_threads_that_cancel_the_same_calls_hear_the_same(make_pool: Maker) -> None:
+    """However two `cancel()` of one call meet, both say what became of it."""
+    with ThreadPoolExecutor(2) as callers, gated(partial(make_pool, 1)) as (pool, gate):
+        list(pool.map(tasks.same, range(300)))
+        futures = queue_up(pool, gate, 100)[1:]
+        heard = list(callers.map(_cancel_all, [futures, futures]))
+        gate.open()
+        pool.shutdown()
+        truth = [future.cancelled() for future in futures]
+        assert heard == [truth, truth]
+        assert all(truth)
+
+
+def _cancel_all(futures: "list[Future[object]]") -> list[bool]:
+    return [future.cancel() for future in futures]
+
+
+@each_pool
 def test_the_class_is_an_executor_of_threads(make_pool: Maker) -> None:
     """As the standard library's pool of interpreters is, so that asyncio takes it."""
     with make_pool() as pool:

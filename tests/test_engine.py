@@ -269,8 +269,9 @@ def test_an_executor_dropped_while_the_collector_holds_the_lock() -> None:
     engine = Engine(1, "test", lambda: None)
     lock = engine._lock = Lock()  # type: ignore[assignment]
     assert engine.submit(dumps_call(int, (), {})).result(TIME_LIMIT) == 0
+    assert engine._relay is not None
     (collector,) = engine._relay._threads
-    lock.hooks["_is_over"] = engine.close_soon
+    lock.hooks["_is_over"] = engine.close
     with lock._lock:
         engine._nudge()  # the collector takes a turn, and looks whether it is over
     collector.join(TIME_LIMIT)

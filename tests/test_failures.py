@@ -182,6 +182,12 @@ def test_groups_arrive_with_their_members(pool: InterpreterPoolExecutor) -> None
     assert type(base.exceptions[0]) is KeyboardInterrupt  # type: ignore[attr-defined]
 
 
+def test_a_task_may_empty_the_path(pool: InterpreterPoolExecutor) -> None:
+    """Nothing of ours is imported from `sys.path` when a task fails."""
+    pool.submit(tasks.empty_path).result(TIME_LIMIT)
+    assert type(_caught(pool, tasks.divide, 1, 0)) is ZeroDivisionError
+
+
 # -- the cause: what happened over there ---------------------------------------------
 
 

@@ -73,6 +73,26 @@ def test_a_large_pool_costs_nothing_before_it_is_needed() -> None:
     assert sizes[1000] < sizes[1] + 20
 
 
+def _no_thread(_: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
+
+
+def test_a_pool_outlives_the_lack_of_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`submit` says that there is none for the first worker; later ones are done without."""
+    with gated(partial(InterpreterPoolExecutor, 2)) as (pool, gate):
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", _no_thread)
+            with pytest.raises(RuntimeError, match="can't start new thread"):
+                pool.submit(int)
+        futures = [pool.submit(tasks.pass_gate, gate.handle, 0)]
+        gate.await_knocks(1)
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", _no_thread)
+            futures += [pool.submit(tasks.pass_gate, gate.handle, n) for n in range(1, 4)]
+        gate.open()
+        assert [future.result(TIME_LIMIT) for future in futures] == [0, 1, 2, 3]
+
+
 # -- names ----------------------------------------------------------------------------
 
 
@@ -219,6 +239,13 @@ def test_a_task_may_use_a_pool_of_its_own(leave: bool) -> None:
                 4,
                 6,
             ]
+
+
+def test_a_task_may_close_its_output() -> None:
+    """The worker goes on, and ends without a complaint."""
+    with InterpreterPoolExecutor(1) as pool:
+        pool.submit(tasks.close_output).result(TIME_LIMIT)
+        assert pool.submit(int).result(TIME_LIMIT) == 0
 
 
 def test_what_workers_print_is_written_when_the_pool_ends(

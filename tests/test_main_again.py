@@ -1,5 +1,6 @@
 """Workers run the program again to find what it defines: once, guarded, or refused."""
 
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -98,3 +99,28 @@ def test_a_name_behind_the_guard_is_refused_with_a_hint(tmp_path: Path) -> None:
     assert "__main__" in first
     assert "Hidden" in second
     assert third == "1"
+
+
+def test_a_module_that_uses_a_pool_when_it_is_imported_is_told_so(tmp_path: Path) -> None:
+    """Its workers would import it, and start workers, which import it: the first one refuses."""
+    (tmp_path / "work.py").write_text(
+        IMPORT
+        + textwrap.dedent("""
+        def double(n):
+            return 2 * n
+
+        pool = InterpreterPoolExecutor(1)
+        results = list(pool.map(double, range(3)))
+    """)
+    )
+    program = """
+        import resource
+        # Should workers start workers without end: 4 GB of addresses end it soon.
+        resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
+        import work
+    """
+    done = run(write(tmp_path / "program.py", program))
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert "submitted a call" in done.stderr
+    assert "work.py" in done.stderr

@@ -1,0 +1,165 @@
+"""Races and deadlocks that a review found, each forced."""
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import wait
+from typing import Never
+
+import pytest
+
+from interpexec import InterpreterPoolExecutor
+
+TIME_LIMIT = 30.0
+
+
+@pytest.fixture
+def gate() -> Iterator[tuple[int, Callable[[int], object]]]:
+    """Return a descriptor to read from, and what lets so many readers go on."""
+    reader, writer = os.pipe()
+    yield reader, lambda readers: os.write(writer, bytes(readers))
+    os.close(reader)
+    os.close(writer)
+
+
+def pass_gate(reader: int) -> int:
+    """Block until the gate is opened for one more."""
+    return len(os.read(reader, 1))
+
+
+def stop(_: object) -> Never:
+    """Raise what must not be taken for the end of an iteration."""
+    raise StopIteration
+
+
+def finish(thread: threading.Thread) -> None:
+    """Wait for a thread; fail if it hangs."""
+    thread.join(TIME_LIMIT)
+    assert not thread.is_alive()
+
+
+def test_cancelling_after_shutdown_strands_no_other_call(
+    gate: tuple[int, Callable[[int], object]],
+) -> None:
+    """What was sent before the workers were told to end cannot be taken back any more.
+
+    1. calls stand in the request channel; `shutdown` tells the workers to end after them
+    2. one of them is cancelled: taking all back would leave them to nobody
+    """
+    reader, open_for = gate
+    pool = InterpreterPoolExecutor(1)
+    first = pool.submit(pass_gate, reader)
+    pool._engine._ledger._ahead = 10
+    others = [pool.submit(pass_gate, reader) for _ in range(10)]
+    pool.shutdown(wait=False)
+    others[5].cancel()
+    open_for(11)
+    pool.shutdown()
+    assert first.done()
+    assert all(future.done() for future in others)
+
+
+def test_a_callback_may_take_a_lock_that_the_waiter_holds(
+    gate: tuple[int, Callable[[int], object]],
+) -> None:
+    """Who waits for a call gets it, and its callbacks run elsewhere."""
+    reader, open_for = gate
+    lock, done = threading.Lock(), threading.Event()
+    with InterpreterPoolExecutor(1) as pool:
+        future = pool.submit(pass_gate, reader)
+
+        def callback(_: object) -> None:
+            with lock:
+                done.set()
+
+        future.add_done_callback(callback)
+        with lock:
+            opener = threading.Timer(0, open_for, (1,))
+            opener.start()
+            assert future.result(TIME_LIMIT) == 1
+        assert done.wait(TIME_LIMIT)
+        finish(opener)
+
+
+def test_a_callback_may_shut_the_pool_down_while_its_call_is_waited_for(
+    gate: tuple[int, Callable[[int], object]],
+) -> None:
+    """Neither waits for the other."""
+    reader, open_for = gate
+    pool = InterpreterPoolExecutor(1)
+    future = pool.submit(pass_gate, reader)
+    future.add_done_callback(lambda _: pool.shutdown())
+    opener = threading.Timer(0, open_for, (1,))
+    opener.start()
+    assert future.result(TIME_LIMIT) == 1
+    pool.shutdown()
+    finish(opener)
+
+
+def test_two_callbacks_may_shut_the_pool_down_at_once() -> None:
+    """Each runs in a thread of the pool; they do not wait for each other's."""
+    pool = InterpreterPoolExecutor(2)
+    both, ended = threading.Barrier(2), threading.Semaphore(0)
+
+    def shut_down(_: object) -> None:
+        both.wait(TIME_LIMIT)
+        pool.shutdown()
+        ended.release()
+
+    futures = [pool.submit(int) for _ in range(2)]
+    for future in futures:
+        future.add_done_callback(shut_down)
+    assert all(ended.acquire(timeout=TIME_LIMIT) for _ in range(2))
+
+
+def test_who_waits_for_many_learns_of_a_cancelled_one(
+    gate: tuple[int, Callable[[int], object]],
+) -> None:
+    """`concurrent.futures.wait` is told when a pending call was cancelled."""
+    reader, open_for = gate
+    with InterpreterPoolExecutor(1) as pool:
+        futures = [pool.submit(pass_gate, reader) for _ in range(4)]
+        waiter = threading.Thread(target=wait, args=(futures,))
+        waiter.start()
+        assert futures[3].cancel()
+        open_for(3)
+        finish(waiter)
+
+
+def test_an_executor_is_dropped_while_somebody_holds_the_engines_lock() -> None:
+    """Its end is noticed all the same: no lock is needed to say so."""
+    pool = InterpreterPoolExecutor(1)
+    assert pool.submit(int).result(TIME_LIMIT) == 0
+    engine = pool._engine
+    relay = engine._relay
+    assert relay is not None
+    with engine._lock:
+        del pool
+    relay.join()
+    assert not engine.workers
+
+
+def test_a_callback_that_raises_anything_while_the_pool_breaks(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The other calls fail in their turn, and everything ends."""
+
+    def leave(_: object) -> Never:
+        raise SystemExit
+
+    with InterpreterPoolExecutor(1, initializer=stop, initargs=(1,)) as pool:
+        futures = [pool.submit(int) for _ in range(5)]
+        futures[0].add_done_callback(leave)
+        assert all(future.exception(TIME_LIMIT) for future in futures)
+    assert caplog.records
+
+
+@pytest.mark.parametrize("chunksize", [1, 3])
+def test_an_item_that_stops_iteration_does_not_end_the_others(chunksize: int) -> None:
+    """A StopIteration of the function becomes a RuntimeError, as in generators (PEP 479)."""
+    with InterpreterPoolExecutor(1) as pool:
+        results = pool.imap_unordered(stop, range(4), chunksize=chunksize)
+        for _ in range(4):
+            with pytest.raises(RuntimeError, match="StopIteration"):
+                next(results)
+        assert list(results) == []

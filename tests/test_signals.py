@@ -1,0 +1,83 @@
+"""Ctrl-C at home: whoever waits is interrupted, and no call is lost by it."""
+
+from pathlib import Path
+
+from programs import output, run, write
+
+
+def test_ctrl_c_while_waiting_for_a_result(tmp_path: Path) -> None:
+    """`result()` raises KeyboardInterrupt; the call goes on, and its result can be asked for."""
+    program = """
+        import os, signal
+
+        def interrupt(gate):
+            os.kill(os.getpid(), signal.SIGINT)
+            os.read(gate, 1)
+            return "result"
+
+        if __name__ == "__main__":
+            gate, key = os.pipe()
+            with InterpreterPoolExecutor(1) as pool:
+                for wait in lambda: call.result(), lambda: call.exception(30):
+                    call = pool.submit(interrupt, gate)
+                    try:
+                        wait()
+                    except KeyboardInterrupt:
+                        print("interrupted", call.done())
+                    os.write(key, b"!")
+                    print(call.result())
+                print(pool.submit(abs, -1).result())
+    """
+    out = output(write(tmp_path / "program.py", program))
+    assert out == "interrupted False\nresult\n" * 2 + "1\n"
+
+
+def test_ctrl_c_while_a_result_arrives(tmp_path: Path) -> None:
+    """It is the caller's KeyboardInterrupt, and no failure of the call that just arrives."""
+    program = """
+        import os, signal, threading, time
+
+        class Large:
+            def __setstate__(self, state):
+                if threading.main_thread().name == "MainThread" and not os.environ.get("QUIET"):
+                    os.environ["QUIET"] = "1"
+                    os.kill(os.getpid(), signal.SIGINT)
+                    time.sleep(0.1)  # the signal is handled in here, if this is the main thread
+                self.__dict__.update(state)
+
+        def make():
+            large = Large()
+            large.size = 5
+            return large
+
+        if __name__ == "__main__":
+            with InterpreterPoolExecutor(1) as pool:
+                call = pool.submit(make)
+                try:
+                    print(call.result())
+                except KeyboardInterrupt:
+                    print("interrupted")
+                print(call.result().size, pool.submit(abs, -1).result())
+    """
+    assert output(write(tmp_path / "program.py", program)) == "interrupted\n5 1\n"
+
+
+def test_ctrl_c_ends_a_program(tmp_path: Path) -> None:
+    """The program ends with KeyboardInterrupt when its running calls have ended."""
+    program = """
+        import os, signal
+
+        def interrupt():
+            os.kill(os.getpid(), signal.SIGINT)
+
+        if __name__ == "__main__":
+            with InterpreterPoolExecutor(2) as pool:
+                list(pool.map(abs, range(5)))
+                pool.submit(interrupt)
+                signal.pause()
+    """
+    done = run(write(tmp_path / "program.py", program))
+    assert done.returncode != 0
+    assert done.stdout == ""
+    assert done.stderr.count("Traceback") == 1
+    assert done.stderr.rstrip().endswith("KeyboardInterrupt")
