@@ -124,6 +124,7 @@ class Relay:
             if not self._follow():
                 return
         with self._lock:
+            self._leader = 0  # another thread may get the ident of one that has ended
             self._over.set()
             if self._spare is not None:
                 self._spare.release()

@@ -103,6 +103,15 @@ def test_without_a_thread_the_leader_goes_on(monkeypatch: pytest.MonkeyPatch) ->
     assert alive(job.relay, 0)
 
 
+def test_nobody_leads_when_the_job_is_over() -> None:
+    """A later thread may have the ident of the last leader: it starts nothing anew."""
+    job = Job()
+    job.relay.start()
+    job.steps.put("end")
+    job.relay.join()
+    assert job.relay._leader == 0
+
+
 def test_only_the_leader_can_hand_over() -> None:
     """Anybody else's call has no effect."""
     job = Job()
