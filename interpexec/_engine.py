@@ -147,7 +147,7 @@ class Engine:
             relay.start()
         except RuntimeError:  # there is no thread to be had
             _process.leave(self)
-            self._crossing = None
+            self._crossing = self._relay = None
             crossing.destroy()
             raise
         return crossing
@@ -265,8 +265,9 @@ class Engine:
 
         That saves a wake-up of tens of µs: the worker's reply wakes the thread that
         waits for it. Returns when the future is finished, the time is over, or
-        somebody else is at it already. Only this future is settled here, and its callbacks are
-        left to the collector: this thread may hold a lock of the user's.
+        somebody else is at it already. Only this future is settled here, and its
+        callbacks are left to the collector: this thread may hold a lock of the
+        user's.
         """
         if not self._direct.acquire(blocking=False):
             return
@@ -488,6 +489,8 @@ class Engine:
                 return False
         # Who waits directly leaves now: every call is settled.
         with self._direct, self._lock:
+            if self._todo:
+                return False  # it left its callbacks
             with self._ringing:
                 self._crossing = None
             crossing.destroy()

@@ -187,6 +187,39 @@ def test_a_reply_that_comes_while_it_leaves_is_not_lost() -> None:
     assert other.result(0) == "other"
 
 
+def test_callbacks_left_at_the_very_end_are_run() -> None:
+    """The race that would forget them, in steps.
+
+    1. the pool is closed, the last worker gone: the collector is about to end
+    2. the thread that waits directly settles its call, and leaves the callbacks
+    3. the collector has waited for that thread, and must look at its list again
+    """
+    engine = Engine(1, "test", lambda: None)
+    assert engine.submit(_messages.dumps_call(int, (), {})).result(TIME_LIMIT) == 0
+    done = threading.Event()
+    relay, collector_waits = engine._relay, threading.Event()
+    assert relay is not None
+
+    class Direct:
+        """The lock of who waits directly: it leaves callbacks as it is released."""
+
+        def acquire(self, **_: object) -> bool:
+            return False
+
+        def __enter__(self) -> None:
+            if not collector_waits.is_set():
+                collector_waits.set()
+                engine._leave_to_collector(done.set)
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+    engine._direct = Direct()  # type: ignore[assignment]
+    engine.close()
+    engine.join()
+    assert done.is_set()
+
+
 def test_many_threads_wait_at_once() -> None:
     """Whoever sits in the collector's place, every call comes home."""
     with InterpreterPoolExecutor(2) as pool:

@@ -235,6 +235,7 @@ def test_no_collector_thread_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
             patch.setattr(threading.Thread, "start", _cannot_start)
             with pytest.raises(RuntimeError, match="can't start new thread"):
                 pool.submit(int)
+        pool._engine.join()  # there is nothing to wait for
         assert pool.submit(int).result(TIME_LIMIT) == 0
 
 
