@@ -4,7 +4,7 @@ import _interpreters
 import gc
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -51,3 +51,12 @@ def _nothing_is_left() -> Iterator[None]:
             thread.join(30)
         left = leftovers(before)
     assert not left, f"left behind: {left}"
+
+
+@pytest.fixture
+def gate() -> Iterator[tuple[int, Callable[[int], object]]]:
+    """Return a descriptor to read from, and what lets so many readers go on."""
+    reader, writer = os.pipe()
+    yield reader, lambda readers: os.write(writer, bytes(readers))
+    os.close(reader)
+    os.close(writer)

@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 
 import pytest
@@ -14,15 +14,6 @@ from interpexec._future import CallFuture
 from interpexec.channels import _ASLEEP, _AWAKE
 
 TIME_LIMIT = 30.0
-
-
-@pytest.fixture
-def gate() -> Iterator[tuple[int, Callable[[int], object]]]:
-    """Return a descriptor to read from, and what lets so many readers go on."""
-    reader, writer = os.pipe()
-    yield reader, lambda readers: os.write(writer, bytes(readers))
-    os.close(reader)
-    os.close(writer)
 
 
 def pass_gate(reader: int) -> int:

@@ -20,15 +20,6 @@ TIME_LIMIT = 30.0
 
 
 @pytest.fixture
-def gate() -> Iterator[tuple[int, Callable[[int], object]]]:
-    """Return a descriptor to read from, and what lets so many readers go on."""
-    reader, writer = os.pipe()
-    yield reader, lambda readers: os.write(writer, bytes(readers))
-    os.close(reader)
-    os.close(writer)
-
-
-@pytest.fixture
 def begun() -> Iterator[tuple[int, int]]:
     """Return a pipe by which a call says that it has begun."""
     reader, writer = os.pipe()
