@@ -23,7 +23,7 @@ from interpexec._words import told
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import SimpleNamespace
+    from types import SimpleNamespace, TracebackType
     from typing import Any
 
 _PYTHON_FUNCTION = type(lambda: None)
@@ -155,17 +155,24 @@ def _refused_extension(error: BaseException) -> str | None:
 
 def _describe(error: BaseException, skip: int) -> tuple[str, str, str, str, str]:
     """Return name, qualified name, module, message and traceback of an exception."""
-    import traceback  # 7-17 ms, and most workers never fail
-
     cls, message = type(error), told(error, with_class=False)
     trace = error.__traceback__
     for _ in range(skip):
         trace = trace and trace.tb_next
-    try:
-        text = "".join(traceback.format_exception(cls, error, trace)).rstrip()
-    except Exception:  # it reads attributes of the exception, which may be anything
-        text = "".join([*traceback.format_tb(trace), told(error)])
+    text = _traceback_text(error, trace)
     return cls.__name__, cls.__qualname__, cls.__module__, message, text
+
+
+def _traceback_text(error: BaseException, trace: "TracebackType | None") -> str:
+    """Return the traceback as Python prints it, or as much of it as can be had."""
+    try:
+        import traceback  # 7-17 ms, and most workers never fail
+    except ImportError:  # the task has emptied sys.path
+        return told(error)
+    try:
+        return "".join(traceback.format_exception(type(error), error, trace)).rstrip()
+    except Exception:  # it reads attributes of the exception, which may be anything
+        return "".join([*traceback.format_tb(trace), told(error)])
 
 
 def revive(payload: bytes, *, after_main: bool = False) -> BaseException:

@@ -116,9 +116,9 @@ def loads_value(payload: bytes, *, after_main: bool) -> object:
     """Unpickle a result at home. Raises NotShareableError if it cannot be."""
     try:
         return loads(payload, after_main=after_main)
-    except KeyboardInterrupt:  # the user's: this may be the main thread
-        raise
     except BaseException as error:  # the user's classes run here
+        if isinstance(error, KeyboardInterrupt) and not error.args:
+            raise  # Ctrl-C: this may be the main thread
         from interpexec._words import told
 
         raise NotShareableError(f"the result could not be unpickled: {told(error)}") from error

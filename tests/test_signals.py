@@ -11,6 +11,7 @@ def test_ctrl_c_while_waiting_for_a_result(tmp_path: Path) -> None:
         import os, signal
 
         def interrupt(gate):
+            os.read(gate, 1)
             os.kill(os.getpid(), signal.SIGINT)
             os.read(gate, 1)
             return "result"
@@ -18,9 +19,11 @@ def test_ctrl_c_while_waiting_for_a_result(tmp_path: Path) -> None:
         if __name__ == "__main__":
             gate, key = os.pipe()
             with InterpreterPoolExecutor(1) as pool:
+                pool.submit(abs, -1).exception(30)  # nothing is imported any more from here on
                 for wait in lambda: call.result(), lambda: call.exception(30):
                     call = pool.submit(interrupt, gate)
                     try:
+                        os.write(key, b"!")
                         wait()
                     except KeyboardInterrupt:
                         print("interrupted", call.done())
@@ -45,15 +48,18 @@ def test_ctrl_c_while_a_result_arrives(tmp_path: Path) -> None:
                     time.sleep(0.1)  # the signal is handled in here, if this is the main thread
                 self.__dict__.update(state)
 
-        def make():
+        def make(gate):
+            os.read(gate, 1)
             large = Large()
             large.size = 5
             return large
 
         if __name__ == "__main__":
+            gate, key = os.pipe()
             with InterpreterPoolExecutor(1) as pool:
-                call = pool.submit(make)
+                call = pool.submit(make, gate)
                 try:
+                    os.write(key, b"!")
                     print(call.result())
                 except KeyboardInterrupt:
                     print("interrupted")
@@ -67,13 +73,16 @@ def test_ctrl_c_ends_a_program(tmp_path: Path) -> None:
     program = """
         import os, signal
 
-        def interrupt():
+        def interrupt(gate):
+            os.read(gate, 1)
             os.kill(os.getpid(), signal.SIGINT)
 
         if __name__ == "__main__":
+            gate, key = os.pipe()
             with InterpreterPoolExecutor(2) as pool:
                 list(pool.map(abs, range(5)))
-                pool.submit(interrupt)
+                pool.submit(interrupt, gate)
+                os.write(key, b"!")
                 signal.pause()
     """
     done = run(write(tmp_path / "program.py", program))
