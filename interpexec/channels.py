@@ -35,6 +35,9 @@ _AWAKE, _ASLEEP, _CLOSED = 0, 1, 2
 # None: it sleeps between any two small messages, and each costs a wake-up of
 # tens of µs. A hundred: the lookers contend for the mutex that all lines of the
 # process share. Twenty was best by measurement: 42 k -> 55-75 k no-ops a second.
+# But looking in vain delays the one who is to answer, if the two share a core:
+# so each time that it was in vain, half as many come next, down to one, and when
+# it was not, all of them again.
 _LOOKS = 20
 
 type Token = tuple[int, memoryview, tuple[tuple[int, tuple[int, int]], ...]]
@@ -51,6 +54,7 @@ class Channel:
 
     def __init__(self, seats: int = 1, *, token: Token | None = None) -> None:
         """Make a new channel with so many seats, or reach the one `token` names."""
+        self._looks = _LOOKS
         self._state: bytearray | memoryview
         if token is None:
             self._line = Fifo()
@@ -145,9 +149,11 @@ class Channel:
     def _look(self) -> object:
         """Take an item if one comes soon, or return None."""
         recv = self._line.recv
-        for _ in range(_LOOKS):
+        for _ in range(self._looks):
             if (item := recv()) is not None:
+                self._looks = _LOOKS
                 return item
+        self._looks = self._looks // 2 or 1
         return None
 
     def _sleep(self, seat: int, timeout: float | None) -> object:

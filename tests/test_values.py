@@ -2,7 +2,7 @@
 
 import pickle
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from concurrent.futures import wait
 from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -109,14 +109,6 @@ def test_bytes_of_any_size_arrive(pool: InterpreterPoolExecutor, size: int) -> N
     assert pool.submit(tasks.same, value).result(TIME_LIMIT) == value
 
 
-@dataclass
-class Record:
-    """A value of a module that the worker imports as `test_values`."""
-
-    name: str
-    size: int
-
-
 def test_kinds_of_values_arrive(pool: InterpreterPoolExecutor) -> None:
     """Instances of the standard library's classes and of our own."""
     values = [
@@ -220,7 +212,8 @@ def test_a_result_that_cannot_be_unpickled_here_is_told(
 ) -> None:
     """The future ends with an error that tells what was raised; the pool goes on."""
     future = pool.submit(mishaps.make, mishaps.ExplodesOnArrival, kind, in_workers_only=False)
-    error = future.exception(TIME_LIMIT)
+    assert not wait([future], TIME_LIMIT).not_done
+    error = future.exception(0)
     assert error is not None
     told = f"{error!r} {error.__cause__!r}"
     assert "exploded on arrival" in told
