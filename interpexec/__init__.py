@@ -20,11 +20,13 @@ if sys.version_info < (3, 13):  # noqa: UP036  # the reader may run any Python
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from interpexec._tasks import current_task
     from interpexec.errors import (
         BrokenInterpreterPool,
         ChannelClosedError,
         ExecutionFailed,
         NotShareableError,
+        TaskCancelled,
     )
     from interpexec.executor import InterpreterPoolExecutor
 
@@ -36,6 +38,8 @@ __all__ = [
     "ExecutionFailed",
     "InterpreterPoolExecutor",
     "NotShareableError",
+    "TaskCancelled",
+    "current_task",
 ]
 
 _HOMES = {
@@ -44,6 +48,8 @@ _HOMES = {
     "ExecutionFailed": "interpexec.errors",
     "InterpreterPoolExecutor": "interpexec.executor",
     "NotShareableError": "interpexec.errors",
+    "TaskCancelled": "interpexec.errors",
+    "current_task": "interpexec._tasks",
 }
 
 

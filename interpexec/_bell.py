@@ -86,5 +86,5 @@ def _readable(fd: int, timeout: float) -> bool:
     poll.register(fd, select.POLLIN)
     # Up to the next millisecond, lest a short timeout becomes none. (math.ceil
     # would be one more import for every worker.)
-    milliseconds = -int(-timeout * 1000 // 1)
-    return bool(poll.poll(min(max(milliseconds, 0), _LONGEST_POLL)))
+    milliseconds = -int(-min(timeout * 1000, _LONGEST_POLL) // 1)
+    return bool(poll.poll(max(milliseconds, 0)))

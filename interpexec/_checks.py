@@ -34,6 +34,17 @@ def _integer(value: object, name: str) -> int:
         raise TypeError(f"{name} must be an integer or None, got {shown(value)}") from None
 
 
+def max_tasks(value: int | None) -> int | None:
+    """Return after how many calls a worker is replaced; checked as in ProcessPoolExecutor."""
+    if value is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"max_tasks_per_child must be an integer or None, got {shown(value)}")
+    if value <= 0:
+        raise ValueError(f"max_tasks_per_child must be >= 1, got {shown(value)}")
+    return value
+
+
 def function(value: object) -> None:
     """Check the function of a call.
 
@@ -96,6 +107,14 @@ def _iterator(value: object, name: str) -> "Iterator[object]":
         return iter(value)  # type: ignore[call-overload,no-any-return]  # that is the question
     except TypeError as error:
         raise TypeError(f"{name} must be iterable, got {shown(value)}: {error}") from None
+
+
+def limit(value: object) -> float | None:
+    """Return the seconds that a call may run. There is none that may run for no time."""
+    seconds = timeout(value)
+    if seconds is not None and seconds <= 0:
+        raise ValueError(f"timeout must be greater than 0, or None, got {shown(value)}")
+    return seconds if seconds != math.inf else None
 
 
 def timeout(value: object) -> float | None:

@@ -1,6 +1,6 @@
 """Several items of a map in one call.
 
-Home sends `run_chunk` with the function and a `Parcel` of argument tuples; the
+Home sends a `Chunk`, which is the function, and a `Parcel` of argument tuples; the
 worker answers with `Outcomes`. An item that fails costs no other one, whether
 it fails to travel there, in the function, or on the way back.
 
@@ -11,8 +11,9 @@ by itself.
 
 from itertools import chain
 
-from interpexec import _failures, _main, _messages
+from interpexec import _failures, _main, _messages, _tasks
 from interpexec._runtime import NotShareableError
+from interpexec.errors import TaskCancelled
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,12 +51,16 @@ class Parcel:
         """Call `fn(*item)` for each item. In a worker."""
         values: list[object] = []
         failures = self._failures
+        thread = _tasks.this_thread()
         for index, item in enumerate(self._unpack()):
+            if thread.hit:  # an item has kept what should have stopped all of them
+                raise TaskCancelled
             value = None
             if index not in failures:
                 try:
                     value = fn(*item)
                 except BaseException as error:  # a failure of this item alone
+                    _tasks.end_if_stopped(error)
                     failures[index] = _failures.pack(error, skip=1)
             values.append(value)
             del value
@@ -72,6 +77,7 @@ class Parcel:
                 try:
                     item = _main.loads(pickled)[1]
                 except BaseException as error:  # the user's classes run here
+                    _tasks.end_if_stopped(error)
                     self._failures[index] = _failures.pack_unpickling(error, skip=1)
             yield item
 
@@ -80,9 +86,21 @@ def _nothing() -> None:
     """Stand for the function, which travels once for all items."""
 
 
-def run_chunk(fn: "Callable[..., object]", parcel: Parcel) -> "Outcomes":
-    """Call `fn` for each item of a chunk. Runs in a worker."""
-    return parcel.run(fn)
+class Chunk:
+    """A function that is called for each item of a parcel."""
+
+    def __init__(self, fn: "Callable[..., object]", name: str) -> None:
+        """name: what the function is called where people read about it."""
+        self._fn = fn
+        self.__qualname__ = name
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Travel without the name."""
+        return Chunk, (self._fn, "")
+
+    def __call__(self, parcel: Parcel) -> "Outcomes":
+        """Run it. In a worker."""
+        return parcel.run(self._fn)
 
 
 class Outcomes:

@@ -2,16 +2,14 @@
 
     requests   home -> workers   calls; each is taken by whichever worker is free
     replies    workers -> home   what became of them
-    slots      written by the workers, read by home at any time: which call each
-               one is running, by seat
+    slots      what each worker is doing, by seat (`_slots`)
 
 It lives from the start of the first worker until the end of the last one.
 """
 
-from array import array
-
 from interpexec import _messages
 from interpexec._messages import Message
+from interpexec._slots import Slots
 from interpexec.channels import Channel, Token
 
 TYPE_CHECKING = False
@@ -30,27 +28,30 @@ _MOST_SPINS = 256
 _RETRY = 64
 
 
+# Seats beyond one for each worker: for those that leave while their successors are
+# already there, and that may be blocked for as long as they like. A seat that is
+# not used costs 33 bytes.
+_SPARE_SEATS = 1024
+
+
 class Crossing:
     """The two channels and the slots. Home side."""
 
-    def __init__(self, seats: int) -> None:
+    def __init__(self, workers: int) -> None:
         """Make them for so many workers."""
-        self._requests = Channel(seats)
+        self.seats = 2 * workers + _SPARE_SEATS
+        self._requests = Channel(self.seats)
         self._spins, self._waits = _MOST_SPINS, 0
         self.is_closing = False  # the workers were told to end
         self._replies = Channel(2)
         self._replies.open_seat(_DIRECT)
         self._replies.open_seat(_COLLECTOR)
-        self._slots = array("Q", bytes(8 * seats))
+        self.slots = Slots(self.seats)
 
-    def tokens(self, seat: int) -> tuple[Token, Token, memoryview]:
-        """Return what the worker on `seat` reaches requests, replies and slots by."""
+    def tokens(self, seat: int) -> tuple[Token, Token]:
+        """Return what the worker on `seat` reaches requests and replies by."""
         self._requests.open_seat(seat)
-        return self._requests.token, self._replies.token, memoryview(self._slots)
-
-    def running(self, seat: int) -> int:
-        """Return the id of the call that the worker on `seat` runs, or 0."""
-        return self._slots[seat]
+        return self._requests.token, self._replies.token
 
     def send(self, payload: bytes, call_id: int) -> None:
         """Give a call to the workers. Never blocks."""
@@ -70,12 +71,12 @@ class Crossing:
         self.is_closing = True
         self._requests.close()
 
-    def wait(self) -> list[Message]:
+    def wait(self, timeout: float | None) -> list[Message]:
         """Block until there are replies, or somebody nudges; take what is there.
 
-        By the collector.
+        For at most `timeout` seconds (None: for ever). By the collector.
         """
-        return self._receive(_COLLECTOR, None)
+        return self._receive(_COLLECTOR, timeout)
 
     def nudge(self) -> None:
         """Wake the collector, to look at other things."""
@@ -107,6 +108,10 @@ class Crossing:
                 return message
         self._spins //= 2
         return None
+
+    def leave_direct_seat(self) -> None:
+        """Have no reply wake who is in `wait_directly`: it cannot take them now."""
+        self._replies.leave_seat(_DIRECT)
 
     def nudge_direct(self) -> None:
         """Wake who is in `wait_directly`."""

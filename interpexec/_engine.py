@@ -19,9 +19,13 @@ The actors:
   a worker if there are more calls than workers;
 - each worker takes the next call from the one request channel, so that no
   call waits behind a long one while a worker idles (`_worker`);
+- whoever cancels a call that runs, or the collector when its time is over, sends
+  an order over the callback channel of its worker (`_callbacks`), which then
+  leaves: another one takes its place (`_crew`);
 - the collector, one thread at home, takes the replies, feeds, settles the
   futures and runs their callbacks. These may block, so another thread becomes
   the collector meanwhile (`_relay`);
+- a thread that waits for the only call there is takes the reply itself (`_direct`);
 - a `WorkerThread` for each worker owns its interpreter and mostly sleeps in it
   (`_home`).
 
@@ -35,13 +39,16 @@ where cancelling is trivial and the messages are not yet copied (see `_room`).
 import threading
 from collections import deque
 from concurrent.futures import _base
+from contextlib import suppress
 from functools import partial
 from itertools import count
-from threading import get_ident
+from time import monotonic
 
-from interpexec import _failures, _messages, _process
+from interpexec import _failures, _messages, _process, _signals
+from interpexec._clock import Clock
+from interpexec._crew import Crew
 from interpexec._crossing import Crossing
-from interpexec._deadline import Deadline
+from interpexec._direct import DirectWait
 from interpexec._future import CallFuture
 from interpexec._home import WorkerLostError, WorkerThread
 from interpexec._ledger import AnyFuture, Entry, Ledger
@@ -55,6 +62,23 @@ if TYPE_CHECKING:
 
     from interpexec._messages import Message
 
+GRACE = 0.1
+"""Seconds after which a worker is replaced that still runs a call which was stopped.
+
+Most `finally` blocks are through by then, and their worker is replaced without
+having been waited for in vain. Longer, and a pool whose calls block in C stands
+still; shorter, and a needless interpreter is made beside a busy one.
+"""
+
+LOOK_AGAIN = 0.01
+"""Seconds after which the clock is looked at again when a call with a smaller limit may be
+about to begin, because a worker is: that takes as long."""
+
+TERMINATION_LIMIT = 10.0
+"""Seconds for which `terminate_workers` waits at most. It is over in some ms where the
+calls can be interrupted, and after GRACE where they cannot. More is needed only by a
+worker that is just being made on a machine that is overloaded."""
+
 _LOST = "A worker interpreter was lost, the pool is not usable anymore"
 _NOT_READY = "A worker interpreter could not be made ready, the pool is not usable anymore"
 
@@ -62,55 +86,71 @@ _NOT_READY = "A worker interpreter could not be made ready, the pool is not usab
 class Engine:
     """The state of one pool, and its moves.
 
-    `_lock` guards all that stands below it in `__init__`. It is held for some
+    `lock` guards all that stands below it in `__init__`. It is held for some
     microseconds, and taken before the lock of a future, never after. The user's
     code never runs under it on purpose; but garbage may be collected at any time.
     "Under the lock" in a docstring means that the caller holds it.
     """
 
-    def __init__(
-        self, max_workers: int, name: str, dump_initializer: "Callable[[], bytes | None]"
+    def __init__(  # noqa: PLR0913  # what the executor was given
+        self,
+        max_workers: int,
+        name: str,
+        dump_initializer: "Callable[[], bytes | None]",
+        *,
+        initializer_name: str = "",
+        max_tasks: int | None = None,
+        cancel_running: bool = True,
     ) -> None:
         """Make an engine that has started nothing yet."""
+        self.initializer_name = initializer_name
         self.max_workers = max_workers
         self.name = name
         self.dump_initializer = dump_initializer
+        self.max_tasks = max_tasks
+        self.cancel_running = cancel_running
         self._ids = count(1)
-        self._lock = threading.Lock()
-        self.workers: dict[int, WorkerThread] = {}  # by seat
+        self.lock = threading.Lock()
+        self.crew = Crew(self)
         self.broken: tuple[str, BaseException | None] | None = None
+        self._is_terminating = False
         self.closing = False  # no more calls; what is here is still computed
         self._resting = False  # no workers for a while, because of a fork
-        self._ledger = Ledger()
-        self._crossing: Crossing | None = None
+        self.ledger = Ledger()
+        self.crossing: Crossing | None = None
+        self._clock = Clock()
+        # Of the calls that had not begun when the clock was last looked at.
+        self._least_limit: float | None = None
         # From worker threads that end: their last replies, and themselves.
         self._arrived: deque[Message] = deque()
         self._gone: deque[tuple[WorkerThread, BaseException | None]] = deque()
         # The collector: one thread at a time, which alone works off the list.
         self._relay: Relay | None = None
         self._todo: deque[Callable[[], object]] = deque()
-        # Held by the thread that waits for one call in the collector's place. It
-        # is taken before `_lock`, and never waited for, but at the very end.
-        self._direct = threading.Lock()
-        self._awaited: AnyFuture | None = None
-        self._direct_thread = 0  # its ident
-        # Guards the bells of `_crossing` against their end. Re-entrant, and held for
+        self.direct = DirectWait(self)
+        # Set when the pool is closed and only such workers are left as cannot be
+        # interrupted.
+        self._is_quiet = threading.Event()
+        # Guards the bells of `crossing` against their end. Re-entrant, and held for
         # an instant only, because destructors ring them, in the middle of anything.
         self._ringing = threading.RLock()
 
     # -- submitting: any thread at home ------------------------------------
 
-    def submit(self, payload: bytes) -> AnyFuture:
-        """Take a pickled call; return its future. Never waits for a worker."""
-        with self._lock:
+    def submit(self, payload: bytes, name: str = "", limit: float | None = None) -> AnyFuture:
+        """Take a pickled call; return its future. Never waits for a worker.
+
+        name: of the function. limit: the seconds that it may run.
+        """
+        with self.lock:
             self.refuse_if_over()
-            future: AnyFuture = CallFuture(next(self._ids), payload, self)
-            self._ledger.pending.append(future)
+            future: AnyFuture = CallFuture(next(self._ids), payload, self, name, limit)
+            self.ledger.pending.append(future)
             try:
                 self._move_on()
             except Exception:  # no descriptor or no thread to be had, no memory
-                if future in self._ledger.pending:
-                    self._ledger.pending.remove(future)
+                if future in self.ledger.pending:
+                    self.ledger.pending.remove(future)
                 raise
             return future
 
@@ -123,16 +163,20 @@ class Engine:
         if self.closing:
             raise RuntimeError("cannot schedule new futures after shutdown")
 
+    def next_id(self) -> int:
+        """Return the id of a new call. Under the lock, or not."""
+        return next(self._ids)
+
     def _move_on(self) -> None:
-        """Let pending calls come to the workers. Under the lock."""
-        if self._resting or not self._ledger.pending:
+        """Let there be workers for the calls, and let these come to them. Under the lock."""
+        if self._resting or self.broken or not self.ledger:
             return
-        crossing = self._crossing or self._open()
-        while len(self.workers) < min(self.max_workers, len(self._ledger)):
+        crossing = self.crossing or self._open()
+        while len(self.crew.active) < min(self.max_workers, len(self.ledger)):
             try:
-                self._start_worker(crossing)
-            except RuntimeError:  # there is no thread to be had
-                if not self.workers:
+                self.crew.hire(crossing)
+            except (RuntimeError, OSError):  # there is no thread, or no descriptor, to be had
+                if self.crew.is_empty():
                     raise
                 break
         self._feed(crossing)
@@ -141,47 +185,176 @@ class Engine:
         """Make the channels and start the collector. Under the lock."""
         crossing = Crossing(self.max_workers)
         relay = Relay(f"{self.name}_collector", partial(self._collect, crossing))
-        self._crossing, self._relay = crossing, relay
+        self.crossing, self._relay = crossing, relay
         _process.enter(self)
         try:
             relay.start()
         except RuntimeError:  # there is no thread to be had
             _process.leave(self)
-            self._crossing = self._relay = None
+            self.crossing = self._relay = None
             crossing.destroy()
             raise
         return crossing
-
-    def _start_worker(self, crossing: Crossing) -> None:
-        """Start one more worker. Under the lock."""
-        seat = next(seat for seat in count() if seat not in self.workers)
-        worker = WorkerThread(self, crossing, seat, f"{self.name}_{seat}")
-        self.workers[seat] = worker
-        try:
-            worker.start()
-        except RuntimeError:  # there is no thread to be had
-            del self.workers[seat]
-            raise
 
     def _feed(self, crossing: Crossing) -> None:
         """Send calls to the workers, or tell them that none can come. Under the lock.
 
         They then finish what they were sent, and end.
         """
-        if not self._resting:
-            self._ledger.feed(crossing, len(self.workers))
-        if self._resting or (self.closing and not self._ledger.pending):
+        if not self._resting and self.ledger.feed(crossing, len(self.crew.active), self._clock):
+            self._nudge()  # the collector sleeps for longer than that
+        if self._resting or (self.closing and self._have_all_begun(crossing)):
             crossing.no_more_calls()
 
+    def _have_all_begun(self, crossing: Crossing) -> bool:
+        """Say whether no call waits any more, here or in the request channel. Under the lock."""
+        out = self.ledger.out
+        if self.ledger.pending or len(out) > len(self.crew.active):
+            return False
+        return not out or out.keys() <= self.crew.running(crossing).keys()
+
+    # -- stopping: any thread at home ----------------------------------------
+
     def withdraw(self, future: AnyFuture) -> bool:
-        """Take a call back that no worker has begun; return whether that is so."""
-        with self._lock:
-            crossing = self._crossing
-            if crossing is None or crossing.is_closing:
+        """Take a call back, and stop it if it runs; return whether it is PENDING now.
+
+        False when it has been answered already, or is not to be stopped.
+        """
+        with self.lock:
+            crossing = self.crossing
+            if crossing is None:
                 return False
-            withdrawn = self._ledger.withdraw(crossing, future)
-            self._feed(crossing)
-            return withdrawn
+            if not crossing.is_closing and self.ledger.withdraw(crossing, future):
+                self._feed(crossing)
+                return True
+            is_stopped = self.cancel_running and self._stop(crossing, future)
+            self._feed(crossing)  # what was taken back to look for this call
+            return is_stopped
+
+    def _stop(self, crossing: Crossing, future: AnyFuture) -> bool:
+        """Stop a call that is out; return whether it was, and is PENDING. Under the lock."""
+        if (asked := self.ledger.asked.pop(future.call_id, None)) is not None:
+            worker = asked[1]
+            if crossing.slots.beside(worker.seat) == future.call_id:
+                # What it has half changed is in that interpreter.
+                crossing.slots.order_to_leave(worker.seat)
+            worker.line.stop_call(future.call_id, _signals.number())
+            future.become_pending()
+            return True
+        if not self.ledger.give_up(future):
+            return False
+        self.crew.stop_call(crossing, future.call_id, future.name)
+        if self._clock.give_grace(future.call_id, GRACE):
+            self._nudge()
+        return True
+
+    def _look_at_clock(self, crossing: Crossing) -> None:
+        """Stop the calls whose time is over, and replace those that do not end. Under the lock."""
+        for call_id in self._clock.over():
+            if self.crew.abandon(crossing, call_id):
+                self._fill_vacancy()
+                self._move_on()
+        if (
+            self._is_terminating and not self._is_quiet.is_set()
+        ):  # to see whether only those are left that cannot end
+            self._clock.expect(GRACE)
+        self._look_at_limits(crossing)
+
+    def _look_at_limits(self, crossing: Crossing) -> None:
+        """Stop the calls whose time is over. Under the lock.
+
+        One that has not begun has all its time yet. It can begin when a worker has
+        nothing to run, which is so after each reply, and at no other time.
+        """
+        self._least_limit = None
+        limited = [future for future in self.ledger.out.values() if future.limit is not None]
+        if not limited:
+            return
+        running, now = self.crew.running(crossing), monotonic()
+        for future in limited:
+            limit: float = future.limit  # type: ignore[assignment]  # see above
+            since = running.get(future.call_id)
+            if since is None:
+                self._least_limit = min(limit, self._least_limit or limit)
+            elif since + limit > now:
+                self._clock.expect(since + limit - now)
+            elif self._stop(crossing, future):
+                self._todo.append(partial(_fail_late, future))
+        if self._least_limit is not None and self.crew.may_begin(crossing):
+            self._clock.expect(max(self._least_limit, LOOK_AGAIN))
+
+    def _fill_vacancy(self) -> None:
+        """Put another worker in the place of one that takes no further call. Under the lock."""
+        if self.crossing is None or self._resting or self.broken or self.closing:
+            return
+        if len(self.crew.active) < self.max_workers:
+            with suppress(RuntimeError, OSError):  # it will be tried again for the next call
+                self.crew.hire(self.crossing)
+
+    def terminate(self) -> None:
+        """Cancel what waits, stop what runs, and wait until all is over that can be."""
+        self.cancel_running = True
+        self.close()
+        with self.lock:
+            self._is_terminating = True
+            self._clock.expect(GRACE)
+            futures = self._stop_everything()
+            relay = None if self.crossing is None else self._relay
+        self._give_up(futures)
+        self._nudge()
+        if relay is not None:
+            self.direct.lend()
+            relay.hand_over()
+            self._is_quiet.wait(TERMINATION_LIMIT)
+            if self.crew.is_empty():
+                relay.join()
+
+    def _stop_everything(self) -> list[AnyFuture]:
+        """Stop all that runs, and take all off the books; return the futures. Under the lock."""
+        crossing, ledger = self.crossing, self.ledger
+        if crossing is not None and not crossing.is_closing:
+            ledger.recall(crossing)
+        futures = list(ledger.pending)
+        ledger.pending.clear()
+        if crossing is None:
+            return futures
+        running = [*ledger.out.values(), *(future for future, _ in ledger.asked.values())]
+        futures.extend(future for future in running if self._stop(crossing, future))
+        for worker in self.crew.everyone():  # whose initializer may run
+            worker.stopped = worker.number, self.initializer_name
+            worker.line.stop_call(worker.number, _signals.number())
+            self._clock.give_grace(worker.number, GRACE)
+        return futures
+
+    def _give_up(self, futures: list[AnyFuture]) -> None:
+        """Cancel calls that are PENDING and in no books: all of them, before any callback.
+
+        The callback of one may wait for another one.
+        """
+        for callbacks in [future.give_up_quietly() for future in futures]:
+            self.run_callbacks(callbacks)
+
+    # -- beside the calls: any thread at home ----------------------------------
+
+    def broadcast(self, payload: bytes, name: str) -> list[AnyFuture]:
+        """Run a pickled call in every worker, beside what runs there; return the futures."""
+        with self.lock:
+            self.refuse_if_over()
+            return [self.ask(worker, name, payload) for worker in self.crew.present()]
+
+    def ask(self, worker: WorkerThread, name: str, payload: bytes | None) -> AnyFuture:
+        """Send a worker a call over its callback channel. Under the lock.
+
+        payload: the pickled call; None asks for the worker's stack.
+        """
+        future: AnyFuture = CallFuture(next(self._ids), None, self, name)
+        future.set_running_or_notify_cancel()
+        self.ledger.asked[future.call_id] = future, worker
+        if payload is None:
+            worker.line.ask_stack(future.call_id)
+        else:
+            worker.line.broadcast(future.call_id, payload)
+        return future
 
     # -- collecting: the thread that leads the relay --------------------------
 
@@ -203,7 +376,7 @@ class Engine:
 
     def _take_step(self, crossing: Crossing) -> bool:
         """Do the next thing; return whether it was the last one."""
-        self._ledger.cancelled.clear()  # here, since destructors are the user's code
+        self.ledger.cancelled.clear()  # here, since destructors are the user's code
         if self._todo:
             self._todo.popleft()()
             return False
@@ -219,37 +392,43 @@ class Engine:
 
     def _is_over(self, crossing: Crossing) -> bool:
         """Say whether the last worker is gone and no call can come any more."""
-        with self._lock:
+        with self.lock:
             if not self.closing and not self._resting:
                 return False
             self._feed(crossing)
-            return not (self.workers or self._gone or self._arrived or self._todo)
+            if self.closing and not self.ledger and self.crew.is_done(GRACE):
+                self._is_quiet.set()
+            return self.crew.is_empty() and not (self._gone or self._arrived or self._todo)
 
     def _take_turn(self, crossing: Crossing) -> None:
         """Wait for replies, and put what is to be done about them on the list."""
-        replies = crossing.wait()
-        with self._lock:
+        replies = crossing.wait(self._clock.remaining())
+        with self.lock:
             # In this order: who is gone has put its last replies into `_arrived`.
             gone = [self._gone.popleft() for _ in range(len(self._gone))]
             replies.extend(self._arrived.popleft() for _ in range(len(self._arrived)))
-            for entry in self._receive(crossing, replies):
-                self._todo.append(partial(self._settle, *entry))
+            for entry in self.receive(crossing, replies):
+                self._todo.append(partial(self.settle, *entry))
             for worker, loss in gone:
                 self._todo.append(partial(self._bury, crossing, worker, loss))
+            if self._clock.is_due():
+                self._look_at_clock(crossing)
 
-    def _receive(self, crossing: Crossing, replies: "list[Message]") -> "list[Entry]":
+    def receive(self, crossing: Crossing, replies: "list[Message]") -> "list[Entry]":
         """Take what was answered off the books, and feed. Under the lock."""
-        entries = self._ledger.take_off(replies)
+        entries = self.ledger.take_off(replies)
         self._feed(crossing)
+        if self._least_limit is not None and replies and self._clock.expect(self._least_limit):
+            self._nudge()
         return entries
 
-    def _settle(self, future: AnyFuture | None, payload: bytes, kind: int) -> None:
-        """Finish a call, or the pool when a worker says that it cannot be ready."""
+    def settle(self, future: AnyFuture | None, payload: bytes, kind: int) -> None:
+        """Finish a call, or do what a worker gives notice of."""
         try:
-            if kind & ~_messages.AFTER_MAIN == _messages.NOT_READY:
-                self._initializer_failed(_failures.revive(payload))
-            elif future is not None:  # None: it was given up when the pool broke
+            if future is not None:
                 future.settle(payload, kind)
+            else:  # or the call was given up
+                self._notice(payload, kind & ~_messages.AFTER_MAIN)
         except BaseException as error:
             # A callback raised something that is no Exception (those are logged
             # where they are called), or memory ran out. This thread must go on,
@@ -258,88 +437,35 @@ class Engine:
                 future.set_exception(error)
             _base.LOGGER.critical("Exception while a call was settled:", exc_info=True)
 
-    # -- waiting for one call: any thread at home ------------------------------
+    def _notice(self, payload: bytes, kind: int) -> None:
+        """Do what a worker gives notice of."""
+        if kind == _messages.NOT_READY:
+            self._initializer_failed(_failures.revive(payload))
+        elif kind == _messages.RETIRING:
+            with self.lock:
+                worker = self.crew.find(_messages.worker_of(payload))
+                if worker is not None and self.crossing is not None and not self.broken:
+                    self.crew.hire_successor(self.crossing, worker)
+        elif kind == _messages.LEAVING:
+            with self.lock:
+                worker = self.crew.find(_messages.worker_of(payload))
+                if worker is not None and self.crew.let_go(worker):
+                    self._fill_vacancy()
+                self._move_on()
 
-    def wait_directly(self, future: AnyFuture, deadline: Deadline) -> None:
-        """Wait for a call in the collector's place, if it is the only one that is out.
-
-        That saves a wake-up of tens of µs: the worker's reply wakes the thread that
-        waits for it. Returns when the future is finished, the time is over, or
-        somebody else is at it already. Only this future is settled here, and its
-        callbacks are left to the collector: this thread may hold a lock of the
-        user's.
-        """
-        if not self._direct.acquire(blocking=False):
-            return
-        try:
-            with self._lock:
-                crossing = self._crossing
-                if crossing is None or len(self._ledger) != 1 or not future.running():
-                    return
-                self._direct_thread = get_ident()
-                self._awaited = future
-            while not future.done() and deadline.remaining() != 0:
-                replies = crossing.wait_directly(deadline.remaining())
-                self._take_direct_turn(crossing, future, replies)
-                if len(self._ledger) > 1:  # the collector does that better
-                    break
-            # Once more: a reply that came meanwhile woke this thread, and no other.
-            self._take_direct_turn(crossing, future, crossing.take())
-        finally:
-            self._awaited = None
-            self._direct_thread = 0
-            self._direct.release()
-
-    def _take_direct_turn(
-        self, crossing: Crossing, future: AnyFuture, replies: "list[Message]"
-    ) -> None:
-        """Settle the future if its reply is here; leave the others to the collector."""
-        if not replies:
-            return
-        with self._lock:
-            entries = self._receive(crossing, replies)
-        mine = [entry for entry in entries if entry[0] is future]
-        others = [entry for entry in entries if entry[0] is not future]
-        self._leave_to_collector(*(partial(self._settle, *entry) for entry in others))
-        for _, payload, kind in mine:
-            self._awaited = None
-            try:
-                future.settle(payload, kind)
-            finally:
-                if not future.done():  # Ctrl-C came
-                    self._leave_to_collector(partial(self._settle, future, payload, kind))
-
-    def _leave_to_collector(self, *steps: "Callable[[], object]") -> None:
+    def leave_to_collector(self, *steps: "Callable[[], object]") -> None:
         """Put steps on the collector's list, and wake it."""
         if steps:
             self._todo.extend(steps)
             self._nudge()
 
-    def postpone(self, callbacks: "Callable[[], None]") -> bool:
-        """Leave callbacks to the collector, if this thread waits directly.
-
-        It has been promised no more than its result: it may hold a lock that they
-        take.
-        """
-        if self._direct_thread != get_ident():
-            return False
-        self._leave_to_collector(partial(self._run_callbacks, callbacks))
-        return True
-
     @staticmethod
-    def _run_callbacks(callbacks: "Callable[[], None]") -> None:
+    def run_callbacks(callbacks: "Callable[[], None]") -> None:
         """Run postponed callbacks, and survive them."""
         try:
             callbacks()
-        except BaseException:  # as in `_settle`
+        except BaseException:  # as in `settle`
             _base.LOGGER.critical("Exception while a call was settled:", exc_info=True)
-
-    def is_settled(self, future: AnyFuture) -> None:
-        """Wake the thread that waits for this call directly, unless it settled it itself."""
-        if self._awaited is future:
-            with self._ringing:
-                if self._crossing is not None:
-                    self._crossing.nudge_direct()
 
     # -- workers that end ----------------------------------------------------
 
@@ -349,26 +475,35 @@ class Engine:
 
     def worker_gone(self, worker: WorkerThread, loss: BaseException | None) -> None:
         """Note that a worker's interpreter is gone. By its thread, at last."""
-        with self._lock:
+        with self.lock:
+            worker.line.close()
             self._gone.append((worker, loss))
             self._nudge()
 
     def _bury(self, crossing: Crossing, worker: WorkerThread, loss: BaseException | None) -> None:
         """Take a worker that has ended off the list; if it was lost, break the pool."""
         worker.join()  # it has just told so, as its last act
-        if loss is None and crossing.running(worker.seat) in self._ledger.out:
+        call_id = crossing.slots.call(worker.seat)
+        if loss is None and call_id in self.ledger.out:
             loss = WorkerLostError("it ended in the middle of a call")
         if isinstance(loss, NotShareableError):
             self._initializer_failed(loss)
         elif loss is not None:
             _base.LOGGER.critical("Exception in worker:", exc_info=loss)
             self._break(_LOST, loss)
-        with self._lock:
+        with self.lock:
             # After breaking: until then `submit` must find the seat taken.
-            del self.workers[worker.seat]
-            interrupted = self._ledger.out.pop(crossing.running(worker.seat), None)
+            is_vacant = self.crew.bury(worker)
+            interrupted = self.ledger.out.pop(call_id, None)
+            unheard = self.ledger.strike_off_asked(worker)
         if interrupted is not None:
             self._fail(interrupted)
+        for future in unheard:
+            future.give_up()
+        with self.lock:
+            if is_vacant:
+                self._fill_vacancy()
+            self._move_on()
 
     def _initializer_failed(self, error: BaseException) -> None:
         """Report it as the stdlib's executors do, and break the pool."""
@@ -380,14 +515,14 @@ class Engine:
 
         Those that run in healthy workers come to their end.
         """
-        with self._lock:
+        with self.lock:
             self.broken = self.broken or (reason, cause)
             self.closing = True
-            if self._crossing is not None:
-                self._ledger.recall(self._crossing)
-                self._crossing.no_more_calls()
-            while self._ledger.pending:
-                self._todo.append(partial(self._fail, self._ledger.pending.popleft()))
+            if self.crossing is not None:
+                self.ledger.recall(self.crossing)
+                self.crossing.no_more_calls()
+            while self.ledger.pending:
+                self._todo.append(partial(self._fail, self.ledger.pending.popleft()))
 
     def _fail(self, future: AnyFuture) -> None:
         """Finish a call that will never run."""
@@ -395,12 +530,7 @@ class Engine:
         message, cause = self.broken
         error = BrokenInterpreterPool(message)
         error.__cause__ = cause
-        try:
-            future.set_exception(error)
-        except _base.InvalidStateError:
-            pass  # it was cancelled
-        except BaseException:  # from a callback, as in `_settle`
-            _base.LOGGER.critical("Exception while a call was settled:", exc_info=True)
+        _finish(future, error)
 
     # -- ending, and resting -------------------------------------------------
 
@@ -418,12 +548,12 @@ class Engine:
 
         That one may be about to begin.
         """
-        with self._lock:
-            cancelled = list(self._ledger.pending)
-            if self._crossing is not None and not self._crossing.is_closing:
-                cancelled = self._ledger.leave_one_for_each(self._crossing, len(self.workers))
-        for future in cancelled:
-            future.cancel_pending()  # runs callbacks, so without the lock
+        with self.lock:
+            if self.crossing is not None and not self.crossing.is_closing:
+                self.ledger.leave_one_for_each(self.crossing, len(self.crew.active), self._clock)
+            cancelled = list(self.ledger.pending)
+            self.ledger.pending.clear()
+        self._give_up(cancelled)
         self._nudge()
 
     def join(self) -> None:
@@ -432,6 +562,7 @@ class Engine:
         Called by one of the pool's threads, in a callback, it does not wait for these.
         """
         if self._relay is not None:
+            self.direct.lend()
             self._relay.join()
 
     def rest(self) -> bool:
@@ -439,11 +570,13 @@ class Engine:
 
         Blocks until they are gone. Calls may be submitted meanwhile; they wait.
         """
-        with self._lock:
-            if self._ledger:
+        with self.lock:
+            if self.crossing is None:
+                return not self.ledger
+            if self.ledger or self.ledger.asked:
                 return False
-            if self._crossing is None:
-                return True
+            if self.crew.is_held_up(self.crossing, self._clock.in_grace(), GRACE):
+                return False
             self._resting = True
             relay = self._relay
         self._nudge()
@@ -453,46 +586,69 @@ class Engine:
 
     def resume(self) -> None:
         """End the rest."""
-        with self._lock:
+        with self.lock:
             self._resting = False
             self._move_on()
 
     def renew_locks(self) -> None:
         """Make new locks: in a forked child, nobody is left to release the old ones."""
-        self._lock = threading.Lock()
-        self._direct = threading.Lock()
+        self.lock = threading.Lock()
+        self.direct.lock = threading.Lock()
         self._ringing = threading.RLock()
 
     def abandon(self) -> None:
         """Be of no use any more: this is a forked child, without the threads."""
         self.closing = True
-        self._crossing = self._relay = None
-        self.workers.clear()
+        self.crossing = self._relay = None
+        self.crew = Crew(self)
 
     def _nudge(self) -> None:
         """Wake the collector, if there is one. From anywhere, with or without the lock."""
         with self._ringing:
-            if self._crossing is not None:
-                self._crossing.nudge()
+            if self.crossing is not None:
+                self.crossing.nudge()
+
+    def nudge_direct(self) -> None:
+        """Wake the thread that waits directly. As `_nudge`."""
+        with self._ringing:
+            if self.crossing is not None:
+                self.crossing.nudge_direct()
 
     def _end(self, crossing: Crossing) -> bool:
         """Give everything back, and return True: the collector's last step.
 
         False if there are calls that no worker has answered: they fail first.
         """
-        with self._lock:
-            left = list(self._ledger.out.values())
-            self._ledger.out.clear()
+        with self.lock:
+            left = list(self.ledger.out.values())
+            self.ledger.out.clear()
+            self.ledger.asked.clear()  # of nobody
             if left:
                 self.broken = self.broken or (_LOST, None)
                 self._todo.extend(partial(self._fail, future) for future in left)
                 return False
         # Who waits directly leaves now: every call is settled.
-        with self._direct, self._lock:
+        with self.direct.lock, self.lock:
             if self._todo:
                 return False  # it left its callbacks
             with self._ringing:
-                self._crossing = None
-            crossing.destroy()
+                self.crossing = None
+            self.direct.destroy(crossing)
             _process.leave(self)
         return True
+
+
+def _fail_late(future: AnyFuture) -> None:
+    """Finish a call that has run for as long as it may."""
+    message = f"{future.name} was stopped: it ran for more than {future.limit:g} s"
+    _finish(future, TimeoutError(message))
+
+
+def _finish(future: AnyFuture, error: Exception) -> None:
+    """Set the exception of a call, unless it was cancelled meanwhile."""
+    try:
+        future.set_exception(error)
+    except _base.InvalidStateError:
+        future.notify_cancelled()  # who cancelled it could not know that it was to fail
+    except BaseException:  # from a callback, as in `settle`
+        _base.LOGGER.critical("Exception while a call was settled:", exc_info=True)

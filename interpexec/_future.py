@@ -6,7 +6,7 @@ The states are those of `concurrent.futures`; what they mean here:
     RUNNING                  was sent to the workers: it runs, or stands in the
                              request channel next to run
     FINISHED                 has its result or its exception
-    CANCELLED                was cancelled while it was pending
+    CANCELLED                was cancelled
     CANCELLED_AND_NOTIFIED   ... and whoever waits for it knows
 """
 
@@ -26,13 +26,20 @@ if TYPE_CHECKING:
     class Owner(Protocol):
         """What a future asks of the engine it belongs to."""
 
+        @property
+        def direct(self) -> "Waiting":
+            """Who may wait in the collector's place."""
+
         def withdraw(self, future: "CallFuture[Any]") -> bool:
-            """Take a call back that no worker has begun; return whether that is so."""
+            """Take a call back, and stop it if it runs; return whether it is PENDING now."""
 
         def before_callbacks(self) -> None:
             """Prepare for code that may block."""
 
-        def wait_directly(self, future: "CallFuture[Any]", deadline: Deadline) -> None:
+    class Waiting(Protocol):
+        """What a future asks of the engine's `DirectWait`."""
+
+        def wait(self, future: "CallFuture[Any]", deadline: Deadline) -> None:
             """Wait for a call in the collector's place, where that is quicker."""
 
         def is_settled(self, future: "CallFuture[Any]") -> None:
@@ -52,8 +59,9 @@ TRANSITIONS: dict[str, frozenset[str]] = {
 """From each state, the states that may follow.
 
 PENDING becomes FINISHED when the call never runs: it could not travel, or the
-pool broke. RUNNING becomes PENDING when a call that no worker has begun is
-taken back, because somebody wants to cancel it or another one.
+pool broke. RUNNING becomes PENDING when a call is taken back, because somebody
+wants to cancel it or another one, or its time is over. A worker that has begun it
+is stopped then, and what it answers is thrown away: no state is needed for that.
 """
 
 REFUSED = 0
@@ -69,18 +77,35 @@ class CallFuture[T](_base.Future[T]):
     and wait for other calls.
     """
 
-    def __init__(self, call_id: int, payload: bytes | None, owner: "Owner | None") -> None:
-        """Make a pending future. `payload` is the pickled call, until it is sent."""
+    def __init__(
+        self,
+        call_id: int,
+        payload: bytes | None,
+        owner: "Owner | None",
+        name: str = "",
+        limit: float | None = None,
+    ) -> None:
+        """Make a pending future.
+
+        payload: the pickled call, until it is sent. name: of its function. limit: the
+        seconds that it may run.
+        """
         super().__init__()
         self.call_id = call_id
         self.payload = payload
+        self.name = name
+        self.limit = limit
         self._owner = owner
 
     def cancel(self) -> bool:
-        """Cancel the call unless a worker has begun it; return whether it is cancelled.
+        """Cancel the call, also while it runs; return whether it is cancelled.
 
-        Never blocks. A cancelled call never runs, and its arguments are let go
-        at once.
+        Never blocks, but for the callbacks, which run here. Whoever waits for the
+        call gets CancelledError at once. A call that has not begun never runs, and
+        its arguments are let go. One that runs is interrupted by TaskCancelled at its
+        next bytecode, and its worker is replaced: see `docs/limits.md` for what cannot
+        be interrupted. False when the call is finished; and when it runs, in a pool
+        with `cancel_running=False`.
         """
         if self.cancel_pending():
             return True
@@ -88,9 +113,32 @@ class CallFuture[T](_base.Future[T]):
             return False
         if not self._owner.withdraw(self):
             return self.cancel_pending()  # somebody else has taken it back meanwhile
+        self.give_up()
+        return True
+
+    def give_up(self) -> None:
+        """Cancel the call, which is PENDING and nowhere in the books."""
         super().cancel()
         self.set_running_or_notify_cancel()
-        return True
+
+    def give_up_quietly(self) -> "Callable[[], None]":
+        """Do as `give_up`, but for the callbacks; return what runs these.
+
+        For many calls at once: the callback of one may wait for another one.
+        """
+        with self._condition:
+            is_mine = self._state == _base.PENDING  # else somebody has cancelled it just now
+            if is_mine:
+                self._state = _base.CANCELLED
+                self._condition.notify_all()
+        self.payload = None
+        self.notify_cancelled()
+        return self._invoke_callbacks if is_mine else _nothing
+
+    def notify_cancelled(self) -> None:
+        """Tell who waits for several calls that this one was cancelled, if it was just that."""
+        if self._state == _base.CANCELLED:
+            self.set_running_or_notify_cancel()
 
     def cancel_pending(self) -> bool:
         """Cancel the call if it waits at home; return whether it is cancelled.
@@ -142,7 +190,7 @@ class CallFuture[T](_base.Future[T]):
         if self._owner is None or self.done():
             return timeout
         deadline = Deadline(timeout)
-        self._owner.wait_directly(self, deadline)
+        self._owner.direct.wait(self, deadline)
         return deadline.remaining()
 
     def _Future__get_result(self) -> T:  # noqa: N802  # the base class's name for it
@@ -164,12 +212,16 @@ class CallFuture[T](_base.Future[T]):
         """
         owner, run = self._owner, super()._invoke_callbacks  # type: ignore[misc]  # not in typeshed
         if owner is not None:
-            owner.is_settled(self)
-            if self._done_callbacks and owner.postpone(self._invoke_callbacks):  # type: ignore[attr-defined]
+            owner.direct.is_settled(self)
+            if self._done_callbacks and owner.direct.postpone(self._invoke_callbacks):  # type: ignore[attr-defined]
                 return
             if any(map(_may_block, self._done_callbacks)):  # type: ignore[attr-defined]
                 owner.before_callbacks()
         run()
+
+
+def _nothing() -> None:
+    """Run no callbacks."""
 
 
 def _may_block(callback: "Callable[[Any], object]") -> bool:

@@ -7,15 +7,17 @@ left to do -> take its last messages -> destroy it -> tell the engine
 import pickle
 import sys
 import threading
+from time import monotonic
 
 from interpexec import _main
+from interpexec._callbacks import CallbackLine
 from interpexec._runtime import Fifo, Interpreter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from interpexec._crossing import Crossing
     from interpexec._engine import Engine
-    from interpexec._worker import Setup
+    from interpexec._worker import Config, Setup
 
 # The only code that enters a worker as text: all else it imports. The path
 # comes first, so that `interpexec` is found wherever home found it. On 3.13 an
@@ -35,15 +37,33 @@ class WorkerLostError(RuntimeError):
 class WorkerThread(threading.Thread):
     """An OS thread that owns one interpreter, from its start to its end."""
 
-    def __init__(self, engine: "Engine", crossing: "Crossing", seat: int, name: str) -> None:
+    def __init__(
+        self,
+        engine: "Engine",
+        crossing: "Crossing",
+        seat: int,
+        number: int,
+        *,
+        is_successor: bool,
+    ) -> None:
         """Make the thread. It holds the engine, and never the executor."""
-        super().__init__(name=name, daemon=False)
+        super().__init__(name=f"{engine.name}_{seat}", daemon=False)
         self._engine = engine
         self._crossing = crossing
+        self._is_successor = is_successor
         self.seat = seat
+        self.number = number
+        self.line = CallbackLine()
+        self.interpreter_id: int | None = None  # before there is one
+        self.is_unwanted = False  # it was interrupted while it was started
+        self.stopped = -1, ""  # the id and the name of the call that was stopped in it
+        self.left_at = 0.0  # when it was counted out, in seconds of the monotonic clock
 
     def run(self) -> None:
         """Own an interpreter, and tell the engine when it is gone, and why."""
+        with self._engine.lock:  # held by who starts this thread
+            if self.is_unwanted:
+                return
         loss = None
         try:
             self._own_interpreter()
@@ -56,6 +76,7 @@ class WorkerThread(threading.Thread):
         """Create, run, destroy."""
         setup = self._setup()
         interpreter = Interpreter()
+        self.interpreter_id = interpreter.id
         try:
             line = Fifo()
             line.send(setup)
@@ -78,7 +99,24 @@ class WorkerThread(threading.Thread):
 
         Raises NotShareableError when the pool's initializer cannot travel.
         """
+        begun = monotonic()
         argv = [argument for argument in getattr(sys, "argv", ()) if isinstance(argument, str)]
         initializer = self._engine.dump_initializer()
-        config = pickle.dumps((self.name, argv, _main.describe(), initializer), 5)
-        return self.seat, *self._crossing.tokens(self.seat), config
+        config: Config = (
+            self.name,
+            argv,
+            _main.describe(),
+            initializer,
+            (begun, self._engine.max_tasks, self._is_successor),
+        )
+        requests, replies = self._crossing.tokens(self.seat)
+        slot = self._crossing.slots.view(self.seat)
+        return (
+            self.number,
+            self.seat,
+            requests,
+            replies,
+            self.line.token,
+            slot,
+            pickle.dumps(config, 5),
+        )

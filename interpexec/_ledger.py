@@ -11,16 +11,19 @@ How many is not configured and not guessed at: see `_measure`.
 from collections import deque
 
 from interpexec import _messages
+from interpexec._clock import Clock
 from interpexec._crossing import Crossing
 from interpexec._future import CallFuture
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from interpexec._home import WorkerThread
     from interpexec._messages import Message
 
 type AnyFuture = CallFuture[object]
 type Entry = tuple[AnyFuture | None, bytes, int]
-"""What is to be settled: a future (None: it was given up), a payload, its kind."""
+"""What is to be settled: a future (None: it was given up, or this is a notice), a
+payload, its kind."""
 
 # How many calls may be out, beyond one for each worker. One keeps the workers
 # busy as long as calls are longer than home takes to answer. For shorter ones it
@@ -31,6 +34,9 @@ LEAST_AHEAD = 1
 MOST_AHEAD = 128
 
 
+_NOBODY = None, None
+
+
 class Ledger:
     """The calls of a pool that are not settled. Used under the engine's lock only."""
 
@@ -38,6 +44,8 @@ class Ledger:
         """Open empty books."""
         self.pending: deque[AnyFuture] = deque()
         self.out: dict[int, AnyFuture] = {}  # by call id
+        # Over the callback channels, by call id: what, and of whom.
+        self.asked: dict[int, tuple[AnyFuture, WorkerThread]] = {}
         self.cancelled: deque[AnyFuture] = deque()  # to be let go without the lock
         self._ahead = LEAST_AHEAD
 
@@ -45,8 +53,12 @@ class Ledger:
         """Return how many calls are not settled."""
         return len(self.pending) + len(self.out)
 
-    def feed(self, crossing: Crossing, workers: int) -> None:
-        """Send pending calls to the workers while there is room."""
+    def feed(self, crossing: Crossing, workers: int, clock: Clock) -> bool:
+        """Send pending calls to the workers while there is room.
+
+        Return whether somebody must look at the clock earlier than was known.
+        """
+        is_sooner = False
         while self.pending and len(self.out) < workers + self._ahead:
             future = self.pending.popleft()
             payload = future.payload
@@ -58,13 +70,19 @@ class Ledger:
             self.out[future.call_id] = future
             future.payload = None
             crossing.send(payload, future.call_id)
+            if future.limit is not None:
+                is_sooner |= clock.expect(future.limit)
+        return is_sooner
 
     def take_off(self, replies: "list[Message]") -> list[Entry]:
         """Strike off the calls that have been answered; return what is to be settled."""
         self._measure(len(replies))
         entries: list[Entry] = []
         for payload, call_id, kind in map(_messages.unseal, replies):
-            entries.append((self.out.pop(call_id, None), payload, kind))
+            future = self.out.pop(call_id, None)
+            if future is None:
+                future, _ = self.asked.pop(call_id, _NOBODY)
+            entries.append((future, payload, kind))
         return entries
 
     def _measure(self, answered: int) -> None:
@@ -104,9 +122,26 @@ class Ledger:
         future.payload = None
         return True
 
-    def leave_one_for_each(self, crossing: Crossing, workers: int) -> list[AnyFuture]:
-        """Take back what is out beyond one call for each worker; return what is pending."""
+    def give_up(self, future: AnyFuture) -> bool:
+        """Take a call out of the books that is out; say whether it was.
+
+        It is PENDING then, and what its worker may answer is thrown away.
+        """
+        if self.out.pop(future.call_id, None) is None:
+            return False
+        future.become_pending()
+        return True
+
+    def strike_off_asked(self, worker: "WorkerThread") -> list[AnyFuture]:
+        """Take what a worker was asked, and never answers, off the books. PENDING then."""
+        ids = [call_id for call_id, (_, whom) in self.asked.items() if whom is worker]
+        futures = [self.asked.pop(call_id)[0] for call_id in ids]
+        for future in futures:
+            future.become_pending()
+        return futures
+
+    def leave_one_for_each(self, crossing: Crossing, workers: int, clock: Clock) -> None:
+        """Take back what is out beyond one call for each worker."""
         self.recall(crossing)
         self._ahead = 0  # for good: no call comes after this
-        self.feed(crossing, workers)
-        return list(self.pending)
+        self.feed(crossing, workers, clock)

@@ -33,7 +33,7 @@ RUN_NAME = "__mp_main__"
 
 _OPTIONS_WITH_A_VALUE = "WX"
 
-_finder = 0  # the thread that is unpickling a call
+_finders: set[int] = set()  # the threads that are unpickling a call
 _last_absence = ""  # what was last said about a name that `__main__` does not have
 _program: "_Program | None" = None  # in a worker, the program that home runs
 
@@ -113,6 +113,9 @@ class _Program:
         self.origin = origin
         self.main: ModuleType | None = None
         self._failure: BaseException | None = None
+        # Two threads of a worker may come at once: for a call, and for what is
+        # broadcast. Re-entrant, because the program may ask for itself.
+        self._lock = _thread.RLock()
         self._appear_as(placeholder)
         self._placeholder = placeholder
         placeholder.__dict__["__getattr__"] = self.find
@@ -146,12 +149,13 @@ class _Program:
         Once only, also when it fails: what it did before it failed would be
         done again by each call.
         """
-        if self.main is None and self._failure is None:
-            try:
-                self._run(origin)
-            except BaseException as error:  # kept for later calls, too
-                self._failure = error
-                self._appear_as(self._placeholder)
+        with self._lock:
+            if self.main is None and self._failure is None:
+                try:
+                    self._run(origin)
+                except BaseException as error:  # kept for later calls, too
+                    self._failure = error
+                    self._appear_as(self._placeholder)
         if self.main is None:
             message = _NOT_RUN.format(origin=origin[1][:60])
             raise NotRunnableError(message) from self._failure
@@ -195,12 +199,12 @@ _NOT_RUN = (
 
 def loads(payload: bytes) -> "Any":
     """Unpickle what home sent, in a worker: that may import modules, or run the program."""
-    global _finder  # noqa: PLW0603  # one call at a time is unpickled
-    _finder = _thread.get_ident()
+    thread = _thread.get_ident()
+    _finders.add(thread)
     try:
         return _pickle.loads(payload)
     finally:
-        _finder = 0
+        _finders.discard(thread)
 
 
 def refuse_while_finding() -> None:
@@ -209,7 +213,7 @@ def refuse_while_finding() -> None:
     Else a program, or a module, that starts work when it is run would start
     workers in its workers for ever.
     """
-    if _finder == _thread.get_ident():
+    if _thread.get_ident() in _finders:
         raise NotRunnableError(
             "a worker imports a module, or runs the program again, to find what a call"
             " needs, and that submitted a call itself. Put what starts the work into a"

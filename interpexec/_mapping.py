@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from itertools import count, islice
 from queue import Empty, SimpleQueue
 
-from interpexec._chunks import Outcomes, Parcel, run_chunk
+from interpexec._chunks import Chunk, Outcomes, Parcel
 from interpexec._deadline import Deadline
 from interpexec._future import CallFuture
 
@@ -28,12 +28,14 @@ if TYPE_CHECKING:
 class Supply:
     """Submits the chunks of a map, as many as may be in flight."""
 
-    def __init__(  # what `map` was given
+    def __init__(  # noqa: PLR0913  # what `map` was given
         self,
         executor: "InterpreterPoolExecutor",
         fn: "Callable[..., object]",
         iterables: "tuple[Iterable[object], ...]",
         *,
+        name: str,
+        limit: float | None,
         chunksize: int,
         buffersize: int | None,
     ) -> None:
@@ -41,6 +43,8 @@ class Supply:
         # submitted so far, as in the stdlib.
         self._executor = weakref.ref(executor)
         self._fn = fn
+        self._chunk = Chunk(fn, name)
+        self._limit = limit  # of each call, in seconds
         self._items = zip(*iterables, strict=False)
         self._error: Exception | None = None  # what the iterables raised
         self._size = chunksize if buffersize is None else min(chunksize, buffersize)
@@ -79,9 +83,13 @@ class Supply:
         if executor is None:
             return None
         chunk = self._next_chunk()
+        if not chunk:
+            return None
+        if self._limit is not None:
+            executor = executor.with_options(timeout=self._limit)
         if self._size == 1:
-            return executor.submit(self._fn, *chunk[0]) if chunk else None
-        return executor.submit(run_chunk, self._fn, Parcel(chunk)) if chunk else None
+            return executor.submit(self._fn, *chunk[0])
+        return executor.submit(self._chunk, Parcel(chunk))
 
     def _next_chunk(self) -> "list[tuple[object, ...]]":
         """Read a chunk; what the iterables raise comes after the items before it."""
@@ -187,7 +195,7 @@ class Unordered:
             raise RuntimeError("the function raised StopIteration") from error
 
     def close(self) -> None:
-        """Cancel what has not begun; the iterator is then exhausted."""
+        """Cancel what has not finished, also what runs; the iterator is then exhausted."""
         futures, self._futures = self._futures, set()
         self._open = Outcomes([])
         for future in futures:

@@ -3,6 +3,9 @@
     home   -> worker   Call   the pickled (fn, args, kwargs), and the call's id
     worker -> home     Done   the pickled value, or a failure (see `_failures`),
                               the call's id and what the payload is
+                       Notice the number of a worker, and what is about it
+
+What home says to a worker while that is busy goes another way: see `_callbacks`.
 
 A message is one `bytes` object: the payload, then eight bytes of tail. Pickle
 ignores what follows its end, so nothing is cut off before loading. A large
@@ -12,7 +15,7 @@ payload is not copied to put a tail behind it: the two travel as a tuple.
 import _pickle
 import io
 
-from interpexec import _main
+from interpexec import _main, _tasks
 from interpexec._runtime import NotShareableError
 
 TYPE_CHECKING = False
@@ -24,9 +27,11 @@ if TYPE_CHECKING:
 _LARGE = 1 << 16
 
 # What a payload is: the lowest bits of the tail, below the call's id.
-VALUE, FAILURE, NOT_READY = range(3)
-AFTER_MAIN = 4  # the worker has run the program: names in it may say so
-_KIND_BITS = 3
+# The last three are notices: the worker's initializer has run; the worker soon has run
+# as many calls as it may, so that a successor is wanted; it takes no further call.
+VALUE, FAILURE, NOT_READY, READY, RETIRING, LEAVING = range(6)
+AFTER_MAIN = 8  # the worker has run the program: names in it may say so
+_KIND_BITS = 4
 _KINDS = (1 << _KIND_BITS) - 1
 
 type Message = bytes | tuple[bytes, int]
@@ -38,6 +43,20 @@ def seal(payload: bytes, call_id: int, kind: int = 0) -> Message:
     if len(payload) < _LARGE:
         return payload + tail.to_bytes(8, "little")
     return payload, tail
+
+
+def notice(worker: int, kind: int) -> Message:
+    """Make a notice. It answers no call, so its id is 0.
+
+    It gives the number of the worker, not of its seat: when it is read, another one
+    may sit there.
+    """
+    return seal(worker.to_bytes(8, "little"), 0, kind)
+
+
+def worker_of(payload: bytes) -> int:
+    """Return the number of the worker that a notice is about."""
+    return int.from_bytes(payload[:8], "little")
 
 
 def unseal(message: Message) -> tuple[bytes, int, int]:
@@ -99,14 +118,15 @@ def dumps_value(value: object) -> bytes:
     """Pickle a result in a worker. Raises NotShareableError, naming it, if it cannot be."""
     try:
         return _pickle.dumps(value, 5)
-    except BaseException:  # noqa: S110  # the user's classes run; tried again with care
-        pass
+    except BaseException as error:  # the user's classes run; tried again with care
+        _tasks.end_if_stopped(error)
     from interpexec import _functions
     from interpexec._words import shown, told
 
     try:
         return _functions.dumps(value)
     except BaseException as error:
+        _tasks.end_if_stopped(error)
         raise NotShareableError(
             f"the result cannot travel to another interpreter: {shown(value)}: {told(error)}"
         ) from error

@@ -35,6 +35,12 @@ _REMOVE_UNBOUND: "Literal[1]" = 1
 
 _NO_FALLBACK = 0
 
+ChannelGoneError = _interpchannels.ChannelError
+"""What `Fifo` raises when the interpreters that used the line have all ended."""
+
+SIGNALS_WAKE = sys.version_info >= (3, 15)
+"""Whether a system call that a signal ends raises what was thrown at its thread."""
+
 
 def current_id() -> int:
     """Return the number of the interpreter that runs this."""

@@ -1,47 +1,78 @@
 """The far side: all that runs in a worker's interpreter.
 
     receive the Setup -> run the initializer -> take a call, run it, send Done -> ...
-                                                until the request channel is closed
+                             until the request channel is closed, a call is stopped,
+                             or as many were run as this worker may
 
 Its thread entered this interpreter once and stays: entering costs 100-200 µs
-on 3.14. What is imported here is paid again by every worker, so slow paths
-import what they need when they are taken.
+on 3.14. A second one follows home's orders meanwhile (`_callbacks`). What is
+imported here is paid again by every worker, so slow paths import what they need
+when they are taken.
 """
 
 import _pickle
 import sys
+from time import monotonic, monotonic_ns
 
-from interpexec import _main, _messages
-from interpexec._messages import AFTER_MAIN, FAILURE, NOT_READY, VALUE
+from interpexec import _calls, _main, _messages, _tasks
+from interpexec._callbacks import Helper
+from interpexec._messages import AFTER_MAIN, FAILURE, LEAVING, NOT_READY, READY, RETIRING, VALUE
 from interpexec._runtime import Fifo, name_this_thread
+from interpexec._slots import BESIDE, CALL, DONE, LEAVE, SINCE
 from interpexec.channels import Channel, Token
-from interpexec.errors import ChannelClosedError
+from interpexec.errors import TaskCancelled
 
-type Setup = tuple[int, Token, Token, memoryview, bytes]
-"""The seat, the request and reply channels, the slots, and a pickled Config."""
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-type Config = tuple[str, list[str], _main.Origin | None, bytes | None]
-"""Thread name, sys.argv, how the program was started, the pickled initializer."""
+    from interpexec._interrupts import Interruptible
+
+type Setup = tuple[int, int, Token, Token, Token, memoryview, bytes]
+"""The worker's number and seat; the request, reply and callback channels; the slot; a
+pickled Config. The number is the id of the initializer's call, too."""
+
+type Config = tuple[str, list[str], _main.Origin | None, bytes | None, Career]
+"""Thread name, sys.argv, how the program was started, the initializer, the career."""
+
+type Career = tuple[float, int | None, bool]
+"""When home began to make this worker; after how many calls it ends; whether it is a
+successor, which waits until its predecessor takes no further call."""
+
+# Seconds after which this interpreter's threads hand the GIL to each other. CPython's
+# 5 ms are how long a busy call would hold up the helper, who is to stop it. Where no
+# thread waits, it costs nothing.
+_SWITCH_INTERVAL = 0.001
+
+# A successor is wanted when what is left for this worker takes no more than so many
+# times as long as this worker took to be ready.
+_HEAD_START = 2
 
 
 def main(setup_line: int) -> None:
     """Be a worker until there is nothing left to do. Called by the bootstrap."""
+    sys.setswitchinterval(_SWITCH_INTERVAL)
     setup: Setup = Fifo(setup_line).recv()  # type: ignore[assignment]
-    seat, requests_token, replies_token, slots, pickled = setup
+    number, seat, requests_token, replies_token, callbacks_token, slot, pickled = setup
     config: Config = _pickle.loads(pickled)  # our own bytes
-    name, sys.argv[:], origin, initializer = config
+    name, sys.argv[:], origin, initializer, career = config
     name_this_thread(name)
+    _tasks.keep_unraisable()
     _main.expect(origin)
     requests, replies = Channel(token=requests_token), Channel(token=replies_token)
-    worker = Worker(seat, requests, replies, slots)
+    worker = Worker(number, seat, requests, replies, slot)
+    helper = Helper(name, Channel(token=callbacks_token), worker)
     try:
-        if worker.initialize(initializer):
-            worker.work()
+        helper.start()
+        worker.live(helper, initializer, career)
+    except TaskCancelled:
+        pass  # an order that came while an earlier one was dealt with
     finally:
+        helper.stop()
         # Home's memory is let go before this interpreter ends, not by its end.
         requests.release()
         replies.release()
-        slots.release()
+        slot.release()
         _flush()
 
 
@@ -50,95 +81,144 @@ class Worker:
 
     def __init__(
         self,
+        number: int,
         seat: int,
         requests: Channel,
         replies: Channel,
-        slots: "memoryview | list[int]",
+        slot: "memoryview | list[int]",
     ) -> None:
+        self._number = number
         self._seat = seat
         self._requests = requests
         self._replies = replies
-        # What each worker is doing, for home to read at any time: a call's id,
-        # or 0. One aligned store by this worker, which alone writes its slot.
-        self._slots = slots
+        self._slot = slot
 
-    def initialize(self, initializer: bytes | None) -> bool:
-        """Run the pool's initializer. A failure is reported home; then False."""
-        if initializer is None:
-            return True
-        try:
-            function, args, _ = _main.loads(initializer)
-            function(*args)  # what it returns is of no interest
-        except BaseException as error:  # the user's code
-            failure = _pack(error)
-        else:
-            return True
-        self._reply(failure, 0, NOT_READY)
-        return False
-
-    def work(self) -> None:
-        """Serve calls until the request channel is closed and empty."""
-        while True:
-            try:
-                message = self._requests.recv(self._seat)
-            except ChannelClosedError:
+    def live(self, helper: Helper, initializer: bytes | None, career: "Career") -> None:
+        """Do all that a worker does, from its first moment to its last."""
+        begun, quota, is_successor = career
+        calls = helper.calls
+        _tasks.enter(calls)
+        if initializer is not None:
+            if not self.initialize(calls, initializer):
                 return
-            payload, call_id, _ = _messages.unseal(message)  # type: ignore[arg-type]
-            self._slots[self._seat] = call_id
-            value, failure = _attempt(payload)
-            if failure is None:
-                self._reply(value, call_id, VALUE)
-            else:
-                self._reply(failure, call_id, FAILURE)
-            self._slots[self._seat] = 0
-            # Nothing of this call is kept while waiting for the next one.
-            del message, payload, value, failure
+            # Home may have to look at the time now: a call can begin.
+            self._give_notice(READY)
+        self._slot[SINCE] = monotonic_ns()  # from here on home knows that it is ready
+        helper.is_ready()
+        if is_successor:
+            helper.wait_to_go()
+        retirement = None
+        if quota is not None:
+            retirement = _Retirement(quota, _HEAD_START * (monotonic() - begun))
+        self.work(calls, retirement)
+        self._give_notice(LEAVING)
 
-    def _reply(self, payload: "bytes | None", call_id: int, kind: int) -> None:
-        """Send Done home."""
+    def initialize(self, calls: "Interruptible", payload: bytes) -> bool:
+        """Run the pool's initializer. A failure is reported home; then False."""
+        outcome = self._run(calls, payload, self._number, _calls.perform)
+        self._slot[CALL] = 0
+        if outcome is None:  # the pool is being terminated
+            return False
+        _, failure = outcome
+        if failure is not None:
+            self._send(failure, 0, NOT_READY)
+        return failure is None
+
+    def work(self, calls: "Interruptible", retirement: "_Retirement | None" = None) -> None:
+        """Serve calls until there are no more, one is stopped, or there were enough."""
+        slot, done = self._slot, 0
+        while not slot[LEAVE] and (message := self._next()) is not None:
+            payload, call_id, _ = _messages.unseal(message)  # type: ignore[arg-type]
+            if retirement is not None and retirement.is_near(done):
+                self._give_notice(RETIRING)
+            outcome = self._run(calls, payload, call_id, _calls.attempt)
+            if outcome is not None:
+                self.reply(outcome, call_id)
+                done += 1
+                slot[DONE] = done
+            slot[CALL] = 0
+            if calls.hit or (retirement is not None and done == retirement.quota):
+                return
+            # Nothing of this call is kept while waiting for the next one.
+            del message, payload, outcome
+
+    def _next(self) -> object:
+        """Take the next call; wait for it. None when this worker is to end."""
+        requests, seat = self._requests, self._seat
+        while (message := requests.recv_or_ring(seat)) is None:
+            if self._slot[LEAVE]:
+                requests.pass_on()  # what this one was woken for
+                return None
+            if requests.is_closed:
+                return requests.recv_nowait()  # what was sent before that comes before it
+        return message
+
+    def _run(
+        self,
+        calls: "Interruptible",
+        payload: bytes,
+        call_id: int,
+        how: "Callable[[bytes, Interruptible], _calls.Outcome]",
+    ) -> "_calls.Outcome | None":
+        """Run a call; None when it was stopped: before it began, or `calls.hit`."""
+        slot, outcome = self._slot, None
+        try:
+            slot[SINCE] = monotonic_ns()
+            slot[CALL] = call_id
+            if calls.arm(call_id):
+                outcome = how(payload, calls)
+            stopped = calls.disarm()
+        except TaskCancelled:  # it came beside the user's code
+            stopped = calls.disarm()
+        return None if stopped else outcome
+
+    def reply(self, outcome: "_calls.Outcome", call_id: int) -> None:
+        """Send Done home. From any thread of the worker."""
+        value, failure = outcome
+        if failure is None:
+            self._send(value, call_id, VALUE)  # type: ignore[arg-type]  # one of them is no None
+        else:
+            self._send(failure, call_id, FAILURE)
+
+    def run_beside(self, call_id: int) -> None:
+        """Tell home that something that was broadcast begins; with 0, that it has ended."""
+        self._slot[BESIDE] = call_id
+
+    def leave(self) -> None:
+        """Have this worker end after its call. From any thread of the worker."""
+        self._slot[LEAVE] = 1
+        self._requests.ring(self._seat)
+
+    def _give_notice(self, kind: int) -> None:
+        self._replies.send(_messages.notice(self._number, kind))
+
+    def _send(self, payload: bytes, call_id: int, kind: int) -> None:
         if _main.was_run():
             kind |= AFTER_MAIN
-        self._replies.send(_messages.seal(payload, call_id, kind))  # type: ignore[arg-type]
+        self._replies.send(_messages.seal(payload, call_id, kind))
 
 
-def _attempt(payload: bytes) -> tuple[bytes | None, bytes | None]:
-    """Run a pickled call. Return its pickled value, or None and the packed failure.
+class _Retirement:
+    """When a worker that may run only so many calls is near its end."""
 
-    Whatever the call raises is a failure of the call: SystemExit and
-    KeyboardInterrupt too.
-    """
-    try:
-        call = _main.loads(payload)
-    except BaseException as error:  # the user's classes run here
-        return None, _pack_unpickling(error)
-    fn, args, kwargs = call
-    try:
-        value = fn(*args, **kwargs)
-    except BaseException as error:  # see above
-        return None, _pack(error)
-    try:
-        return _messages.dumps_value(value), None
-    except BaseException as error:  # the user's classes run here
-        return None, _pack(error)
+    def __init__(self, quota: int, head_start: float) -> None:
+        """quota: of calls. head_start: seconds that its successor needs to be ready."""
+        self.quota = quota
+        self._head_start = head_start
+        self._begun = monotonic()
+        self._was_told = False
 
+    def is_near(self, done: int) -> bool:
+        """Say whether a successor is to be made now, before the next call. True once.
 
-def _pack(error: BaseException) -> bytes:
-    """Pack an exception that left `_attempt`, without our own frame."""
-    from interpexec import _failures  # most workers never fail
-
-    return _failures.pack(error, skip=1)
-
-
-def _pack_unpickling(error: BaseException) -> bytes:
-    """Pack what happened while a call was unpickled.
-
-    A failed import, or a program that could not be run again, is the user's
-    news and goes home as it is. Anything else becomes a NotShareableError, as
-    in the stdlib's class.
-    """
-    from interpexec import _failures  # as above
-
-    return _failures.pack_unpickling(error, skip=1)
+        At the latest before the last call; earlier when the calls so far were short.
+        """
+        left = self.quota - done
+        spent = monotonic() - self._begun
+        if self._was_told or (left > 1 and spent * left > self._head_start * done):
+            return False
+        self._was_told = True
+        return True
 
 
 def _flush() -> None:

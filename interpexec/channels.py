@@ -74,6 +74,11 @@ class Channel:
         bells = tuple((seat, bell.token) for seat, bell in list(self._bells.items()))
         return self._line.id, memoryview(self._state), bells
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing more is to come. What came before may still be there."""
+        return self._state[0] == _CLOSED
+
     def open_seat(self, seat: int = 0) -> None:
         """Let somebody receive on a seat. By the maker, before the token is taken.
 
@@ -104,7 +109,7 @@ class Channel:
             return item
         deadline = Deadline(timeout)
         while (item := self._sleep(seat, deadline.remaining())) is None:
-            if self._state[0] == _CLOSED:
+            if self.is_closed:
                 return self._last_item(ChannelClosedError("the channel is closed"))
             if deadline.remaining() == 0:
                 return self._last_item(TimeoutError("nothing was received in time"))
@@ -124,6 +129,14 @@ class Channel:
     def ring(self, seat: int = 0) -> None:
         """Wake the receiver on a seat, now or when it next sleeps; see `recv_or_ring`."""
         self._bells[seat].ring()
+
+    def pass_on(self) -> None:
+        """Wake another receiver: this one was woken, and takes nothing."""
+        self._wake_one()
+
+    def leave_seat(self, seat: int) -> None:
+        """Have no sender wake the receiver on a seat, until it sleeps there again."""
+        self._state[1 + seat] = _AWAKE
 
     def recv_nowait(self) -> object:
         """Take the first item, or return None when there is none."""

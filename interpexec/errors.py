@@ -1,5 +1,7 @@
 """The errors of interpexec.
 
+    BaseException
+     └─ TaskCancelled            raised inside a running call, to stop it
     Exception
      ├─ NotShareableError        an object cannot travel to another interpreter
      │                           (CPython's own class: a TypeError from 3.14 on,
@@ -31,11 +33,21 @@ __all__ = [
     "ChannelClosedError",
     "ExecutionFailed",
     "NotShareableError",
+    "TaskCancelled",
 ]
 
 
 class ChannelClosedError(Exception):
     """The channel was closed: it takes nothing more, and nothing is left in it."""
+
+
+class TaskCancelled(BaseException):
+    """Raised inside a call that is cancelled, or has run out of time, at any bytecode.
+
+    `finally` blocks and `with` blocks are run. A BaseException, so that
+    `except Exception` does not keep it. Code that catches it all the same should
+    raise it again; whatever it returns instead is thrown away.
+    """
 
 
 def __getattr__(name: str) -> object:

@@ -2,9 +2,11 @@
 
 import weakref
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
+from functools import partial
 from itertools import count
 
-from interpexec import _checks, _main, _messages
+from interpexec import _checks, _main, _messages, _signals
 from interpexec._engine import Engine
 from interpexec._future import REFUSED, CallFuture
 from interpexec._mapping import Supply, Unordered, ordered
@@ -15,7 +17,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from threading import Thread
-    from typing import Any
+    from types import EllipsisType
+    from typing import Any, Self
+
+    from interpexec._report import WorkerInfo
 
 _counter = count()
 
@@ -32,6 +37,10 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
     results as copies. Workers import what they need themselves and keep their
     modules' state from one call to the next.
 
+    What runs can be stopped: `Future.cancel()` interrupts a running call, and
+    `with_options(timeout=...)` limits how long one may run. A worker in which a call
+    was stopped is replaced by a fresh one.
+
     All methods may be called from any thread of the interpreter that made the
     executor. Leaving a `with` block waits for all calls. An executor that is
     dropped, or alive when the program ends, still computes what was submitted.
@@ -39,12 +48,15 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
 
     BROKEN = BrokenInterpreterPool
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # the stdlib's four, and what is ours
         self,
         max_workers: int | None = None,
         thread_name_prefix: str = "",
         initializer: "Callable[..., object] | None" = None,
         initargs: "Iterable[object]" = (),
+        *,
+        max_tasks_per_child: int | None = None,
+        cancel_running: bool = True,
     ) -> None:
         """Make a pool. Nothing is started before the first `submit`.
 
@@ -56,6 +68,12 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         initializer, initargs: called in each worker before its first call. If it
             raises, or cannot travel, that is logged by `concurrent.futures`, and
             every call gets BrokenInterpreterPool.
+        max_tasks_per_child: after so many calls a worker is replaced by a fresh one,
+            which is made ready before that. None: never. A chunk of a map counts as
+            one call. On CPython 3.13 each replacement leaks about 2 MB, or more, by
+            what the calls import (see `docs/limits.md`).
+        cancel_running: whether `Future.cancel()` stops a call that runs. False: it
+            returns False then, as in the standard library.
 
         Raises TypeError or ValueError, naming the argument.
         """
@@ -64,7 +82,17 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
             _checks.name_prefix(thread_name_prefix) or f"InterpreterPoolExecutor-{next(_counter)}"
         )
         dump_initializer = _checks.initializer(initializer, initargs)
-        self._engine = Engine(self._max_workers, self._thread_name_prefix, dump_initializer)
+        self._engine = Engine(
+            self._max_workers,
+            self._thread_name_prefix,
+            dump_initializer,
+            initializer_name=_name_of(initializer),
+            max_tasks=_checks.max_tasks(max_tasks_per_child),
+            cancel_running=bool(cancel_running),
+        )
+        self._whole: Self | None = None  # of which `with_options` has made this one
+        self._limit: float | None = None
+        _signals.prepare()
         # At exit the engine is closed by `_process`, and earlier.
         weakref.finalize(self, self._engine.close).atexit = False
 
@@ -92,7 +120,28 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
             payload = _messages.dumps_call(fn, args, kwargs)
         except NotShareableError as error:
             return _refused(error)
-        return engine.submit(payload)  # type: ignore[return-value]  # of what `fn` returns
+        return engine.submit(payload, _name_of(fn), self._limit)  # type: ignore[return-value]  # of what `fn` returns
+
+    def with_options(self, *, timeout: "float | EllipsisType | None" = ...) -> "Self":
+        """Return an executor over the same workers that treats its calls differently.
+
+        timeout: the seconds that each call may run, a float > 0; None: no limit. They
+            are counted from the moment at which a worker begins the call. When they
+            are over, the future gets a TimeoutError that names the limit and the
+            function, the call is interrupted as by `Future.cancel()`, and its worker
+            is replaced. A chunk of a map is one call.
+
+        >>> pool.with_options(timeout=5).submit(f, x)  # doctest: +SKIP
+
+        It is light, and has all the methods of the executor; `shutdown()` is that of
+        the whole pool. What is not named stays as it is. Raises TypeError or
+        ValueError, naming the argument.
+        """
+        view = copy(self)
+        view._whole = self._whole or self  # noqa: SLF001  # one of us
+        if timeout is not ...:
+            view._limit = _checks.limit(timeout)  # noqa: SLF001  # as above
+        return view
 
     def map[T](
         self,
@@ -111,7 +160,9 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
 
         An exception that `fn` raises is raised by the `next()` whose turn it is;
         what has not begun by then is cancelled, as it is when the iterator is
-        closed. Other items of the same chunk are computed all the same.
+        closed. (A call that runs then comes to its end, as in the standard library;
+        but the one that `next()` waits for when the time is over is stopped.) Other
+        items of the same chunk are computed all the same.
 
         Raises TypeError or ValueError, naming the argument, and what `submit`
         raises.
@@ -132,7 +183,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         The name and its ways are those of `multiprocessing`: an exception is
         raised by the `next()` that meets it, and the next one goes on with the
         other items. Arguments and errors as in `map`. `close()` cancels what has
-        not begun.
+        not finished, also what runs.
         """
         supply = self._supply(fn, iterables, chunksize, buffersize)
         return Unordered(supply, _checks.timeout(timeout))  # type: ignore[return-value]
@@ -146,9 +197,11 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
     ) -> Supply:
         """Check the arguments of a map."""
         return Supply(
-            self,
+            self._whole or self,  # since what `with_options` returned may be gone soon
             fn,
             _checks.mappable(fn, iterables),
+            name=_name_of(fn),
+            limit=self._limit,
             chunksize=_checks.chunksize(chunksize),
             buffersize=_checks.buffersize(buffersize),
         )
@@ -161,7 +214,8 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         wait: return when that is so, and every worker's interpreter is gone.
         cancel_futures: cancel what is more than one call for each worker.
 
-        May be called more than once, from any thread.
+        May be called more than once, from any thread. What runs is not stopped: see
+        `terminate_workers`.
         """
         self._engine.close()
         if cancel_futures:
@@ -169,10 +223,67 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         if wait:
             self._engine.join()
 
+    def terminate_workers(self) -> None:
+        """Cancel everything, stop what runs, and take no more calls.
+
+        Every future that is not finished is cancelled, also with
+        `cancel_running=False`. Returns when the workers are gone, which takes some
+        milliseconds; but for those whose call, or initializer, cannot be interrupted:
+        they are not waited for beyond a grace of 0.1 s, and end when it returns. (10 s
+        at most, on a machine that is overloaded.) May be called more than once, from
+        any thread; from a callback, too. The name is that of `ProcessPoolExecutor`.
+        """
+        self._engine.terminate()
+
+    def broadcast[**P, T](
+        self, fn: "Callable[P, T]", /, *args: "P.args", **kwargs: "P.kwargs"
+    ) -> "list[CallFuture[T]]":
+        """Run `fn(*args, **kwargs)` in every worker, beside what runs there.
+
+        Returns one future for each worker that there is now: none before the first
+        call was submitted, since workers start when they are needed. Does not block.
+        In each worker, a thread of its own runs what is broadcast, in the order of the
+        broadcasts, after the initializer; it shares modules and GIL with the calls.
+        A worker that ends before that cancels its future. To cancel one that runs
+        interrupts it, and replaces the worker after its call.
+
+        Raises NotShareableError when the call cannot travel, naming the argument;
+        otherwise as `submit`.
+        """
+        _checks.function(fn)
+        self._engine.refuse_if_over()
+        _main.refuse_while_finding()
+        payload = _messages.dumps_call(fn, args, kwargs)
+        return self._engine.broadcast(payload, _name_of(fn))  # type: ignore[return-value]  # of what `fn` returns
+
+    def workers(self) -> "list[WorkerInfo]":
+        """Return what each worker is doing at this moment; see `WorkerInfo`.
+
+        Does not block, and asks nobody: the workers write it into memory that this
+        reads. For monitoring, as often as you like.
+        """
+        from interpexec import _report  # few programs ask
+
+        return _report.workers(self._engine)
+
+    def dump_stacks(self, timeout: float = 1.0) -> str:
+        """Return the Python stacks of the running calls, as text, while they run.
+
+        timeout: the seconds to wait for the workers' answers. One that runs C code
+            which keeps the GIL of its interpreter, like a long `re.match`, cannot
+            answer; the text says so.
+
+        Calls from any thread; blocks for some milliseconds. Raises TypeError or
+        ValueError for a timeout that is none.
+        """
+        from interpexec import _report  # as above
+
+        return _report.stacks(self._engine, _checks.limit(timeout))
+
     @property
     def _threads(self) -> "set[Thread]":  # type: ignore[override]  # a view of the engine
         """The workers' threads. The standard library has it, and its tests read it."""
-        return set(self._engine.workers.values())
+        return set(self._engine.crew.active.values())
 
     @property
     def _broken(self) -> str | bool:  # type: ignore[override]  # as above
@@ -191,3 +302,16 @@ def _refused(error: NotShareableError) -> "CallFuture[Any]":
     future: CallFuture[Any] = CallFuture(REFUSED, None, None)
     future.set_exception(error)
     return future
+
+
+def _name_of(fn: object) -> str:
+    """Return the qualified name of what is called, as far as it has one."""
+    try:
+        name = fn.__qualname__  # type: ignore[attr-defined]  # that is the question
+        if type(name) is str:
+            return name
+    except Exception:  # noqa: S110  # none, or the user's __getattr__
+        pass
+    if isinstance(fn, partial):
+        return f"partial({_name_of(fn.func)})"
+    return type(fn).__qualname__

@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+# The first one to load it makes libffi keep a descriptor, for as long as the process lives.
+import interpexec._capi  # noqa: F401
+
 
 def _interpreter_ids() -> set[int]:
     return {int(entry[0]) for entry in _interpreters.list_all()}

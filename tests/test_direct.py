@@ -30,7 +30,7 @@ class Waiting:
         self.value: int | None = None
         self._future, self._timeout = future, timeout
         self._thread = threading.Thread(target=self._wait)
-        crossing = engine._crossing
+        crossing = engine.crossing
         assert crossing is not None
         self._thread.start()
         deadline = Deadline(TIME_LIMIT)
@@ -56,10 +56,10 @@ def test_the_reply_wakes_the_one_that_waits(gate: tuple[int, Callable[[int], obj
     with InterpreterPoolExecutor(1) as pool:
         future = pool.submit(pass_gate, reader)
         waiting = Waiting(pool._engine, future, None)
-        crossing = pool._engine._crossing
+        crossing = pool._engine.crossing
         assert crossing is not None
         collect = crossing.wait
-        crossing.wait = lambda: pytest.fail("the collector was woken")  # type: ignore[method-assign]
+        crossing.wait = lambda _: pytest.fail("the collector was woken")  # type: ignore[method-assign]
         open_for(1)
         assert waiting.end().value == 1
         crossing.wait = collect  # type: ignore[method-assign]
@@ -95,11 +95,11 @@ def test_its_time_is_over(gate: tuple[int, Callable[[int], object]]) -> None:
 def test_the_call_is_cancelled_meanwhile(gate: tuple[int, Callable[[int], object]]) -> None:
     """Who waits is woken, although no reply comes."""
     reader, open_for = gate
-    with InterpreterPoolExecutor(1) as pool:
+    with InterpreterPoolExecutor(1, cancel_running=False) as pool:
         running = pool.submit(pass_gate, reader)
         engine = pool._engine
         ahead = pool.submit(pass_gate, reader)
-        out = engine._ledger.out
+        out = engine.ledger.out
         held = out.pop(running.call_id)  # so that the other one seems to be the only one
         waiting = Waiting(engine, ahead, None)
         out[running.call_id] = held
@@ -119,7 +119,7 @@ def test_the_pool_breaks_meanwhile(
     future = engine.submit(_messages.dumps_call(pass_gate, (reader,), {}))
     waiting = Waiting(engine, future, None)  # type: ignore[arg-type]
     engine.broken = "broken by the test", None
-    engine._ledger.out.pop(future.call_id)
+    engine.ledger.out.pop(future.call_id)
     engine._fail(future)
     assert isinstance(waiting.end().error, BrokenInterpreterPool)
     gate[1](1)
@@ -163,16 +163,16 @@ def test_a_reply_that_comes_while_it_leaves_is_not_lost() -> None:
     mine: CallFuture[object] = CallFuture(1, None, engine)
     other: CallFuture[object] = CallFuture(2, None, engine)
     mine.set_running_or_notify_cancel()
-    engine._ledger.out = {1: mine}
+    engine.ledger.out = {1: mine}
 
     def settled_elsewhere() -> None:
         mine.set_result("mine")
-        engine._ledger.out = {2: other}
+        engine.ledger.out = {2: other}
 
     reply = _messages.seal(_messages.dumps_value("other"), 2, _messages.VALUE)
     crossing = Crossing(step=settled_elsewhere, last=[reply])
-    engine._crossing = crossing  # type: ignore[assignment]
-    engine.wait_directly(mine, Deadline(None))
+    engine.crossing = crossing  # type: ignore[assignment]
+    engine.direct.wait(mine, Deadline(None))
     assert crossing.nudged == 1
     engine._todo.popleft()()
     assert other.result(0) == "other"
@@ -200,12 +200,12 @@ def test_callbacks_left_at_the_very_end_are_run() -> None:
         def __enter__(self) -> None:
             if not collector_waits.is_set():
                 collector_waits.set()
-                engine._leave_to_collector(done.set)
+                engine.leave_to_collector(done.set)
 
         def __exit__(self, *_: object) -> None:
             pass
 
-    engine._direct = Direct()  # type: ignore[assignment]
+    engine.direct.lock = Direct()  # type: ignore[assignment]
     engine.close()
     engine.join()
     assert done.is_set()

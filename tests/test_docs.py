@@ -18,6 +18,12 @@ EXPECTED = {
     "Map over more than fits into memory": f"{sum(n * n for n in range(32))}\n",
     "Use it from asyncio": "[[1], {}]\n",
     "Prepare each worker once": "[True, False]\n",
+    "Stop a call that takes too long": (
+        "endless was stopped: it ran for more than 0.2 s\nTrue 1024\n"
+    ),
+    "Stop at a place of your own choosing": "True\n",
+    "Change something in every worker, while calls run": "False\nTrue\n",
+    "Map in an asyncio server": "7\n8\n9\nstopped\n",
 }
 
 
@@ -30,6 +36,27 @@ def test_the_recipe_works(title: str, tmp_path: Path) -> None:
     run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (run.returncode, run.stderr) == (0, "")
     assert run.stdout == EXPECTED.get(title, run.stdout) != ""
+
+
+README = (ROOT / "README.md").read_text()
+PYTHON = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+WHOLE_PROGRAMS = [program for program in PYTHON if "__main__" in program]
+
+
+OUTPUTS = [r"\d+\n\d+\n", r"stopped\n1024\n"]
+
+
+@pytest.mark.parametrize(
+    ("program", "output"), list(zip(WHOLE_PROGRAMS, OUTPUTS, strict=True)), ids=["map", "timeout"]
+)
+def test_the_programs_of_the_readme_work(program: str, output: str, tmp_path: Path) -> None:
+    """They run in the project's folder, and print what one would think."""
+    file = tmp_path / "program.py"
+    file.write_text(program)
+    command = [sys.executable, str(file)]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert re.fullmatch(output, run.stdout)
 
 
 def test_every_recipe_is_found() -> None:

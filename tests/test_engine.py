@@ -70,16 +70,16 @@ def test_a_call_that_stands_ready_can_be_cancelled(
 ) -> None:
     """It is taken back from the request channel; the order of the others stays."""
     reader, open_for = gate
-    with InterpreterPoolExecutor(1) as pool:
+    with InterpreterPoolExecutor(1, cancel_running=False) as pool:
         running = pool.submit(announce_and_pass_gate, begun[1], reader)
         os.read(begun[0], 1)
-        pool._engine._ledger._ahead = 3
+        pool._engine.ledger._ahead = 3
         ahead = [pool.submit(pass_gate, reader) for _ in range(3)]
         assert states([running, *ahead]) == ["RUNNING"] * 4
         assert ahead[1].cancel()
         assert not running.cancel()
         assert states(ahead) == ["RUNNING", "CANCELLED_AND_NOTIFIED", "PENDING"]
-        assert [future.call_id for future in pool._engine._ledger.pending] == [ahead[2].call_id]
+        assert [future.call_id for future in pool._engine.ledger.pending] == [ahead[2].call_id]
         open_for(3)
     assert states([running, ahead[0], ahead[2]]) == ["FINISHED"] * 3
 
@@ -92,7 +92,7 @@ def test_shutdown_cancels_what_stands_ready(
     pool = InterpreterPoolExecutor(1)
     running = pool.submit(announce_and_pass_gate, begun[1], reader)
     os.read(begun[0], 1)
-    pool._engine._ledger._ahead = 3
+    pool._engine.ledger._ahead = 3
     others = [pool.submit(pass_gate, reader) for _ in range(6)]
     pool.shutdown(wait=False, cancel_futures=True)
     assert all(future.cancelled() for future in others)
@@ -141,8 +141,8 @@ def test_every_call_sent_ahead_fits_into_what_the_runtime_can_give_back() -> Non
 def test_a_lost_worker_breaks_the_pool(caplog: pytest.LogCaptureFixture) -> None:
     """A worker that dies between two calls: nothing hangs, and the cause is told."""
     with InterpreterPoolExecutor(1) as pool:
-        pool.submit(unplug, "interpexec.channels", "Channel.recv").result(TIME_LIMIT)
-        pool._engine.workers[0].join(TIME_LIMIT)
+        pool.submit(unplug, "interpexec.channels", "Channel.recv_or_ring").result(TIME_LIMIT)
+        pool._engine.crew.active[0].join(TIME_LIMIT)
         with pytest.raises(BrokenInterpreterPool):
             for _ in range(2):  # the first one may still be taken
                 pool.submit(int).result(TIME_LIMIT)
@@ -153,14 +153,13 @@ def test_a_lost_worker_breaks_the_pool(caplog: pytest.LogCaptureFixture) -> None
     assert [record.levelno for record in caplog.records] == [logging.CRITICAL]
 
 
-@pytest.mark.parametrize("path", ["Worker._reply", "_attempt"])
+@pytest.mark.parametrize(("module", "path"), [("_worker", "Worker.reply"), ("_calls", "attempt")])
 def test_a_call_that_goes_down_with_its_worker_is_not_left_pending(
-    path: str, caplog: pytest.LogCaptureFixture
+    module: str, path: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It gets the error, and so do those behind it."""
     with InterpreterPoolExecutor(1) as pool:
-        futures = [pool.submit(unplug, "interpexec._worker", path)]
-        futures += [pool.submit(unplug, "interpexec._worker", path) for _ in range(5)]
+        futures = [pool.submit(unplug, f"interpexec.{module}", path) for _ in range(6)]
         errors = [future.exception(TIME_LIMIT) for future in futures[1:]]
     assert {type(error) for error in errors} == {BrokenInterpreterPool}
     assert "Exception in worker" in caplog.text
@@ -173,7 +172,7 @@ def test_a_pool_breaks_only_for_what_has_not_begun(
     reader, open_for = gate
     with InterpreterPoolExecutor(2) as pool:
         healthy = pool.submit(pass_gate, reader)
-        lost = pool.submit(unplug, "interpexec._worker", "Worker._reply")
+        lost = pool.submit(unplug, "interpexec._worker", "Worker.reply")
         assert isinstance(lost.exception(TIME_LIMIT), BrokenInterpreterPool)
         open_for(1)
         assert healthy.result(TIME_LIMIT) is None
@@ -259,7 +258,7 @@ def test_an_executor_dropped_while_the_collector_holds_the_lock() -> None:
     3. the collector leaves the lock, and must not go to sleep now
     """
     engine = Engine(1, "test", lambda: None)
-    lock = engine._lock = Lock()  # type: ignore[assignment]
+    lock = engine.lock = Lock()  # type: ignore[assignment]
     assert engine.submit(dumps_call(int, (), {})).result(TIME_LIMIT) == 0
     assert engine._relay is not None
     (collector,) = engine._relay._threads
@@ -334,7 +333,7 @@ def test_calls_submitted_during_a_fork_wait_for_its_end() -> None:
 def test_calls_submitted_while_the_workers_stop_for_a_fork_wait_too() -> None:
     """The race, in steps: 1. the rest begins; 2. a call comes; 3. the last worker ends."""
     engine = Engine(1, "test", lambda: None)
-    lock = engine._lock = Lock()  # type: ignore[assignment]
+    lock = engine.lock = Lock()  # type: ignore[assignment]
     assert engine.submit(dumps_call(int, (), {})).result(TIME_LIMIT) == 0
     futures: list[_future.CallFuture[object]] = []
     call = dumps_call(sum, ([1, 2],), {})

@@ -18,24 +18,36 @@ ORDER = [
     "_deadline",
     "_bell",
     "channels",
+    "_slots",
+    "_capi",
+    "_interrupts",
+    "_tasks",
     "_main",
     "_functions",
     "_messages",
     "_failures",
     "_chunks",
+    "_calls",
+    "_callbacks",
     "_worker",
     # From here on home only: a worker never imports it.
     "_pool_errors",
     "_future",
+    "_clock",
     "_crossing",
     "_ledger",
     "_process",
+    "_signals",
     "_home",
+    "_crew",
     "_relay",
+    "_direct",
     "_engine",
     "_mapping",
     "_checks",
+    "_report",
     "executor",
+    "aio",
 ]
 
 # What closes a circle, late or for the type checker only, and why it may.
@@ -44,6 +56,9 @@ EXCEPTIONS = {
     ("_failures", "_pool_errors"),  # in `revive`, which runs at home
     ("_process", "_engine"),  # for its type
     ("_home", "_engine"),  # for its type: it is handed the engine
+    ("_crew", "_engine"),  # as above
+    ("_direct", "_engine"),  # as above
+    ("_ledger", "_home"),  # for its type
     ("_mapping", "executor"),  # for its type
 }
 

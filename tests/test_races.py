@@ -40,7 +40,7 @@ def test_cancelling_after_shutdown_strands_no_other_call(
     reader, open_for = gate
     pool = InterpreterPoolExecutor(1)
     first = pool.submit(pass_gate, reader)
-    pool._engine._ledger._ahead = 10
+    pool._engine.ledger._ahead = 10
     others = [pool.submit(pass_gate, reader) for _ in range(10)]
     pool.shutdown(wait=False)
     others[5].cancel()
@@ -124,10 +124,10 @@ def test_an_executor_is_dropped_while_somebody_holds_the_engines_lock() -> None:
     engine = pool._engine
     relay = engine._relay
     assert relay is not None
-    with engine._lock:
+    with engine.lock:
         del pool
     relay.join()
-    assert not engine.workers
+    assert not engine.crew.active
 
 
 def test_a_callback_that_raises_anything_while_the_pool_breaks(

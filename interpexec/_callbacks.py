@@ -1,0 +1,311 @@
+"""The callback channel: how home reaches into a worker while a call runs there.
+
+    home                                   the worker's interpreter
+
+    CallbackLine                           Helper, a thread beside the one that runs calls
+      .stop_call(id)  -- Order STOP ---->    TaskCancelled is thrown at that call
+      .broadcast(id)  -- Order CALL ---->    ... and on to the Broadcasts thread
+      .ask_stack(id)  -- Order STACK --->    the frames of the running call
+      .go()           -- Order GO ------>    a successor may take its first call
+
+Answers travel home with those of the calls. It is the "pending-call callback
+mechanism between interpreters" of Steve Dower's mail on PEP 554 (python-dev,
+3 October 2017), which "you can do trivially with threads and another channel".
+
+What is broadcast runs the user's code for as long as it likes, so it has a thread
+of its own (made for the first one): a call can be stopped meanwhile.
+"""
+
+import threading
+from _queue import SimpleQueue
+
+from interpexec import _main, _tasks
+from interpexec._calls import Outcome, attempt
+from interpexec._interrupts import Interruptible, this_thread
+from interpexec._runtime import ChannelGoneError
+from interpexec.channels import Channel, Token
+from interpexec.errors import TaskCancelled
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Protocol
+
+    class Side(Protocol):
+        """What this asks of the worker, from any of its threads."""
+
+        def reply(self, outcome: Outcome, call_id: int) -> None:
+            """Send home what became of a call."""
+
+        def run_beside(self, call_id: int) -> None:
+            """Tell home that something that was broadcast begins; with 0, that it has ended."""
+
+        def leave(self) -> None:
+            """End after the call that runs."""
+
+
+_STOP, _CALL, _STACK, _GO = range(4)
+
+_END = 0
+
+type Order = tuple[int, int, bytes]
+"""Which of the above, the id of a call, and a payload: of CALL the pickled call."""
+
+type Frames = list[tuple[str, int, str]]
+"""File, line and function of each frame, the outermost first."""
+
+# A signal that comes in the instant before the thread blocks wakes nobody, so it is
+# sent again after so many seconds.
+_SIGNAL_AGAIN = 0.005, 0.05
+
+
+class CallbackLine:
+    """Home's end, of one worker. To be used under the engine's lock."""
+
+    def __init__(self) -> None:
+        """Open the line. Orders may be given before anybody listens."""
+        self._channel: Channel | None = Channel(1)
+        self._channel.open_seat()
+
+    @property
+    def token(self) -> Token:
+        """What the worker reaches the line by."""
+        assert self._channel is not None
+        return self._channel.token
+
+    def stop_call(self, call_id: int, signal: int) -> None:
+        """Stop a call if the worker runs it, or comes to it; else nothing happens.
+
+        signal: the number of the one that wakes a blocked system call, or 0.
+        """
+        self._send(_STOP, call_id, bytes([signal]))
+
+    def broadcast(self, call_id: int, payload: bytes) -> None:
+        """Have a pickled call run beside what the worker runs."""
+        self._send(_CALL, call_id, payload)
+
+    def ask_stack(self, call_id: int) -> None:
+        """Ask for the frames of what the worker runs; they come as a value."""
+        self._send(_STACK, call_id)
+
+    def go(self) -> None:
+        """Let a successor take its first call."""
+        self._send(_GO, 0)
+
+    def close(self) -> None:
+        """Give everything back, when the interpreter is gone."""
+        if self._channel is not None:
+            channel, self._channel = self._channel, None
+            channel.destroy()
+
+    def _send(self, what: int, call_id: int, payload: bytes = b"") -> None:
+        if self._channel is None:
+            return
+        try:
+            self._channel.send((what, call_id, payload))
+        except ChannelGoneError:
+            pass  # its interpreter has just ended; its thread is about to say so
+
+
+class Helper:
+    """The worker's end: a thread that follows home's orders."""
+
+    def __init__(self, name: str, line: Channel, worker: "Side") -> None:
+        """Make it, in the thread that runs the calls."""
+        self._line = line
+        self._worker = worker
+        self.calls = Interruptible(this_thread())
+        self._broadcasts = Broadcasts(name, worker, self.calls)
+        self._may_go = threading.Lock()
+        self._may_go.acquire()
+        # Whose call was stopped, and what may get it out of a system call.
+        self._stopped: Interruptible | None = None
+        self._signal = 0
+        self._pauses: list[float] = []
+        self._listener = threading.Thread(target=self._listen, name=f"{name}_callbacks")
+
+    def start(self) -> None:
+        """Begin to listen."""
+        self._listener.start()
+
+    def is_ready(self) -> None:
+        """Learn that the initializer has run: what is broadcast may run from now on."""
+        self._broadcasts.begin()
+
+    def wait_to_go(self) -> None:
+        """Block until home says that this worker may take calls."""
+        self._may_go.acquire()
+
+    def stop(self) -> None:
+        """End both threads. By the worker's thread, before its interpreter ends."""
+        # In this order: what is broadcast can be stopped as long as somebody listens.
+        self._broadcasts.stop()
+        self._line.close()
+        if self._listener.ident is not None:  # it could be started
+            self._listener.join()
+        self._line.release()
+
+    def _listen(self) -> None:
+        """Follow orders until the line is closed."""
+        line = self._line
+        while True:
+            order = line.recv_or_ring(timeout=self._wake_stopped())
+            if order is None and line.is_closed:
+                order = line.recv_nowait()  # what was sent before that
+                if order is None:
+                    return
+            if order is not None:
+                self._try_to_follow(*order)  # type: ignore[misc]  # an Order
+
+    def _try_to_follow(self, what: int, call_id: int, payload: bytes) -> None:
+        try:
+            self._follow(what, call_id, payload)
+        except Exception as error:  # there is no thread to be had, or no memory
+            from interpexec import _failures  # as rarely as can be
+
+            self._worker.reply((None, _failures.pack(error)), call_id)
+
+    def _follow(self, what: int, call_id: int, payload: bytes) -> None:
+        if what == _STOP:
+            self._stop_call(call_id, payload[0])
+        elif what == _CALL:
+            self._broadcasts.add(call_id, payload)
+        elif what == _STACK:
+            self._send_stack(call_id)
+        else:
+            self._may_go.release()
+
+    def _stop_call(self, call_id: int, signal: int) -> None:
+        thread = self.calls
+        if not thread.interrupt(call_id):
+            if self._broadcasts.forget(call_id):
+                return
+            thread = self._broadcasts.calls
+            if not thread.interrupt(call_id):
+                return
+        self._stopped, self._signal = thread, signal
+        self._pauses = list(_SIGNAL_AGAIN)
+
+    def _wake_stopped(self) -> float | None:
+        """Signal a stopped call, lest a system call blocks it; return when to do it again.
+
+        On the versions where that helps, home names a signal.
+        """
+        thread = self._stopped
+        if not self._signal or not self._pauses or thread is None or not thread.armed:
+            return None
+        import _signal  # see above
+
+        assert thread.thread is not None  # it was thrown at
+        _signal.pthread_kill(thread.thread.ident, self._signal)
+        return self._pauses.pop(0)
+
+    def _send_stack(self, call_id: int) -> None:
+        import _pickle
+
+        self._worker.reply((_pickle.dumps(self._frames(), 5), None), call_id)
+
+    def _frames(self) -> Frames:
+        """Return what the worker's thread is doing, without our own frames around it."""
+        frames: Frames = []
+        frame = None if self.calls.thread is None else self.calls.thread.frame()
+        while frame is not None and frame.f_code is not attempt.__code__:
+            code = frame.f_code
+            frames.append((code.co_filename, frame.f_lineno or 0, code.co_qualname))
+            frame = frame.f_back
+        return frames[::-1]
+
+
+class Broadcasts:
+    """What was broadcast, in one worker: run in turn, by a thread made for the first one."""
+
+    def __init__(self, name: str, worker: "Side", beside: Interruptible) -> None:
+        """beside: the thread that runs the worker's calls."""
+        self._name = f"{name}_broadcasts"
+        self._worker = worker
+        self._beside = beside
+        self.calls = Interruptible(None)
+        self._lock = threading.Lock()  # guards what follows, but for the queue
+        self._waiting: dict[int, bytes] = {}  # what was not begun, by call id
+        self._thread: threading.Thread | None = None
+        self._has_begun = False
+        self._is_over = False
+        self._queue: SimpleQueue[int] = SimpleQueue()  # ids in their order, then _END
+
+    def begin(self) -> None:
+        """Let it run what is there, and what comes."""
+        with self._lock:
+            self._has_begun = True
+            for call_id in self._waiting:
+                self._queue.put(call_id)
+
+    def add(self, call_id: int, payload: bytes) -> None:
+        """Run a pickled call after those that were added before. By the helper."""
+        with self._lock:
+            if self._is_over:
+                return  # home takes it for cancelled
+            self._waiting[call_id] = payload
+            if self._has_begun:
+                self._queue.put(call_id)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name=self._name)
+                self._thread.start()
+
+    def forget(self, call_id: int) -> bool:
+        """Do not run a call; return whether it was waiting. By the helper."""
+        with self._lock:
+            return self._waiting.pop(call_id, None) is not None
+
+    def stop(self) -> None:
+        """Run what was added, if the worker was ever ready; end the thread."""
+        with self._lock:
+            self._is_over = True
+            self._queue.put(_END)
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        self._become_interruptible()
+        while (call_id := self._queue.get()) != _END:
+            with self._lock:
+                payload = self._waiting.pop(call_id, None)
+            if payload is not None:
+                self._run_one(call_id, payload)
+
+    def _become_interruptible(self) -> None:
+        """Let what this thread runs be stopped, once."""
+        self.calls = Interruptible(this_thread())
+        _tasks.enter(self.calls)
+
+    def _run_one(self, call_id: int, payload: bytes) -> None:
+        """Run a call, and answer, unless it was stopped."""
+        outcome = None
+        self._worker.run_beside(call_id)
+        try:
+            if self.calls.arm(call_id):
+                outcome = attempt(payload, self.calls, self._load)
+            stopped = self.calls.disarm()
+        except TaskCancelled:  # beside the user's code
+            stopped = self.calls.disarm()
+        if stopped:
+            # What it has half changed goes with the worker; the others run until then.
+            self._worker.leave()
+            self._become_interruptible()
+        elif outcome is not None:
+            self._worker.reply(outcome, call_id)
+        self._worker.run_beside(0)
+
+    def _load(self, payload: bytes) -> "Any":
+        """Unpickle a call.
+
+        Unlike the rest of it, this is not interrupted: a call that waits for the same
+        import, beside this, would fail. The other way round it is tried again.
+        """
+        self.calls.raise_shield()
+        try:
+            return _main.loads(payload)
+        except Exception:
+            if not self._beside.hit:
+                raise
+            return _main.loads(payload)
+        finally:
+            self.calls.lower_shield()

@@ -1,0 +1,66 @@
+"""Running a pickled call, on the far side: its value or its failure, pickled in turn."""
+
+from interpexec import _main, _messages
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from interpexec._interrupts import Interruptible
+
+type Outcome = tuple[bytes | None, bytes | None]
+"""The pickled value, or None and the packed failure; both None when it was stopped."""
+
+_STOPPED: Outcome = None, None
+
+
+def attempt(
+    payload: bytes, thread: "Interruptible", load: "Callable[[bytes], Any]" = _main.loads
+) -> Outcome:
+    """Run a call. Whatever it raises is its failure: SystemExit and KeyboardInterrupt too.
+
+    But what a stopped call raises is of no interest to anybody.
+    """
+    try:
+        call = load(payload)
+    except BaseException as error:  # the user's classes run here
+        return _STOPPED if thread.hit else (None, _pack_unpickling(error))
+    fn, args, kwargs = call
+    try:
+        value = fn(*args, **kwargs)
+    except BaseException as error:  # see above
+        return _STOPPED if thread.hit else (None, _pack(error))
+    try:
+        return _messages.dumps_value(value), None
+    except BaseException as error:  # the user's classes run here
+        return _STOPPED if thread.hit else (None, _pack(error))
+
+
+def perform(payload: bytes, thread: "Interruptible") -> Outcome:
+    """Run a call whose value nobody wants: the pool's initializer."""
+    try:
+        fn, args, kwargs = _main.loads(payload)
+        fn(*args, **kwargs)
+    except BaseException as error:  # the user's code
+        return _STOPPED if thread.hit else (None, _pack(error))
+    return b"", None
+
+
+def _pack(error: BaseException) -> bytes:
+    """Pack an exception of the user's code, without the frame that caught it."""
+    from interpexec import _failures  # most workers never fail
+
+    return _failures.pack(error, skip=1)
+
+
+def _pack_unpickling(error: BaseException) -> bytes:
+    """Pack what happened while a call was unpickled.
+
+    A failed import, or a program that could not be run again, is the user's
+    news and goes home as it is. Anything else becomes a NotShareableError, as
+    in the stdlib's class.
+    """
+    from interpexec import _failures  # as above
+
+    return _failures.pack_unpickling(error, skip=1)

@@ -1,0 +1,182 @@
+"""Stopping one call in the middle, and no other one. On the far side.
+
+Two threads of a worker's interpreter meet here: the one that runs calls, and the
+helper that has an order to stop the call `id`, from home.
+
+    the running thread                  the helper
+    ------------------                  ----------
+    armed = id                          with the lock:
+    is id in unmet? then skip it            coming = True
+    run the call                            unmet += [id]
+    armed = 0                               is armed == id? then throw TaskCancelled
+    is coming? then wait for the lock       coming = False
+
+Why no other call is hit. All this happens under one GIL, so in some order. If the
+helper read `armed` before it was set back, `coming` was set even earlier: the
+running thread sees it, waits for the end of the throwing, and takes back what was
+thrown and not yet raised. If the helper read it after that, it throws nothing.
+
+Why no order is lost. Each side first writes, then reads. If the helper came too
+early and did not see `armed`, then the running thread sees the id in `unmet`.
+An order that comes too late stays there and meets nothing: ids are not used twice.
+
+What was thrown is raised at any bytecode: in the call, or in the few steps around
+it. So these stand in a `try` too, and `disarm()` is called again after a stray one.
+
+Why it is not lost in the call. CPython drops an exception that is raised in a
+`__del__` or a weakref's callback, and says so to `sys.unraisablehook`. On 3.15 it may
+also be raised inside C code, which then sets another one over it: if it has no
+traceback when it dies, no Python code has seen it. (A loop around `try: int("x")` is
+such a case: it looks for exceptions nowhere but in the `repr` for its ValueError's
+message.) In both cases it is raised once more, by a trace function, at the next line
+of the code that was interrupted.
+"""
+
+import sys
+from _collections import deque
+from _thread import RLock
+
+from interpexec.errors import TaskCancelled
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from interpexec._capi import Thread
+
+# How many orders are remembered for calls that are not running. One can be early by
+# some bytecodes only, for a call that was just taken.
+_MOST_UNMET = 64
+
+
+def this_thread() -> "Thread | None":
+    """Return the calling thread, to be thrown at; None where CPython's C API is out of reach."""
+    try:
+        from interpexec import _capi
+    except ImportError:  # built without libffi
+        return None
+    return _capi.Thread()
+
+
+class Interruptible:
+    """A thread that runs calls which can be stopped.
+
+    `arm`, `disarm` and the shield are for that thread, `interrupt` for the helper.
+    """
+
+    def __init__(self, thread: "Thread | None") -> None:
+        """Make it for a thread. While there is none, nothing can be thrown."""
+        self.thread = thread
+        self._lock = RLock()
+        self._unmet: deque[int] = deque(maxlen=_MOST_UNMET)
+        self._coming = False
+        self._shields = 0
+        self._is_due = False  # the exception waits for the end of a shield
+        self.armed = 0
+        self.hit = 0
+        """The call that was stopped. After that the thread is to run no other one."""
+
+    def arm(self, call_id: int) -> bool:
+        """Begin a call; return False when it was stopped before that: skip it."""
+        self._shields = 0
+        self.armed = call_id
+        return not (self._unmet and call_id in self._unmet)
+
+    def disarm(self) -> bool:
+        """End a call; return whether it was stopped. From here on it cannot be.
+
+        May itself be hit by TaskCancelled. Then call it again.
+        """
+        self.armed = 0
+        self._await_thrower()
+        if not self.hit:
+            return False
+        if self.thread is not None:
+            self.thread.clear()
+        self._is_due = False
+        return True
+
+    def interrupt(self, call_id: int) -> bool:
+        """Stop a call if it runs, now or later; return whether it was thrown at."""
+        with self._lock:
+            self._coming = True
+            try:
+                self._unmet.append(call_id)
+                if self.armed != call_id or self.hit:
+                    return False  # once is enough: its `finally` blocks may be running
+                self.hit = call_id
+                if self._shields:
+                    self._is_due = True
+                    return False
+                return self._throw()
+            finally:
+                self._coming = False
+
+    def raise_again(self, frame: "FrameType | None") -> None:
+        """Raise what was dropped once more, at the next line of `frame`. By the thread itself.
+
+        Or of a frame around it, if it ends before.
+        """
+
+        def trace(_frame: "FrameType", event: str, _argument: object) -> None:
+            if event != "call":  # not in the frames that begin now: they may be a `__del__`
+                sys.settrace(None)
+                self._raise_here()
+
+        sys.settrace(trace)
+        while frame is not None:
+            frame.f_trace = trace
+            frame = frame.f_back
+
+    def _raise_here(self) -> None:
+        """Raise TaskCancelled if the call was stopped, and is not shielded."""
+        if self._shields:
+            self._is_due = True
+        elif self.armed and self.armed == self.hit:
+            raise TaskCancelled
+
+    def _throw(self) -> bool:
+        """Throw at the thread; return whether there is one. With the lock, `_coming`."""
+        if self.thread is None:
+            return False
+
+        class Thrown(TaskCancelled):
+            # No `__init__`: it is made where no other exception may be raised.
+            def __del__(thrown) -> None:  # noqa: N805  # `self` is the thread
+                if thrown.__traceback__ is None:
+                    self.raise_again(sys._getframe().f_back)  # noqa: SLF001  # there is no other way
+
+        Thrown.__name__ = Thrown.__qualname__ = TaskCancelled.__qualname__
+        Thrown.__module__ = TaskCancelled.__module__
+        self.thread.throw(Thrown)
+        return True
+
+    def raise_shield(self) -> None:
+        """Let nothing be thrown from here on, until `lower_shield`."""
+        self._shields += 1
+        try:
+            # Who is throwing just now did not see the shield: it is hit outside of it.
+            self._await_thrower()
+        except BaseException:
+            self._shields -= 1
+            raise
+
+    def lower_shield(self) -> None:
+        """End it, and raise TaskCancelled if that was due."""
+        self._shields -= 1
+        self._await_thrower()
+        if self._is_due and not self._shields:
+            self._is_due = False
+            raise TaskCancelled
+
+    def _await_thrower(self) -> None:
+        """Wait for the helper if it is throwing at this moment."""
+        if not self._coming:
+            return
+        try:
+            with self._lock:
+                pass
+        finally:
+            # On 3.14, what was thrown is raised between the locking and the block.
+            if self._lock._is_owned():  # type: ignore[attr-defined]  # noqa: SLF001  # there is no public way
+                self._lock.release()

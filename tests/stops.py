@@ -1,0 +1,93 @@
+"""What the tests of stopping calls share at home: pools that fail fast, pipes that speak."""
+
+import _interpreters
+import os
+import select
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from interpexec import InterpreterPoolExecutor
+
+TIME_LIMIT = 30.0
+
+
+@contextmanager
+def pool_of(*args: Any, **kwargs: Any) -> Iterator[InterpreterPoolExecutor]:
+    """Make a pool that is waited for at the end, and torn down when the test has failed."""
+    pool = InterpreterPoolExecutor(*args, **kwargs)
+    try:
+        yield pool
+    except BaseException:
+        pool.terminate_workers()
+        raise
+    shut_down(pool)
+
+
+def shut_down(pool: InterpreterPoolExecutor) -> None:
+    """Wait for the end of a pool; fail if it does not come."""
+    closing = start(pool.shutdown)
+    closing.join(TIME_LIMIT)
+    assert not closing.is_alive(), f"a pool does not end:\n{pool.dump_stacks()}"
+
+
+def run(function: Callable[[], object]) -> None:
+    """Call a function in a thread, and wait for its end; fail if it does not come."""
+    finish(start(function))
+
+
+def start(function: Callable[..., object], *args: object) -> threading.Thread:
+    """Call a function in a thread."""
+    thread = threading.Thread(target=function, args=args)
+    thread.start()
+    return thread
+
+
+def finish(thread: threading.Thread) -> None:
+    """Wait for a thread; fail if it hangs."""
+    thread.join(TIME_LIMIT)
+    assert not thread.is_alive(), "a thread hangs"
+
+
+class Pipe:
+    """A pipe by which calls tell something."""
+
+    def __init__(self) -> None:
+        self.reader, self.writer = os.pipe()
+
+    def hear(self, size: int = 1) -> bytes:
+        """Return the next `size` bytes; fail if they do not come."""
+        heard = b""
+        while len(heard) < size:
+            assert self.has_word(TIME_LIMIT), f"nothing came after {heard!r}"
+            heard += os.read(self.reader, size - len(heard))
+        return heard
+
+    def has_word(self, timeout: float = 0) -> bool:
+        """Say whether something was told, or is within so many seconds."""
+        return bool(select.select([self.reader], [], [], timeout)[0])
+
+    def rest(self) -> bytes:
+        """Return all that was told and not heard."""
+        return os.read(self.reader, 1 << 16) if self.has_word() else b""
+
+    def close(self) -> None:
+        """Give the descriptors back."""
+        os.close(self.reader)
+        os.close(self.writer)
+
+
+@contextmanager
+def pipe() -> Iterator[Pipe]:
+    """Make a pipe, and give its descriptors back at the end."""
+    made = Pipe()
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def interpreters() -> set[int]:
+    """Return the numbers of all interpreters."""
+    return {int(entry[0]) for entry in _interpreters.list_all()}

@@ -1,0 +1,406 @@
+"""`with_options(timeout=...)`: how long one call may run."""
+
+import asyncio
+import math
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor, wait
+
+import pytest
+
+import stoppable
+from gates import Gate, gate
+from interpexec import InterpreterPoolExecutor
+from stops import TIME_LIMIT, Pipe, pipe, pool_of, shut_down
+
+SOON = 0.2
+
+
+@pytest.fixture
+def begun() -> Iterator[Pipe]:
+    """Return a pipe by which calls say that they have begun."""
+    with pipe() as made:
+        yield made
+
+
+@pytest.fixture
+def told() -> Iterator[Pipe]:
+    """Return a pipe by which calls say how they ended."""
+    with pipe() as made:
+        yield made
+
+
+@pytest.fixture
+def door() -> Iterator[Gate]:
+    """Return a gate that opens at the end, so that no call stays blocked."""
+    with gate() as made:
+        yield made
+
+
+def test_the_future_gets_a_timeout_error(begun: Pipe, told: Pipe) -> None:
+    """It names the limit and the callable; the call is interrupted."""
+    with pool_of(1) as pool:
+        future = pool.with_options(timeout=SOON).submit(
+            stoppable.spin_and_tell, begun.writer, told.writer
+        )
+        error = future.exception(TIME_LIMIT)
+        assert isinstance(error, TimeoutError)
+        assert "0.2" in str(error)
+        assert "spin_and_tell" in str(error)
+        assert not future.cancelled()
+        assert told.hear(13) == b"TaskCancelled"
+        assert not future.cancel()
+
+
+def test_the_worker_is_replaced(begun: Pipe) -> None:
+    """As after a cancel."""
+    with pool_of(1) as pool:
+        where = pool.submit(stoppable.interpreter).result(TIME_LIMIT)
+        limited = pool.with_options(timeout=SOON)
+        assert limited.submit(stoppable.spin_in_state, begun.writer).exception(TIME_LIMIT)
+        assert limited.submit(stoppable.add_state, 1).result(TIME_LIMIT) == [1]
+        assert pool.submit(stoppable.interpreter).result(TIME_LIMIT) != where
+
+
+def test_a_blocked_call_times_out_too(begun: Pipe, door: Gate) -> None:
+    """Its future at once; its worker is replaced after the grace."""
+    with pool_of(1) as pool:
+        future = pool.with_options(timeout=SOON).submit(
+            stoppable.block_in_lock, (begun.writer, door.handle[1])
+        )
+        assert isinstance(future.exception(TIME_LIMIT), TimeoutError)
+        assert pool.submit(stoppable.same, 1).result(TIME_LIMIT) == 1
+        door.open()
+
+
+def test_who_waits_learns_of_it(begun: Pipe) -> None:
+    """`wait` wakes, and callbacks run, once."""
+    called: list[object] = []
+    with pool_of(1) as pool:
+        future = pool.with_options(timeout=SOON).submit(stoppable.spin, begun.writer)
+        future.add_done_callback(called.append)
+        assert wait([future], TIME_LIMIT).done == {future}
+    assert called == [future]
+
+
+def test_a_call_that_is_quick_enough_has_its_result() -> None:
+    """Or its own exception; and nothing comes after it."""
+    with pool_of(1) as pool:
+        limited = pool.with_options(timeout=TIME_LIMIT)
+        assert limited.submit(stoppable.same, 5).result(TIME_LIMIT) == 5
+        assert isinstance(limited.submit(stoppable.fail_with, 5).exception(TIME_LIMIT), LookupError)
+
+
+def test_the_time_of_a_finished_call_harms_no_later_one(begun: Pipe, door: Gate) -> None:
+    """The clock of a call ends with it: what runs when it would have been over goes on."""
+    with pool_of(1) as pool:
+        limited = pool.with_options(timeout=SOON)
+        assert limited.submit(stoppable.same, 1).result(TIME_LIMIT) == 1
+        after = pool.submit(stoppable.spin_until, begun.writer, door.handle[1], "unharmed")
+        begun.hear()
+        # Another call's limit, which is later, is the proof that the first one has passed.
+        with pytest.raises(TimeoutError):
+            after.result(2 * SOON)
+        door.open()
+        assert after.result(TIME_LIMIT) == "unharmed"
+
+
+def test_the_clock_starts_when_the_call_starts(begun: Pipe, door: Gate) -> None:
+    """Who waits in the queue for longer than the limit is not stopped for that."""
+    with pool_of(1) as pool:
+        first = pool.submit(stoppable.spin_until, begun.writer, door.handle[1])
+        limited = pool.with_options(timeout=SOON)
+        others = [limited.submit(stoppable.same, n) for n in range(10)]
+        begun.hear()
+        assert wait(others, 3 * SOON).done == set()
+        door.open()
+        assert [other.result(TIME_LIMIT) for other in others] == list(range(10))
+        assert first.result(TIME_LIMIT) is None
+
+
+def test_the_clock_starts_after_the_initializer(door: Gate) -> None:
+    """A worker that is slow to get ready takes nothing from the time of its first call."""
+    with pool_of(1, initializer=stoppable.knock_and_pass, initargs=(door.handle,)) as pool:
+        future = pool.with_options(timeout=SOON).submit(stoppable.same, 5)
+        door.await_knocks(1)
+        assert wait([future], 3 * SOON).done == set()
+        door.open()
+        assert future.result(TIME_LIMIT) == 5
+
+
+def test_calls_behind_a_limited_one_are_done(begun: Pipe) -> None:
+    """They wait no longer than the limit allows; each has its own clock."""
+    with pool_of(1) as pool:
+        limited = pool.with_options(timeout=SOON)
+        futures = []
+        for number in range(4):
+            futures.extend(
+                [
+                    limited.submit(stoppable.spin, begun.writer),
+                    limited.submit(stoppable.same, number),
+                ]
+            )
+        assert wait(futures, TIME_LIMIT).not_done == set()
+        assert all(isinstance(future.exception(0), TimeoutError) for future in futures[::2])
+        assert [future.result(0) for future in futures[1::2]] == list(range(4))
+
+
+def test_different_limits_beside_each_other(begun: Pipe) -> None:
+    """The shorter one, submitted later, is over first."""
+    with pool_of(2) as pool:
+        long = pool.with_options(timeout=4 * SOON).submit(stoppable.spin, begun.writer)
+        short = pool.with_options(timeout=SOON).submit(stoppable.spin, begun.writer)
+        done = wait([long, short], TIME_LIMIT, "FIRST_COMPLETED").done
+        assert done == {short}
+        assert "0.8" in str(long.exception(TIME_LIMIT))
+
+
+def test_cancel_running_false_limits_calls_all_the_same(begun: Pipe) -> None:
+    """That option is about `cancel()`; a limit was asked for."""
+    with pool_of(1, cancel_running=False) as pool:
+        future = pool.with_options(timeout=SOON).submit(stoppable.spin, begun.writer)
+        assert isinstance(future.exception(TIME_LIMIT), TimeoutError)
+        assert pool.submit(stoppable.same, 1).result(TIME_LIMIT) == 1
+
+
+def test_a_call_times_out_after_shutdown(begun: Pipe) -> None:
+    """`shutdown()` waits for the limit, and not longer."""
+    pool = InterpreterPoolExecutor(1)
+    futures = [
+        pool.with_options(timeout=SOON).submit(stoppable.spin, begun.writer) for _ in range(3)
+    ]
+    shut_down(pool)
+    assert all(isinstance(future.exception(0), TimeoutError) for future in futures)
+
+
+def test_there_is_one_clock_for_the_pool(begun: Pipe, door: Gate) -> None:
+    """Many limited calls start no thread beyond the workers and the collector."""
+    with pool_of(2) as pool:
+        before = set(threading.enumerate())
+        limited = pool.with_options(timeout=TIME_LIMIT)
+        futures = [
+            limited.submit(stoppable.spin_until, begun.writer, door.handle[1]) for _ in range(2)
+        ]
+        futures.extend(limited.submit(stoppable.same, n) for n in range(100))
+        begun.hear(2)
+        assert len(set(threading.enumerate()) - before) == 2 + 1
+        door.open()
+        assert wait(futures, TIME_LIMIT).not_done == set()
+
+
+# -- the view --------------------------------------------------------------------------
+
+
+def test_a_view_is_an_executor() -> None:
+    """It passes the checks that the pool passes, and has its methods."""
+    with pool_of(1) as pool:
+        view = pool.with_options(timeout=5)
+        assert isinstance(view, InterpreterPoolExecutor)
+        assert isinstance(view, ThreadPoolExecutor)
+        assert isinstance(view, Executor)
+        assert view is not pool
+        assert view.submit(stoppable.same, 1).result(TIME_LIMIT) == 1
+        assert [info.state for info in view.workers()]
+        assert view._max_workers == pool._max_workers
+
+
+def test_the_pool_itself_is_not_changed(begun: Pipe, door: Gate) -> None:
+    """Only what is submitted by the view is limited."""
+    with pool_of(1) as pool:
+        pool.with_options(timeout=SOON)
+        future = pool.submit(stoppable.spin_until, begun.writer, door.handle[1], "end")
+        assert wait([future], 2 * SOON).done == set()
+        door.open()
+        assert future.result(TIME_LIMIT) == "end"
+
+
+def test_a_view_of_a_view(begun: Pipe, door: Gate) -> None:
+    """The last one says; None takes the limit away."""
+    with pool_of(1) as pool:
+        view = pool.with_options(timeout=TIME_LIMIT).with_options(timeout=SOON)
+        assert isinstance(
+            view.submit(stoppable.spin, begun.writer).exception(TIME_LIMIT), TimeoutError
+        )
+        begun.hear()
+        free = view.with_options(timeout=None)
+        future = free.submit(stoppable.spin_until, begun.writer, door.handle[1], "end")
+        assert wait([future], 2 * SOON).done == set()
+        door.open()
+        assert future.result(TIME_LIMIT) == "end"
+
+
+def test_what_is_not_named_stays(begun: Pipe) -> None:
+    """`with_options()` without arguments changes nothing."""
+    with pool_of(1) as pool:
+        view = pool.with_options(timeout=SOON).with_options()
+        future = view.submit(stoppable.spin, begun.writer)
+        assert wait([future], 20 * SOON).done == {future}
+        assert isinstance(future.exception(0), TimeoutError)
+
+
+def test_shutdown_of_a_view_is_that_of_the_pool() -> None:
+    """Also by `with`."""
+    pool = InterpreterPoolExecutor(1)
+    assert pool.submit(stoppable.same, 1).result(TIME_LIMIT) == 1
+    with pool.with_options(timeout=5) as view:
+        assert view.submit(stoppable.same, 1).result(TIME_LIMIT) == 1
+    for each in (pool, view, pool.with_options(timeout=3)):
+        with pytest.raises(RuntimeError, match="after shutdown"):
+            each.submit(stoppable.same, 1)
+
+
+def test_dropping_a_view_does_not_end_the_pool() -> None:
+    """Views come and go."""
+    with pool_of(1) as pool:
+        for _ in range(50):
+            assert pool.with_options(timeout=5).submit(stoppable.same, 1).result(TIME_LIMIT) == 1
+
+
+def test_a_view_keeps_the_pool_alive() -> None:
+    """Who holds only the view can go on submitting."""
+    view = InterpreterPoolExecutor(1).with_options(timeout=TIME_LIMIT)
+    for number in range(5):
+        assert view.submit(stoppable.same, number).result(TIME_LIMIT) == number
+    shut_down(view)
+
+
+def test_submit_steals_no_keyword() -> None:
+    """`timeout=` and others are the callee's."""
+    with pool_of(1) as pool:
+        future = pool.with_options(timeout=5).submit(
+            dict, timeout=1, fn=2, self=3, chunksize=4, limit=5, name=6
+        )
+        assert future.result(TIME_LIMIT) == {
+            "timeout": 1,
+            "fn": 2,
+            "self": 3,
+            "chunksize": 4,
+            "limit": 5,
+            "name": 6,
+        }
+
+
+@pytest.mark.parametrize("chunksize", [1, 3])
+def test_map_honours_it(chunksize: int, begun: Pipe) -> None:
+    """By a view that is a temporary object, too; results before it are given."""
+    with pool_of(1) as pool:
+        results = pool.with_options(timeout=SOON).map(
+            stoppable.same, [1, 2, 3, stoppable.SpinsOnArrival(begun.writer)], chunksize=chunksize
+        )
+        assert [next(results) for _ in range(3)] == [1, 2, 3]
+        with pytest.raises(TimeoutError, match=r"same.*0\.2"):
+            next(results)
+
+
+def test_map_with_a_buffer_goes_on_when_the_view_is_gone() -> None:
+    """What is submitted later is submitted for the pool."""
+    with pool_of(2) as pool:
+        results = pool.with_options(timeout=TIME_LIMIT).map(stoppable.same, range(50), buffersize=2)
+        assert list(results) == list(range(50))
+
+
+def test_imap_unordered_honours_it(begun: Pipe) -> None:
+    """The item that ran for too long costs itself only."""
+    with pool_of(2) as pool:
+        items = [1, stoppable.SpinsOnArrival(begun.writer), 2, 3]
+        results = pool.with_options(timeout=SOON).imap_unordered(
+            stoppable.same, items, buffersize=3
+        )
+        seen, errors = [], 0
+        while True:
+            try:
+                seen.append(next(results))
+            except StopIteration:
+                break
+            except TimeoutError:
+                errors += 1
+        assert (sorted(seen), errors) == ([1, 2, 3], 1)
+
+
+def test_the_maps_own_timeout_is_another_one() -> None:
+    """`map(timeout=)` is about the iterator; both may be used."""
+    with pool_of(1) as pool:
+        view = pool.with_options(timeout=TIME_LIMIT)
+        assert list(view.map(stoppable.same, range(3), timeout=TIME_LIMIT)) == [0, 1, 2]
+
+
+def test_run_in_executor_honours_it(begun: Pipe) -> None:
+    """And the loop takes a view as its default executor."""
+
+    async def main(pool: InterpreterPoolExecutor) -> None:
+        loop = asyncio.get_running_loop()
+        with pytest.raises(TimeoutError, match="spin"):
+            await loop.run_in_executor(
+                pool.with_options(timeout=SOON), stoppable.spin, begun.writer
+            )
+        loop.set_default_executor(pool.with_options(timeout=TIME_LIMIT))
+        assert await loop.run_in_executor(None, stoppable.same, 5) == 5
+
+    pool = InterpreterPoolExecutor(1)
+    asyncio.run(main(pool))
+    with pytest.raises(RuntimeError, match="after shutdown"):
+        pool.submit(stoppable.same, 1)
+
+
+# -- bad input ---------------------------------------------------------------------------
+
+
+class _NoNumber:
+    def __float__(self) -> float:
+        raise ZeroDivisionError
+
+
+@pytest.mark.parametrize(
+    ("value", "error"),
+    [
+        (0, ValueError),
+        (0.0, ValueError),
+        (-0.0, ValueError),
+        (-1, ValueError),
+        (-math.inf, ValueError),
+        (math.nan, ValueError),
+        ("1", TypeError),
+        (b"1", TypeError),
+        ([], TypeError),
+        (object(), TypeError),
+        (1j, TypeError),
+        (_NoNumber(), TypeError),
+    ],
+    ids=repr,
+)
+def test_a_wrong_limit_is_refused(value: float, error: type[Exception]) -> None:
+    """At once, naming the argument."""
+    with pool_of(1) as pool, pytest.raises(error, match="timeout"):
+        pool.with_options(timeout=value)
+
+
+def test_options_are_keywords() -> None:
+    """Neither by position nor unknown ones."""
+    with pool_of(1) as pool:
+        with pytest.raises(TypeError):
+            pool.with_options(5)
+        with pytest.raises(TypeError):
+            pool.with_options(timeouts=5)
+
+
+@pytest.mark.parametrize(
+    "value", [math.inf, sys.float_info.max, 1e300, 1e18, 1e10, 10**15, True], ids=repr
+)
+def test_a_long_limit_is_no_limit(value: float, caplog: pytest.LogCaptureFixture) -> None:
+    """However large, calls are done, and nothing is said."""
+    with pool_of(1) as pool:
+        view = pool.with_options(timeout=value)
+        assert [view.submit(stoppable.same, n).result(TIME_LIMIT) for n in range(3)] == [0, 1, 2]
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("value", [5e-324, 1e-9, 0.0005])
+def test_a_tiny_limit_stops_what_runs_for_ever(value: float, begun: Pipe) -> None:
+    """The pool stays usable."""
+    with pool_of(1) as pool:
+        view = pool.with_options(timeout=value)
+        for _ in range(3):
+            future = view.submit(stoppable.spin, begun.writer)
+            assert isinstance(future.exception(TIME_LIMIT), TimeoutError)
+        assert pool.submit(stoppable.same, 5).result(TIME_LIMIT) == 5
