@@ -21,12 +21,14 @@ class Contender:
 
     ``load`` does the imports, which no case measures, and raises ImportError where this
     Python has no such executor. ``in_process`` is false where the workers' memory belongs
-    to other processes, so that the growth of this one says nothing.
+    to other processes, so that the growth of this one says nothing. ``stops_calls`` is true
+    where ``Future.cancel()`` stops a call that runs.
     """
 
     name: str
     load: Callable[[], Factory]
     in_process: bool = True
+    stops_calls: bool = False
 
 
 def load_ours() -> Factory:
@@ -59,18 +61,43 @@ def load_processes() -> Factory:
     return partial(ProcessPoolExecutor, mp_context=context)
 
 
+def load_pebble() -> Factory:
+    """``pebble.ProcessPool``, where it is installed: it stops a call by killing its process."""
+    from concurrent.futures import Future
+
+    pebble = importlib.import_module("pebble")
+
+    class Pebble(Executor):
+        def __init__(self, max_workers: int) -> None:
+            self._pool = pebble.ProcessPool(max_workers)
+
+        def submit(
+            self, fn: Callable[..., object], /, *args: object, **kwargs: object
+        ) -> "Future[object]":
+            future: Future[object] = self._pool.schedule(fn, args=args, kwargs=kwargs)
+            return future
+
+        def shutdown(self, *_: object, **__: object) -> None:
+            self._pool.close()
+            self._pool.join()
+
+    return Pebble
+
+
 OURS = "interpexec"
 STDLIB = "stdlib"
 THREADS = "thread"
 PROCESSES = "process"
+PEBBLE = "pebble"
 
 CONTENDERS = {
     contender.name: contender
     for contender in (
-        Contender(OURS, load_ours),
+        Contender(OURS, load_ours, stops_calls=True),
         Contender(STDLIB, load_stdlib),
         Contender(THREADS, load_threads),
         Contender(PROCESSES, load_processes, in_process=False),
+        Contender(PEBBLE, load_pebble, in_process=False, stops_calls=True),
     )
 }
 

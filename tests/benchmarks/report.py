@@ -60,11 +60,12 @@ def targets(readings: Readings, cases: Sequence[Case]) -> Iterator[str]:
         f"{'ratio':>7}{'quartiles':>16}{'floor':>8}{'target':>9}"
     )
     for case in cases:
+        target = case.target
         measured, lowest = against(readings, case, OURS), against(readings, case, FLOOR)
         yield (
-            f"{f'{case.target.title}, {case.target.against}':<42}"
-            f"{times(measured):>7}{spread(measured) if measured else NOTHING:>16}"
-            f"{times(lowest):>8}{case.target!s:>9}  {verdict(case.target, measured, lowest)}"
+            f"{f'{target.title}, {target.against}':<42}"
+            f"{times(measured, target):>7}{spread(measured) if measured else NOTHING:>16}"
+            f"{times(lowest, target):>8}{target!s:>9}  {verdict(target, measured, lowest)}"
         )
 
 
@@ -76,9 +77,9 @@ def against(readings: Readings, case: Case, contender: str) -> Summary | None:
     return summarize(list(values.values())) if values else None
 
 
-def times(measured: Summary | None) -> str:
-    """Return the median of a ratio as text."""
-    return f"{number(measured.median)}x" if measured else NOTHING
+def times(measured: Summary | None, target: Target) -> str:
+    """Return the median of what a target is about as text."""
+    return f"{number(measured.median)}{target.unit}" if measured else NOTHING
 
 
 def verdict(target: Target, measured: Summary | None, lowest: Summary | None) -> str:

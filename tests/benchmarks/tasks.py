@@ -1,6 +1,7 @@
 """What the workers run. They import this module by name, so it imports next to nothing."""
 
 import os
+import time
 
 
 def noop() -> None:
@@ -24,3 +25,21 @@ def count_primes(start: int, width: int) -> int:
             divisor += 1
         count += divisor * divisor > number
     return count
+
+
+def spin(begun: int, noticed: int) -> None:
+    """Say that this has begun; run for ever; say when it was stopped, in ns."""
+    try:
+        os.write(begun, b"!")
+        while True:
+            pass
+    finally:
+        os.write(noticed, time.monotonic_ns().to_bytes(8, "little"))
+
+
+def announce_and_spin(fifo: str) -> None:
+    """Say that this has begun; run for ever."""
+    with open(fifo, "wb") as file:
+        file.write(b"!")
+    while True:
+        pass

@@ -26,7 +26,10 @@ class Case:
     floor: Callable[[float], float] | None = None
     per_round: int = 1
     in_process_only: bool = False
+    stops_calls: bool = False
 
     def admits(self, contender: Contender) -> bool:
         """Tell whether the number means anything for *contender*."""
+        if self.stops_calls and not contender.stops_calls:
+            return False
         return contender.in_process or not self.in_process_only
