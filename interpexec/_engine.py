@@ -20,8 +20,8 @@ The actors:
 - each worker takes the next call from the one request channel, so that no
   call waits behind a long one while a worker idles (`_worker`);
 - whoever cancels a call that runs, or the collector when its time is over, sends
-  an order over the callback channel of its worker (`_callbacks`), which then
-  leaves: another one takes its place (`_crew`);
+  an order over the callback channel of its worker (`_stopper`, `_callbacks`), which
+  then leaves: another one takes its place (`_crew`);
 - the collector, one thread at home, takes the replies, feeds, settles the
   futures and runs their callbacks. These may block, so another thread becomes
   the collector meanwhile (`_relay`);
@@ -42,10 +42,8 @@ from concurrent.futures import _base
 from contextlib import suppress
 from functools import partial
 from itertools import count
-from time import monotonic
 
-from interpexec import _failures, _messages, _process, _signals
-from interpexec._clock import Clock
+from interpexec import _failures, _messages, _process
 from interpexec._crew import Crew
 from interpexec._crossing import Crossing
 from interpexec._direct import DirectWait
@@ -55,24 +53,13 @@ from interpexec._ledger import AnyFuture, Entry, Ledger
 from interpexec._pool_errors import BrokenInterpreterPool
 from interpexec._relay import Relay
 from interpexec._runtime import NotShareableError
+from interpexec._stopper import GRACE, Stopper
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from interpexec._messages import Message
-
-GRACE = 0.1
-"""Seconds after which a worker is replaced that still runs a call which was stopped.
-
-Most `finally` blocks are through by then, and their worker is replaced without
-having been waited for in vain. Longer, and a pool whose calls block in C stands
-still; shorter, and a needless interpreter is made beside a busy one.
-"""
-
-LOOK_AGAIN = 0.01
-"""Seconds after which the clock is looked at again when a call with a smaller limit may be
-about to begin, because a worker is: that takes as long."""
 
 TERMINATION_LIMIT = 10.0
 """Seconds for which `terminate_workers` waits at most. It is over in some ms where the
@@ -111,16 +98,14 @@ class Engine:
         self.cancel_running = cancel_running
         self._ids = count(1)
         self.lock = threading.Lock()
+        self.ledger = Ledger()
         self.crew = Crew(self)
         self.broken: tuple[str, BaseException | None] | None = None
         self._is_terminating = False
         self.closing = False  # no more calls; what is here is still computed
         self._resting = False  # no workers for a while, because of a fork
-        self.ledger = Ledger()
         self.crossing: Crossing | None = None
-        self._clock = Clock()
-        # Of the calls that had not begun when the clock was last looked at.
-        self._least_limit: float | None = None
+        self._stopper = Stopper(self.ledger, self.crew, self._nudge)
         # From worker threads that end: their last replies, and themselves.
         self._arrived: deque[Message] = deque()
         self._gone: deque[tuple[WorkerThread, BaseException | None]] = deque()
@@ -201,7 +186,9 @@ class Engine:
 
         They then finish what they were sent, and end.
         """
-        if not self._resting and self.ledger.feed(crossing, len(self.crew.active), self._clock):
+        if not self._resting and self.ledger.feed(
+            crossing, len(self.crew.active), self._stopper.clock
+        ):
             self._nudge()  # the collector sleeps for longer than that
         if self._resting or (self.closing and self._have_all_begun(crossing)):
             crossing.no_more_calls()
@@ -227,61 +214,21 @@ class Engine:
             if not crossing.is_closing and self.ledger.withdraw(crossing, future):
                 self._feed(crossing)
                 return True
-            is_stopped = self.cancel_running and self._stop(crossing, future)
+            is_stopped = self.cancel_running and self._stopper.stop(crossing, future)
             self._feed(crossing)  # what was taken back to look for this call
             return is_stopped
 
-    def _stop(self, crossing: Crossing, future: AnyFuture) -> bool:
-        """Stop a call that is out; return whether it was, and is PENDING. Under the lock."""
-        if (asked := self.ledger.asked.pop(future.call_id, None)) is not None:
-            worker = asked[1]
-            if crossing.slots.beside(worker.seat) == future.call_id:
-                # What it has half changed is in that interpreter.
-                crossing.slots.order_to_leave(worker.seat)
-            worker.line.stop_call(future.call_id, _signals.number())
-            future.become_pending()
-            return True
-        if not self.ledger.give_up(future):
-            return False
-        self.crew.stop_call(crossing, future.call_id, future.name)
-        if self._clock.give_grace(future.call_id, GRACE):
-            self._nudge()
-        return True
-
     def _look_at_clock(self, crossing: Crossing) -> None:
         """Stop the calls whose time is over, and replace those that do not end. Under the lock."""
-        for call_id in self._clock.over():
-            if self.crew.abandon(crossing, call_id):
-                self._fill_vacancy()
-                self._move_on()
-        if (
-            self._is_terminating and not self._is_quiet.is_set()
-        ):  # to see whether only those are left that cannot end
-            self._clock.expect(GRACE)
-        self._look_at_limits(crossing)
-
-    def _look_at_limits(self, crossing: Crossing) -> None:
-        """Stop the calls whose time is over. Under the lock.
-
-        One that has not begun has all its time yet. It can begin when a worker has
-        nothing to run, which is so after each reply, and at no other time.
-        """
-        self._least_limit = None
-        limited = [future for future in self.ledger.out.values() if future.limit is not None]
-        if not limited:
-            return
-        running, now = self.crew.running(crossing), monotonic()
-        for future in limited:
-            limit: float = future.limit  # type: ignore[assignment]  # see above
-            since = running.get(future.call_id)
-            if since is None:
-                self._least_limit = min(limit, self._least_limit or limit)
-            elif since + limit > now:
-                self._clock.expect(since + limit - now)
-            elif self._stop(crossing, future):
-                self._todo.append(partial(_fail_late, future))
-        if self._least_limit is not None and self.crew.may_begin(crossing):
-            self._clock.expect(max(self._least_limit, LOOK_AGAIN))
+        vacancies, late = self._stopper.look(crossing)
+        self._todo.extend(partial(_fail_late, future) for future in late)
+        for _ in range(vacancies):
+            self._fill_vacancy()
+        if vacancies:
+            self._move_on()
+        if self._is_terminating and not self._is_quiet.is_set():
+            # To see whether only those are left that cannot end.
+            self._stopper.clock.expect(GRACE)
 
     def _fill_vacancy(self) -> None:
         """Put another worker in the place of one that takes no further call. Under the lock."""
@@ -297,8 +244,14 @@ class Engine:
         self.close()
         with self.lock:
             self._is_terminating = True
-            self._clock.expect(GRACE)
-            futures = self._stop_everything()
+            crossing, ledger = self.crossing, self.ledger
+            if crossing is not None and not crossing.is_closing:
+                ledger.recall(crossing)
+            futures = list(ledger.pending)
+            ledger.pending.clear()
+            if crossing is not None:
+                futures += self._stopper.stop_everything(crossing, self.initializer_name)
+                self._stopper.clock.expect(GRACE)
             relay = None if self.crossing is None else self._relay
         self._give_up(futures)
         self._nudge()
@@ -308,23 +261,6 @@ class Engine:
             self._is_quiet.wait(TERMINATION_LIMIT)
             if self.crew.is_empty():
                 relay.join()
-
-    def _stop_everything(self) -> list[AnyFuture]:
-        """Stop all that runs, and take all off the books; return the futures. Under the lock."""
-        crossing, ledger = self.crossing, self.ledger
-        if crossing is not None and not crossing.is_closing:
-            ledger.recall(crossing)
-        futures = list(ledger.pending)
-        ledger.pending.clear()
-        if crossing is None:
-            return futures
-        running = [*ledger.out.values(), *(future for future, _ in ledger.asked.values())]
-        futures.extend(future for future in running if self._stop(crossing, future))
-        for worker in self.crew.everyone():  # whose initializer may run
-            worker.stopped = worker.number, self.initializer_name
-            worker.line.stop_call(worker.number, _signals.number())
-            self._clock.give_grace(worker.number, GRACE)
-        return futures
 
     def _give_up(self, futures: list[AnyFuture]) -> None:
         """Cancel calls that are PENDING and in no books: all of them, before any callback.
@@ -402,7 +338,7 @@ class Engine:
 
     def _take_turn(self, crossing: Crossing) -> None:
         """Wait for replies, and put what is to be done about them on the list."""
-        replies = crossing.wait(self._clock.remaining())
+        replies = crossing.wait(self._stopper.clock.remaining())
         with self.lock:
             # In this order: who is gone has put its last replies into `_arrived`.
             gone = [self._gone.popleft() for _ in range(len(self._gone))]
@@ -411,15 +347,15 @@ class Engine:
                 self._todo.append(partial(self.settle, *entry))
             for worker, loss in gone:
                 self._todo.append(partial(self._bury, crossing, worker, loss))
-            if self._clock.is_due():
+            if self._stopper.clock.is_due():
                 self._look_at_clock(crossing)
 
     def receive(self, crossing: Crossing, replies: "list[Message]") -> "list[Entry]":
         """Take what was answered off the books, and feed. Under the lock."""
         entries = self.ledger.take_off(replies)
         self._feed(crossing)
-        if self._least_limit is not None and replies and self._clock.expect(self._least_limit):
-            self._nudge()
+        if replies:
+            self._stopper.replies_came()
         return entries
 
     def settle(self, future: AnyFuture | None, payload: bytes, kind: int) -> None:
@@ -550,7 +486,9 @@ class Engine:
         """
         with self.lock:
             if self.crossing is not None and not self.crossing.is_closing:
-                self.ledger.leave_one_for_each(self.crossing, len(self.crew.active), self._clock)
+                self.ledger.leave_one_for_each(
+                    self.crossing, len(self.crew.active), self._stopper.clock
+                )
             cancelled = list(self.ledger.pending)
             self.ledger.pending.clear()
         self._give_up(cancelled)
@@ -575,7 +513,7 @@ class Engine:
                 return not self.ledger
             if self.ledger or self.ledger.asked:
                 return False
-            if self.crew.is_held_up(self.crossing, self._clock.in_grace(), GRACE):
+            if self._stopper.is_held_up(self.crossing):
                 return False
             self._resting = True
             relay = self._relay

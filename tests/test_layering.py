@@ -40,6 +40,7 @@ ORDER = [
     "_signals",
     "_home",
     "_crew",
+    "_stopper",
     "_relay",
     "_direct",
     "_engine",

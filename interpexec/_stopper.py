@@ -1,0 +1,119 @@
+"""What stops calls that are out: because they were cancelled, or their time is over.
+
+    stop      the call is off the books, and an order is on its way to its worker
+    look      when the clock says so: whose time is over? who still runs a stopped call?
+
+A stopped call is given some grace to come to its end. Then its worker is counted out,
+so that another one can take its place.
+"""
+
+from time import monotonic
+
+from interpexec import _signals
+from interpexec._clock import Clock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from interpexec._crew import Crew
+    from interpexec._crossing import Crossing
+    from interpexec._ledger import AnyFuture, Ledger
+
+GRACE = 0.1
+"""Seconds after which a worker is replaced that still runs a call which was stopped.
+
+Most `finally` blocks are through by then, and their worker is replaced without
+having been waited for in vain. Longer, and a pool whose calls block in C stands
+still; shorter, and a needless interpreter is made beside a busy one.
+"""
+
+LOOK_AGAIN = 0.01
+"""Seconds after which the clock is looked at again when a call with a smaller limit may be
+about to begin, because a worker is: that takes as long."""
+
+
+class Stopper:
+    """Used under the engine's lock."""
+
+    def __init__(self, ledger: "Ledger", crew: "Crew", wake: "Callable[[], None]") -> None:
+        """wake: has the collector look at the clock, which it sleeps by."""
+        self._ledger = ledger
+        self._crew = crew
+        self._wake = wake
+        self.clock = Clock()
+        # Of the calls that had not begun when the clock was last looked at.
+        self._least_limit: float | None = None
+
+    def stop(self, crossing: "Crossing", future: "AnyFuture") -> bool:
+        """Stop a call that is out; return whether it was. It is PENDING then."""
+        asked = self._ledger.asked.pop(future.call_id, None)
+        if asked is not None:
+            worker = asked[1]
+            if crossing.slots.beside(worker.seat) == future.call_id:
+                # What it has half changed is in that interpreter.
+                crossing.slots.order_to_leave(worker.seat)
+            worker.line.stop_call(future.call_id, _signals.number())
+            future.become_pending()
+            return True
+        if not self._ledger.give_up(future):
+            return False
+        self._crew.stop_call(crossing, future.call_id, future.name)
+        if self.clock.give_grace(future.call_id, GRACE):
+            self._wake()
+        return True
+
+    def stop_everything(self, crossing: "Crossing", initializer_name: str) -> "list[AnyFuture]":
+        """Stop all that is out, initializers too; return the futures, which are PENDING."""
+        ledger = self._ledger
+        running = [*ledger.out.values(), *(future for future, _ in ledger.asked.values())]
+        stopped = [future for future in running if self.stop(crossing, future)]
+        for worker in self._crew.everyone():  # whose initializer may run
+            worker.stopped = worker.number, initializer_name
+            worker.line.stop_call(worker.number, _signals.number())
+            self.clock.give_grace(worker.number, GRACE)
+        return stopped
+
+    def replies_came(self) -> None:
+        """Learn that workers may begin their next calls now."""
+        if self._least_limit is not None and self.clock.expect(self._least_limit):
+            self._wake()
+
+    def look(self, crossing: "Crossing") -> "tuple[int, list[AnyFuture]]":
+        """Do what it is time for.
+
+        Return how many workers are to be replaced, and the futures of the calls whose
+        time is over; they are PENDING.
+        """
+        over = self.clock.over()
+        vacancies = sum(self._crew.abandon(crossing, call_id) for call_id in over)
+        return vacancies, self._stop_late(crossing)
+
+    def _stop_late(self, crossing: "Crossing") -> "list[AnyFuture]":
+        """Stop the calls whose time is over.
+
+        One that has not begun has all its time yet. It can begin when a worker has
+        nothing to run, which is so after each reply, and at no other time.
+        """
+        self._least_limit = None
+        limited = [future for future in self._ledger.out.values() if future.limit is not None]
+        if not limited:
+            return []
+        running, now = self._crew.running(crossing), monotonic()
+        late = []
+        for future in limited:
+            limit: float = future.limit  # type: ignore[assignment]  # see above
+            since = running.get(future.call_id)
+            if since is None:
+                self._least_limit = min(limit, self._least_limit or limit)
+            elif since + limit > now:
+                self.clock.expect(since + limit - now)
+            elif self.stop(crossing, future):
+                late.append(future)
+        if self._least_limit is not None and self._crew.may_begin(crossing):
+            self.clock.expect(max(self._least_limit, LOOK_AGAIN))
+        return late
+
+    def is_held_up(self, crossing: "Crossing") -> bool:
+        """Say whether a worker may stay for long, because a stopped call still runs in it."""
+        return self._crew.is_held_up(crossing, self.clock.in_grace(), GRACE)
