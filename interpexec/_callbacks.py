@@ -243,12 +243,13 @@ class Broadcasts:
         with self._lock:
             if self._is_over:
                 return  # home takes it for cancelled
+            if self._thread is None:
+                thread = threading.Thread(target=self._run, name=self._name)
+                thread.start()  # RuntimeError: there is none to be had
+                self._thread = thread
             self._waiting[call_id] = payload
             if self._has_begun:
                 self._queue.put(call_id)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name=self._name)
-                self._thread.start()
 
     def forget(self, call_id: int) -> bool:
         """Do not run a call; return whether it was waiting. By the helper."""
