@@ -16,13 +16,15 @@ What is broadcast runs the user's code for as long as it likes, so it has a thre
 of its own (made for the first one): a call can be stopped meanwhile.
 """
 
+import _pickle
+import _signal
 import threading
 from _queue import SimpleQueue
 
 from interpexec import _main, _tasks
 from interpexec._calls import Outcome, attempt
 from interpexec._interrupts import Interruptible, this_thread
-from interpexec._runtime import ChannelGoneError
+from interpexec._runtime import SIGNALS_WAKE, ChannelGoneError, release_import_locks
 from interpexec.channels import Channel, Token
 from interpexec.errors import TaskCancelled
 
@@ -124,7 +126,13 @@ class Helper:
         self._listener = threading.Thread(target=self._listen, name=f"{name}_callbacks")
 
     def start(self) -> None:
-        """Begin to listen."""
+        """Begin to listen.
+
+        While calls run the helper imports nothing: a call that was stopped in the
+        middle of an import may hold the lock of all imports.
+        """
+        if SIGNALS_WAKE:
+            import select  # for a bell's timeout  # noqa: F401
         self._listener.start()
 
     def is_ready(self) -> None:
@@ -193,15 +201,11 @@ class Helper:
         thread = self._stopped
         if not self._signal or not self._pauses or thread is None or not thread.armed:
             return None
-        import _signal  # see above
-
         assert thread.thread is not None  # it was thrown at
         _signal.pthread_kill(thread.thread.ident, self._signal)
         return self._pauses.pop(0)
 
     def _send_stack(self, call_id: int) -> None:
-        import _pickle
-
         self._worker.reply((_pickle.dumps(self._frames(), 5), None), call_id)
 
     def _frames(self) -> Frames:
@@ -288,6 +292,7 @@ class Broadcasts:
         except TaskCancelled:  # beside the user's code
             stopped = self.calls.disarm()
         if stopped:
+            release_import_locks()
             # What it has half changed goes with the worker; the others run until then.
             self._worker.leave()
             self._become_interruptible()

@@ -93,6 +93,29 @@ def name_this_thread(name: str) -> None:
     threading._active[thread.ident] = thread  # type: ignore[attr-defined]  # noqa: SLF001  # as above
 
 
+def release_import_locks() -> None:
+    """Release what the calling thread holds of the import system's locks.
+
+    For a thread in which an import was interrupted: importlib takes locks in Python
+    code, and an exception between the taking and the `try` leaves them taken. Another
+    thread of this interpreter that imports something would wait for ever.
+    """
+    import _frozen_importlib
+    import _imp
+    from _thread import get_ident
+
+    thread = get_ident()
+    for reference in list(_frozen_importlib._module_locks.values()):  # type: ignore[attr-defined]  # noqa: SLF001  # there is no public way
+        lock = reference()
+        while lock is not None and lock.owner == thread:
+            lock.release()
+    try:
+        while _imp.lock_held():
+            _imp.release_lock()
+    except RuntimeError:
+        pass  # another thread holds it
+
+
 class Interpreter:
     """A subinterpreter of its own: isolated modules, its own GIL.
 

@@ -17,7 +17,7 @@ from time import monotonic, monotonic_ns
 from interpexec import _calls, _main, _messages, _tasks
 from interpexec._callbacks import Helper
 from interpexec._messages import AFTER_MAIN, FAILURE, LEAVING, NOT_READY, READY, RETIRING, VALUE
-from interpexec._runtime import Fifo, name_this_thread
+from interpexec._runtime import Fifo, name_this_thread, release_import_locks
 from interpexec._slots import BESIDE, CALL, DONE, LEAVE, SINCE
 from interpexec.channels import Channel, Token
 from interpexec.errors import TaskCancelled
@@ -170,7 +170,10 @@ class Worker:
             stopped = calls.disarm()
         except TaskCancelled:  # it came beside the user's code
             stopped = calls.disarm()
-        return None if stopped else outcome
+        if not stopped:
+            return outcome
+        release_import_locks()  # for what was broadcast, and runs still
+        return None
 
     def reply(self, outcome: "_calls.Outcome", call_id: int) -> None:
         """Send Done home. From any thread of the worker."""

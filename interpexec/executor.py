@@ -70,8 +70,8 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
             every call gets BrokenInterpreterPool.
         max_tasks_per_child: after so many calls a worker is replaced by a fresh one,
             which is made ready before that. None: never. A chunk of a map counts as
-            one call. On CPython 3.13 each replacement leaks about 2 MB, or more, by
-            what the calls import (see `docs/limits.md`).
+            one call. On CPython 3.13 each replacement leaks 3 MB, or more, by what
+            the calls import (see `docs/limits.md`).
         cancel_running: whether `Future.cancel()` stops a call that runs. False: it
             returns False then, as in the standard library.
 
@@ -245,7 +245,8 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         In each worker, a thread of its own runs what is broadcast, in the order of the
         broadcasts, after the initializer; it shares modules and GIL with the calls.
         A worker that ends before that cancels its future. To cancel one that runs
-        interrupts it, and replaces the worker after its call.
+        interrupts it, and replaces the worker after its call; one whose turn comes
+        while the order is on its way may still run.
 
         Raises NotShareableError when the call cannot travel, naming the argument;
         otherwise as `submit`.

@@ -31,7 +31,11 @@ MODULES = (
 )
 """The modules whose thread pool cases are run on our class (see `adapters`)."""
 
-BORROWED = ("test_map_chunksize",)
+BORROWED = (
+    "test_map_chunksize",
+    "test_max_tasks_early_shutdown",
+    "test_max_tasks_per_child_pending_tasks_gh115634",
+)
 """Tests of `ProcessPoolExecutorTest` that are about arguments which we have too."""
 
 MODULES_NOT_RUN = {
