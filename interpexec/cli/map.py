@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from functools import partial
 from os import getcwd, process_cpu_count
 
 from interpexec.cli._close import abandon
@@ -89,9 +88,7 @@ def _work(
         if flow.is_complete():
             pool.shutdown()
         else:
-            # Without `terminate_workers`, what runs now comes to its own end.
-            end = getattr(pool, "terminate_workers", None)
-            abandon(end or partial(pool.shutdown, cancel_futures=True))
+            abandon(pool.terminate_workers)
     if reading_error is not None:
         report.summarize()
         message = f"cannot read the items: {reading_error}"
