@@ -300,6 +300,8 @@ def test_a_pool_that_breaks_is_told(
     """One line, exit code 2, and the run ends."""
 
     class BrokenPool(ThreadPoolExecutor):
+        terminate_workers = ThreadPoolExecutor.shutdown
+
         def submit(self, *_: object, **__: object):
             raise BrokenExecutor("no worker is left")
 
