@@ -501,3 +501,25 @@ def spin_in_imports(knocker: int) -> None:
     while True:
         sys.modules.pop("colorsys", None)
         import colorsys  # noqa: F401
+
+
+def knock_and_spin(knocker: int, farewell: int) -> None:
+    """Say that the call has begun; run until it is stopped, and say so."""
+    try:
+        os.write(knocker, b"!")
+        while True:
+            pass
+    finally:
+        os.write(farewell, b"!")
+
+
+def spin_or(value: int, knocker: int, farewell: int) -> int:
+    """Return a positive value, spin for another one."""
+    if value <= 0:
+        knock_and_spin(knocker, farewell)
+    return value
+
+
+def half(value: int) -> float:
+    """Fail for zero."""
+    return 1 / value

@@ -9,33 +9,12 @@ from itertools import count
 
 import pytest
 
+import stoppable
 import tasks
 from gates import TIME_LIMIT, Gate, gate, gated
 from interpexec import InterpreterPoolExecutor, aio
 
 EACH = pytest.mark.parametrize("start", [aio.map, aio.imap_unordered], ids=["map", "unordered"])
-
-
-def knock_and_spin(knocker: int, farewell: int) -> None:
-    """Say that the call has begun; run until it is stopped, and say so."""
-    try:
-        os.write(knocker, b"!")
-        while True:
-            pass
-    finally:
-        os.write(farewell, b"!")
-
-
-def spin_or(value: int, knocker: int, farewell: int) -> int:
-    """Return a positive value, spin for another one."""
-    if value <= 0:
-        knock_and_spin(knocker, farewell)
-    return value
-
-
-def half(value: int) -> float:
-    """Fail for zero."""
-    return 1 / value
 
 
 async def knocked(door: Gate) -> None:
@@ -99,7 +78,7 @@ def test_an_exception_ends_a_map_and_costs_only_its_own_item_where_order_does_no
     """As with the executor's methods of these names."""
 
     async def ordered(pool: InterpreterPoolExecutor) -> None:
-        results = aio.map(pool, half, [1, 0, 2])
+        results = aio.map(pool, stoppable.half, [1, 0, 2])
         assert await anext(results) == 1
         with pytest.raises(ZeroDivisionError):
             await anext(results)
@@ -107,7 +86,7 @@ def test_an_exception_ends_a_map_and_costs_only_its_own_item_where_order_does_no
             await anext(results)
 
     async def unordered(pool: InterpreterPoolExecutor) -> None:
-        results, taken, failed = aio.imap_unordered(pool, half, [1, 0, 2, 0]), [], 0
+        results, taken, failed = aio.imap_unordered(pool, stoppable.half, [1, 0, 2, 0]), [], 0
         while True:
             try:
                 taken.append(await anext(results))
@@ -127,7 +106,7 @@ def test_cancelling_the_task_stops_what_runs(start: object) -> None:
     """`asyncio.timeout` around the loop ends the calls, not only the waiting."""
 
     async def main(pool: InterpreterPoolExecutor, door: Gate, farewell: int) -> None:
-        spin = partial(spin_or, knocker=door.handle[0], farewell=farewell)
+        spin = partial(stoppable.spin_or, knocker=door.handle[0], farewell=farewell)
 
         async def consume() -> None:
             async for _ in start(pool, spin, [0, 0, 1, 2, 3, 4], buffersize=4):  # type: ignore[operator]
@@ -154,7 +133,7 @@ def test_closing_the_iterator_stops_what_runs(start: object) -> None:
     """`aclosing`, where the loop is left early."""
 
     async def main(pool: InterpreterPoolExecutor, door: Gate, farewell: int) -> None:
-        spin = partial(spin_or, knocker=door.handle[0], farewell=farewell)
+        spin = partial(stoppable.spin_or, knocker=door.handle[0], farewell=farewell)
         async with aclosing(start(pool, spin, [1, 0], buffersize=2)) as results:  # type: ignore[operator]
             assert await anext(results) == 1
             await knocked(door)

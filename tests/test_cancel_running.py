@@ -247,7 +247,6 @@ def test_except_exception_does_not_keep_it(begun: Pipe) -> None:
         assert future.cancel()
 
 
-@pytest.mark.skipif(WAKES, reason="CPython 3.15.2 loses it there; the process would not end")
 def test_what_cpython_loses_is_thrown_again(begun: Pipe) -> None:
     """C code that sets another exception over TaskCancelled saves no call from its end."""
     with pool_of(1) as pool:
