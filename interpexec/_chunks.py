@@ -154,6 +154,11 @@ class Outcomes:
         return value
 
 
+def opened(value: object) -> Outcomes:
+    """Return the outcomes of a call's items, also where one item was the call."""
+    return value if isinstance(value, Outcomes) else Outcomes([value])
+
+
 def _arrived(
     values: list[object], failures: dict[int, bytes], after_main: bool, pickled: bool
 ) -> Outcomes:

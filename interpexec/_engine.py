@@ -247,8 +247,7 @@ class Engine:
             crossing, ledger = self.crossing, self.ledger
             if crossing is not None and not crossing.is_closing:
                 ledger.recall(crossing)
-            futures = list(ledger.pending)
-            ledger.pending.clear()
+            futures = ledger.take_pending()
             if crossing is not None:
                 futures += self._stopper.stop_everything(crossing, self.initializer_name)
                 self._stopper.clock.expect(GRACE)
@@ -489,8 +488,7 @@ class Engine:
                 self.ledger.leave_one_for_each(
                     self.crossing, len(self.crew.active), self._stopper.clock
                 )
-            cancelled = list(self.ledger.pending)
-            self.ledger.pending.clear()
+            cancelled = self.ledger.take_pending()
         self._give_up(cancelled)
         self._nudge()
 

@@ -122,6 +122,12 @@ class Ledger:
         future.payload = None
         return True
 
+    def take_pending(self) -> list[AnyFuture]:
+        """Take what is pending out of the books."""
+        futures = list(self.pending)
+        self.pending.clear()
+        return futures
+
     def give_up(self, future: AnyFuture) -> bool:
         """Take a call out of the books that is out; say whether it was.
 

@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from itertools import count, islice
 from queue import Empty, SimpleQueue
 
-from interpexec._chunks import Chunk, Outcomes, Parcel
+from interpexec._chunks import Chunk, Outcomes, Parcel, opened
 from interpexec._deadline import Deadline
 from interpexec._future import CallFuture
 
@@ -140,7 +140,7 @@ def _outcomes(future: "Future[object]", deadline: Deadline) -> Outcomes:
         raise
     finally:
         del future  # and with it one more reference to the result
-    return value if isinstance(value, Outcomes) else Outcomes([value])
+    return opened(value)
 
 
 def _give_up(futures: "Iterable[Future[object]]") -> None:

@@ -13,7 +13,7 @@ import asyncio
 from collections import deque
 
 from interpexec import _checks
-from interpexec._chunks import Outcomes
+from interpexec._chunks import Outcomes, opened
 from interpexec._words import shown
 from interpexec.executor import InterpreterPoolExecutor
 
@@ -74,7 +74,7 @@ async def _in_order(supply: "Supply") -> "AsyncGenerator[object]":
     try:
         futures.extend(supply.begin())
         while futures:
-            outcomes = _opened(await asyncio.wrap_future(futures[0]))
+            outcomes = opened(await asyncio.wrap_future(futures[0]))
             del futures[0]
             while outcomes:
                 if len(outcomes) == 1:
@@ -143,7 +143,7 @@ class Unordered[T]:
         future = done.pop()
         self._pending.discard(future)
         try:
-            return _opened(future.result())
+            return opened(future.result())
         except BaseException:
             self._add(self._supply.refill())
             raise
@@ -166,8 +166,3 @@ def _supply(
         workers = executor._max_workers  # noqa: SLF001  # one of us
         buffersize = _CALLS_PER_WORKER * workers * _checks.chunksize(chunksize)
     return executor._supply(fn, iterables, chunksize, buffersize)  # noqa: SLF001  # as above
-
-
-def _opened(value: object) -> Outcomes:
-    """Return the outcomes of a call's items."""
-    return value if isinstance(value, Outcomes) else Outcomes([value])

@@ -8,8 +8,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+import gates
+
 # The first one to load it makes libffi keep a descriptor, for as long as the process lives.
 import interpexec._capi  # noqa: F401
+from stops import Pipe, pipe
 
 
 def _interpreter_ids() -> set[int]:
@@ -63,3 +66,24 @@ def gate() -> Iterator[tuple[int, Callable[[int], object]]]:
     yield reader, lambda readers: os.write(writer, bytes(readers))
     os.close(reader)
     os.close(writer)
+
+
+@pytest.fixture
+def begun() -> Iterator[Pipe]:
+    """Return a pipe by which calls say that they have begun."""
+    with pipe() as made:
+        yield made
+
+
+@pytest.fixture
+def told() -> Iterator[Pipe]:
+    """Return a pipe by which calls say how they ended."""
+    with pipe() as made:
+        yield made
+
+
+@pytest.fixture
+def door() -> Iterator[gates.Gate]:
+    """Return a gate that opens at the end, so that no call stays blocked."""
+    with gates.gate() as made:
+        yield made

@@ -1,7 +1,6 @@
 """`pool.broadcast()`: a call in every worker, beside what runs there."""
 
 import threading
-from collections.abc import Iterator
 from concurrent.futures import wait
 from concurrent.futures.process import BrokenProcessPool
 from inspect import signature
@@ -16,28 +15,7 @@ from gates import Gate, gate
 from interpexec import BrokenInterpreterPool, InterpreterPoolExecutor, NotShareableError
 from interpexec import _callbacks as callbacks
 from interpexec._messages import dumps_call
-from stops import TIME_LIMIT, Pipe, finish, interpreters, pipe, pool_of, shut_down, start
-
-
-@pytest.fixture
-def begun() -> Iterator[Pipe]:
-    """Return a pipe by which calls say that they have begun."""
-    with pipe() as made:
-        yield made
-
-
-@pytest.fixture
-def told() -> Iterator[Pipe]:
-    """Return a pipe by which calls say how they ended."""
-    with pipe() as made:
-        yield made
-
-
-@pytest.fixture
-def door() -> Iterator[Gate]:
-    """Return a gate that opens at the end, so that no call stays blocked."""
-    with gate() as made:
-        yield made
+from stops import TIME_LIMIT, Pipe, finish, interpreters, pool_of, shut_down, start
 
 
 def test_there_is_one_future_for_each_worker(begun: Pipe, door: Gate) -> None:

@@ -4,38 +4,16 @@ import asyncio
 import math
 import sys
 import threading
-from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor, wait
 
 import pytest
 
 import stoppable
-from gates import Gate, gate
+from gates import Gate
 from interpexec import InterpreterPoolExecutor
-from stops import TIME_LIMIT, Pipe, pipe, pool_of, shut_down
+from stops import TIME_LIMIT, Pipe, pool_of, shut_down
 
 SOON = 0.2
-
-
-@pytest.fixture
-def begun() -> Iterator[Pipe]:
-    """Return a pipe by which calls say that they have begun."""
-    with pipe() as made:
-        yield made
-
-
-@pytest.fixture
-def told() -> Iterator[Pipe]:
-    """Return a pipe by which calls say how they ended."""
-    with pipe() as made:
-        yield made
-
-
-@pytest.fixture
-def door() -> Iterator[Gate]:
-    """Return a gate that opens at the end, so that no call stays blocked."""
-    with gate() as made:
-        yield made
 
 
 def test_the_future_gets_a_timeout_error(begun: Pipe, told: Pipe) -> None:

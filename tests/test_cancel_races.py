@@ -12,37 +12,16 @@ from queue import SimpleQueue
 import pytest
 
 import stoppable
-from gates import Gate, gate
+from gates import Gate
 from interpexec import InterpreterPoolExecutor, TaskCancelled, _engine, _tasks, current_task
 from interpexec._interrupts import Interruptible, this_thread
-from stops import TIME_LIMIT, Pipe, finish, pipe, pool_of, shut_down, start
+from stops import TIME_LIMIT, Pipe, finish, pool_of, shut_down, start
 
 ROUNDS = int(os.environ.get("INTERPEXEC_RACES", "1000"))
 """How often a race is run that needs no new interpreter each time."""
 
 FEW = max(ROUNDS // 25, 1)
 """How often one is run that does (CPython 3.13 leaks 2 MB for each)."""
-
-
-@pytest.fixture
-def begun() -> Iterator[Pipe]:
-    """Return a pipe by which calls say that they have begun."""
-    with pipe() as made:
-        yield made
-
-
-@pytest.fixture
-def told() -> Iterator[Pipe]:
-    """Return a pipe by which calls say how they ended."""
-    with pipe() as made:
-        yield made
-
-
-@pytest.fixture
-def door() -> Iterator[Gate]:
-    """Return a gate that opens at the end, so that no call stays blocked."""
-    with gate() as made:
-        yield made
 
 
 class FakeThread:

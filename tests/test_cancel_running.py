@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import CancelledError, as_completed, wait
 from pathlib import Path
 from queue import SimpleQueue
@@ -16,7 +16,7 @@ import stoppable
 from gates import Gate, gate
 from interpexec import InterpreterPoolExecutor, TaskCancelled
 from programs import output, run, write
-from stops import TIME_LIMIT, Pipe, finish, interpreters, pipe, pool_of, shut_down, start
+from stops import TIME_LIMIT, Pipe, finish, interpreters, pool_of, shut_down, start
 
 WAKES = sys.version_info >= (3, 15)
 """Whether a signal gets a call out of a system call."""
@@ -29,27 +29,6 @@ BLOCKS = [
         marks=pytest.mark.skipif(WAKES, reason="CPython 3.15 wakes os.read"),
     ),
 ]
-
-
-@pytest.fixture
-def begun() -> Iterator[Pipe]:
-    """Return a pipe by which calls say that they have begun."""
-    with pipe() as made:
-        yield made
-
-
-@pytest.fixture
-def told() -> Iterator[Pipe]:
-    """Return a pipe by which calls say how they ended."""
-    with pipe() as made:
-        yield made
-
-
-@pytest.fixture
-def door() -> Iterator[Gate]:
-    """Return a gate that opens at the end, so that no call stays blocked."""
-    with gate() as made:
-        yield made
 
 
 # -- the future ----------------------------------------------------------------

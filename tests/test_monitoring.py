@@ -2,7 +2,6 @@
 
 import math
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic
 
@@ -11,28 +10,7 @@ import pytest
 import stoppable
 from gates import Gate, gate
 from interpexec import InterpreterPoolExecutor, current_task
-from stops import TIME_LIMIT, Pipe, finish, interpreters, pipe, pool_of, shut_down, start
-
-
-@pytest.fixture
-def begun() -> Iterator[Pipe]:
-    """Return a pipe by which calls say that they have begun."""
-    with pipe() as made:
-        yield made
-
-
-@pytest.fixture
-def told() -> Iterator[Pipe]:
-    """Return a pipe by which calls say how they ended."""
-    with pipe() as made:
-        yield made
-
-
-@pytest.fixture
-def door() -> Iterator[Gate]:
-    """Return a gate that opens at the end, so that no call stays blocked."""
-    with gate() as made:
-        yield made
+from stops import TIME_LIMIT, Pipe, finish, interpreters, pool_of, shut_down, start
 
 
 def await_states(pool: InterpreterPoolExecutor, *states: str) -> None:

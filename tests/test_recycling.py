@@ -4,7 +4,6 @@ import os
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import wait
 from time import monotonic
 
@@ -12,33 +11,12 @@ import pytest
 
 import stoppable
 import tasks
-from gates import Gate, gate
+from gates import Gate
 from interpexec import BrokenInterpreterPool, InterpreterPoolExecutor
-from stops import TIME_LIMIT, Pipe, interpreters, pipe, pool_of, shut_down
+from stops import TIME_LIMIT, Pipe, interpreters, pool_of, shut_down
 
 RECYCLED = int(os.environ.get("INTERPEXEC_RECYCLED", "1000"))
 """How many workers come and go in the test of the memory."""
-
-
-@pytest.fixture
-def begun() -> Iterator[Pipe]:
-    """Return a pipe by which calls say that they have begun."""
-    with pipe() as made:
-        yield made
-
-
-@pytest.fixture
-def told() -> Iterator[Pipe]:
-    """Return a pipe by which calls say how they ended."""
-    with pipe() as made:
-        yield made
-
-
-@pytest.fixture
-def door() -> Iterator[Gate]:
-    """Return a gate that opens at the end, so that no call stays blocked."""
-    with gate() as made:
-        yield made
 
 
 @pytest.mark.parametrize("value", [1.0, 2.5, "1", [], object(), 1j])

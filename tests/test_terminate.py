@@ -2,42 +2,24 @@
 
 import os
 import threading
-from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future, wait
 from pathlib import Path
 from time import monotonic
+from typing import TYPE_CHECKING
 
 import pytest
 
 import stoppable
-from gates import Gate, gate
+from gates import Gate
 from interpexec import InterpreterPoolExecutor
 from programs import output, write
-from stops import TIME_LIMIT, Pipe, finish, interpreters, pipe, run, shut_down, start
+from stops import TIME_LIMIT, Pipe, finish, interpreters, run, shut_down, start
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SOON = 5.0
 """Seconds within which a pool is torn down, on a busy machine: it takes 0.1 s at most."""
-
-
-@pytest.fixture
-def begun() -> Iterator[Pipe]:
-    """Return a pipe by which calls say that they have begun."""
-    with pipe() as made:
-        yield made
-
-
-@pytest.fixture
-def told() -> Iterator[Pipe]:
-    """Return a pipe by which calls say how they ended."""
-    with pipe() as made:
-        yield made
-
-
-@pytest.fixture
-def door() -> Iterator[Gate]:
-    """Return a gate that opens at the end, so that no call stays blocked."""
-    with gate() as made:
-        yield made
 
 
 def terminate(pool: InterpreterPoolExecutor) -> None:
