@@ -724,8 +724,8 @@ def test_ctrl_c_and_then_cancel(tmp_path: Path) -> None:
                 with InterpreterPoolExecutor(1) as pool:
                     future = pool.submit(stoppable.spin_and_tell, begun.writer, told.writer)
                     begun.hear()
-                    pool.broadcast(os.kill, os.getpid(), signal.SIGINT)
-                    try:
+                    try:  # from here on: it may come before there is anything to wait for
+                        pool.broadcast(os.kill, os.getpid(), signal.SIGINT)
                         future.result(30)
                     except KeyboardInterrupt:
                         print("interrupted", future.cancel(), told.hear(13))
