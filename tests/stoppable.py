@@ -446,14 +446,15 @@ def cancel_inside(knocker: int, knocks: int) -> tuple[bool, int]:
         return was_cancelled, pool.submit(same, 5).result(20)
 
 
-def keep_the_lock(knocker: int) -> None:
-    """Knock; keep the GIL of the interpreter for a second or so, in C."""
-    knock_and(knocker, _count)
+def keep_the_lock(handle: "Handle") -> None:
+    """Keep the GIL of the interpreter, in C, from the knock until the gate opens."""
+    import ctypes
 
-
-def _count() -> None:
-    """Take a second or so in C."""
-    sum(range(60_000_000))
+    knocker, entrance = handle
+    libc = ctypes.PyDLL(None)  # unlike CDLL it keeps the GIL
+    buffer = ctypes.create_string_buffer(b"!")
+    steps = [partial(libc.write, knocker, buffer, 1), partial(libc.read, entrance, buffer, 1)]
+    list(map(call, steps))
 
 
 def stay_shielded(knocker: int, teller: int, entrance: int) -> None:

@@ -496,8 +496,13 @@ def test_asyncio_timeout_stops_the_work(begun: Pipe, told: Pipe) -> None:
     async def main(pool: InterpreterPoolExecutor) -> None:
         loop = asyncio.get_running_loop()
         with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.2):
-                await loop.run_in_executor(pool, stoppable.spin_and_tell, begun.writer, told.writer)
+            async with asyncio.timeout(None) as limit:
+                call = loop.run_in_executor(
+                    pool, stoppable.spin_and_tell, begun.writer, told.writer
+                )
+                await loop.run_in_executor(None, begun.hear)
+                limit.reschedule(loop.time() + 0.2)
+                await call
         assert await loop.run_in_executor(None, told.hear, 13) == b"TaskCancelled"
         assert await loop.run_in_executor(pool, stoppable.same, 5) == 5
 
@@ -591,7 +596,7 @@ _HANDLERS = """
             begun.hear()
             print(future.cancel())
             print(pool.submit(abs, -1).result(30))  # the worker was replaced
-            print(told.has_word(0.3))
+            print(told.has_word({wait}))
             os.write(door.writer, b"!")
             print(told.hear(13))
             pool.shutdown()
@@ -599,9 +604,9 @@ _HANDLERS = """
 """
 
 
-def _handlers(path: Path, before: str) -> list[str]:
+def _handlers(path: Path, before: str, wait: float = 0.3) -> list[str]:
     tests = str(Path(__file__).parent)
-    program = write(path / "program.py", _HANDLERS.format(tests=tests, before=before))
+    program = write(path / "program.py", _HANDLERS.format(tests=tests, before=before, wait=wait))
     return output(program).splitlines()
 
 
@@ -617,7 +622,7 @@ def test_the_users_handler_stays_and_nothing_is_sent(before: str, tmp_path: Path
 @pytest.mark.skipif(not WAKES, reason="no signal is used before CPython 3.15")
 def test_a_handler_is_installed_where_there_was_none(tmp_path: Path) -> None:
     """A pool sets one that does nothing, and the blocked call is woken."""
-    assert _handlers(tmp_path, "None") == [
+    assert _handlers(tmp_path, "None", TIME_LIMIT) == [
         *("False", "True", "1", "True", "b'TaskCancelled'", "True")
     ]
 

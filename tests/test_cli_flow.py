@@ -27,16 +27,18 @@ class CountingPool(ThreadPoolExecutor):
         self.calls = 0
 
     def submit(self, fn, /, *args, **kwargs):
-        """Count the call until its future is done."""
+        """Count the call until its future is done, and not an instant longer."""
         self.calls += 1
         self.in_flight += 1
         assert self.in_flight <= DEPTH * self._max_workers
-        future = super().submit(fn, *args, **kwargs)
-        future.add_done_callback(self._count_down)
-        return future
+        counted: Future[object] = Future()
 
-    def _count_down(self, _: "Future[object]") -> None:
-        self.in_flight -= 1
+        def count_down(future: "Future[object]") -> None:
+            self.in_flight -= 1
+            counted.set_result(future.result())
+
+        super().submit(fn, *args, **kwargs).add_done_callback(count_down)
+        return counted
 
 
 class CountingOutput(StringIO):

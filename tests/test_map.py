@@ -249,9 +249,9 @@ def test_a_map_may_have_any_time(
 def test_results_are_not_kept(pool: InterpreterPoolExecutor, method: str, chunksize: int) -> None:
     """Who drops a result that an iterator gave had the last reference to it."""
     results = getattr(pool, method)(tasks.Shape, range(6), chunksize=chunksize)
-    for _ in range(6):
-        reference = weakref.ref(next(results))
-        assert reference() is None
+    references = [weakref.ref(next(results)) for _ in range(6)]
+    pool.shutdown()  # for its threads may be just about to let go of one
+    assert [reference() for reference in references] == [None] * 6
 
 
 def test_workers_keep_nothing_of_a_call() -> None:

@@ -169,7 +169,7 @@ def test_the_stack_of_a_running_call(begun: Pipe, told: Pipe, door: Gate) -> Non
     with pool_of(1) as pool:
         future = pool.submit(stoppable.block_in_read, (begun.writer, door.handle[1]))
         begun.hear()
-        text = pool.dump_stacks()
+        text = pool.dump_stacks(TIME_LIMIT)
         assert "block_in_read" in text
         assert f'File "{stoppable.__file__}", line {line_of("knock_and(knocker, partial")}' in text
         assert "knock_and(knocker, partial(os.read, entrance, 1))" in text
@@ -187,7 +187,7 @@ def test_the_stack_of_a_busy_call(begun: Pipe, door: Gate) -> None:
         ]
         begun.hear(2)
         end = monotonic() + TIME_LIMIT
-        while "while not select.select" not in (text := pool.dump_stacks()):
+        while "while not select.select" not in (text := pool.dump_stacks(TIME_LIMIT)):
             assert monotonic() < end, text  # it has knocked, and comes to the loop
         assert text.count("in spin_until") == 2
         assert all(info.thread_name in text for info in pool.workers())
@@ -202,7 +202,7 @@ def test_the_stack_of_what_runs_in_a_chunk(begun: Pipe, door: Gate) -> None:
             stoppable.spin_until, [begun.writer] * 2, [door.handle[1]] * 2, chunksize=2
         )
         begun.hear()
-        text = pool.dump_stacks()
+        text = pool.dump_stacks(TIME_LIMIT)
         assert "in spin_until" in text
         assert "_chunks.py" not in text
         door.open()
@@ -215,7 +215,7 @@ def test_the_stack_of_a_lambda(begun: Pipe, door: Gate) -> None:
         call = lambda writer, reader: __import__("stoppable").spin_until(writer, reader)  # noqa: E731
         future = pool.submit(call, begun.writer, door.handle[1])
         begun.hear()
-        text = pool.dump_stacks()
+        text = pool.dump_stacks(TIME_LIMIT)
         assert "<lambda>" in text
         assert "test_monitoring.py" in text
         door.open()
@@ -228,9 +228,9 @@ def test_the_stack_of_a_cancelled_call_that_stays(begun: Pipe, door: Gate) -> No
         future = pool.submit(stoppable.block_in_lock, (begun.writer, door.handle[1]))
         begun.hear()
         assert future.cancel()
-        assert "in block_in_lock" in pool.dump_stacks()
+        assert "in block_in_lock" in pool.dump_stacks(TIME_LIMIT)
         assert pool.submit(stoppable.same, 1).result(TIME_LIMIT) == 1
-        assert "in block_in_lock" in pool.dump_stacks()
+        assert "in block_in_lock" in pool.dump_stacks(TIME_LIMIT)
         door.open()
 
 
@@ -241,7 +241,7 @@ def test_the_stack_of_an_initializer(begun: Pipe, door: Gate) -> None:
     ) as pool:
         future = pool.submit(stoppable.same, 1)
         begun.hear()
-        assert "in spin_until" in pool.dump_stacks()
+        assert "in spin_until" in pool.dump_stacks(TIME_LIMIT)
         door.open()
         assert future.result(TIME_LIMIT) == 1
 
@@ -256,16 +256,18 @@ def test_there_is_no_stack_where_nothing_runs() -> None:
     assert "File" not in pool.dump_stacks()
 
 
-def test_a_worker_that_cannot_answer(begun: Pipe) -> None:
+def test_a_worker_that_cannot_answer(begun: Pipe, door: Gate) -> None:
     """C code that keeps the interpreter's lock: the text says so, in time."""
     with pool_of(1) as pool:
-        future = pool.submit(stoppable.keep_the_lock, begun.writer)
+        future = pool.submit(stoppable.keep_the_lock, (begun.writer, door.handle[1]))
         begun.hear()
         begin = monotonic()
         text = pool.dump_stacks(0.05)
         took = monotonic() - begin
         assert "keep_the_lock" in text
+        assert "no answer" in text
         assert took < 5
+        door.open()
         assert future.result(TIME_LIMIT) is None
 
 
@@ -383,7 +385,8 @@ def test_a_task_may_be_watched_from_another_thread(begun: Pipe, told: Pipe) -> N
 
 def test_a_time_limit_cancels_the_task_too(begun: Pipe, told: Pipe) -> None:
     """And waits for the end of the shield as well; the future does not."""
-    with pool_of(1) as pool:
+    # The module is imported before the call's time begins.
+    with pool_of(1, initializer=stoppable.interpreter) as pool:
         future = pool.with_options(timeout=0.1).submit(
             stoppable.poll_shielded, begun.writer, told.writer
         )

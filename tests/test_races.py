@@ -23,6 +23,12 @@ def stop(_: object) -> Never:
     raise StopIteration
 
 
+def pass_gate_and_stop(reader: int) -> Never:
+    """Raise it behind a gate."""
+    pass_gate(reader)
+    raise StopIteration
+
+
 def finish(thread: threading.Thread) -> None:
     """Wait for a thread; fail if it hangs."""
     thread.join(TIME_LIMIT)
@@ -87,8 +93,11 @@ def test_a_callback_may_shut_the_pool_down_while_its_call_is_waited_for(
     finish(opener)
 
 
-def test_two_callbacks_may_shut_the_pool_down_at_once() -> None:
+def test_two_callbacks_may_shut_the_pool_down_at_once(
+    gate: tuple[int, Callable[[int], object]],
+) -> None:
     """Each runs in a thread of the pool; they do not wait for each other's."""
+    reader, open_for = gate
     pool = InterpreterPoolExecutor(2)
     both, ended = threading.Barrier(2), threading.Semaphore(0)
 
@@ -97,9 +106,10 @@ def test_two_callbacks_may_shut_the_pool_down_at_once() -> None:
         pool.shutdown()
         ended.release()
 
-    futures = [pool.submit(int) for _ in range(2)]
+    futures = [pool.submit(pass_gate, reader) for _ in range(2)]
     for future in futures:
         future.add_done_callback(shut_down)
+    open_for(2)
     assert all(ended.acquire(timeout=TIME_LIMIT) for _ in range(2))
 
 
@@ -131,16 +141,18 @@ def test_an_executor_is_dropped_while_somebody_holds_the_engines_lock() -> None:
 
 
 def test_a_callback_that_raises_anything_while_the_pool_breaks(
-    caplog: pytest.LogCaptureFixture,
+    gate: tuple[int, Callable[[int], object]], caplog: pytest.LogCaptureFixture
 ) -> None:
     """The other calls fail in their turn, and everything ends."""
 
     def leave(_: object) -> Never:
         raise SystemExit
 
-    with InterpreterPoolExecutor(1, initializer=stop, initargs=(1,)) as pool:
+    reader, open_for = gate
+    with InterpreterPoolExecutor(1, initializer=pass_gate_and_stop, initargs=(reader,)) as pool:
         futures = [pool.submit(int) for _ in range(5)]
         futures[0].add_done_callback(leave)
+        open_for(1)
         assert all(future.exception(TIME_LIMIT) for future in futures)
     assert caplog.records
 

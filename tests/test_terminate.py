@@ -3,6 +3,7 @@
 import os
 import threading
 from concurrent.futures import CancelledError, Future, wait
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ import pytest
 
 import stoppable
 from gates import Gate
-from interpexec import InterpreterPoolExecutor
+from interpexec import InterpreterPoolExecutor, _engine, _stopper
 from programs import output, write
 from stops import TIME_LIMIT, Pipe, finish, interpreters, run, shut_down, start
 
@@ -29,6 +30,13 @@ def terminate(pool: InterpreterPoolExecutor) -> None:
     assert monotonic() - begin < SOON
 
 
+@pytest.fixture
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a worker have all its time to end: on a busy machine it may be more than the grace."""
+    for module in (_engine, _stopper):
+        monkeypatch.setattr(module, "GRACE", TIME_LIMIT)
+
+
 def is_down(pool: InterpreterPoolExecutor) -> bool:
     """Say whether a pool takes no more calls."""
     try:
@@ -38,6 +46,7 @@ def is_down(pool: InterpreterPoolExecutor) -> bool:
     return False
 
 
+@pytest.mark.usefixtures("_patience")
 @pytest.mark.parametrize("cancel_running", [True, False])
 def test_everything_is_cancelled_and_stopped(cancel_running: bool, begun: Pipe, told: Pipe) -> None:
     """What runs, what stands ready, what waits; the workers are gone when it returns."""
@@ -212,6 +221,7 @@ def test_a_callback_that_raises_harms_no_other(begun: Pipe) -> None:
     assert all(future.cancelled() for future in futures)
 
 
+@pytest.mark.usefixtures("_patience")
 def test_an_initializer_that_runs_for_ever(begun: Pipe) -> None:
     """It is interrupted as a call is."""
     before = interpreters()
@@ -275,9 +285,12 @@ def test_a_call_that_is_blocked(cancel_running: bool, begun: Pipe, door: Gate) -
     blocked = pool.submit(stoppable.block_in_lock, (begun.writer, door.handle[1]))
     spinning = pool.submit(stoppable.spin, begun.writer)
     begun.hear(2)
+    (name,) = [info.thread_name for info in pool.workers() if info.function == "spin"]
+    (spinner,) = [thread for thread in pool._threads if thread.name == name]
     terminate(pool)
     assert blocked.cancelled()
     assert spinning.cancelled()
+    finish(spinner)  # on a busy machine its end may take longer than the grace
     assert len(interpreters() - before) == 1
     terminate(pool)
     door.open()
@@ -309,6 +322,7 @@ def test_a_call_that_swallows_everything(begun: Pipe, told: Pipe, door: Gate) ->
     shut_down(pool)
 
 
+@pytest.mark.usefixtures("_patience")
 def test_a_broadcast_that_runs_for_ever(begun: Pipe) -> None:
     """It is interrupted; those behind it are cancelled."""
     before = interpreters()
@@ -348,6 +362,7 @@ def test_a_broadcast_before_the_worker_is_ready(begun: Pipe) -> None:
     assert future.cancelled()
 
 
+@pytest.mark.usefixtures("_patience")
 def test_recycled_workers(begun: Pipe) -> None:
     """Successors that wait for their turn go, too."""
     before = interpreters()
@@ -359,11 +374,12 @@ def test_recycled_workers(begun: Pipe) -> None:
     assert interpreters() == before
 
 
-def test_a_map_that_is_under_way() -> None:
+def test_a_map_that_is_under_way(begun: Pipe, told: Pipe) -> None:
     """Who iterates gets CancelledError, or what was done before."""
     pool = InterpreterPoolExecutor(2)
-    results = pool.map(stoppable.count_to, [10_000] * 1000)
-    assert next(results) == 10_000
+    spin_or = partial(stoppable.spin_or, knocker=begun.writer, farewell=told.writer)
+    results = pool.map(spin_or, [1] + [0] * 1000)
+    assert next(results) == 1
     terminate(pool)
     with pytest.raises(CancelledError):
         list(results)
