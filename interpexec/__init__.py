@@ -21,12 +21,17 @@ if sys.version_info < (3, 13):  # noqa: UP036  # the reader may run any Python
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from interpexec._tasks import current_task
+    from interpexec.buffers import SharedBuffer
+    from interpexec.channels import RecvChannel, SendChannel, create_channel
     from interpexec.errors import (
         BrokenInterpreterPool,
         ChannelClosedError,
+        ChannelEmptyError,
+        ChannelFullError,
         ExecutionFailed,
         NotShareableError,
         TaskCancelled,
+        TokenError,
     )
     from interpexec.executor import InterpreterPoolExecutor
 
@@ -35,20 +40,34 @@ __version__ = "0.1.0.dev0"
 __all__ = [
     "BrokenInterpreterPool",
     "ChannelClosedError",
+    "ChannelEmptyError",
+    "ChannelFullError",
     "ExecutionFailed",
     "InterpreterPoolExecutor",
     "NotShareableError",
+    "RecvChannel",
+    "SendChannel",
+    "SharedBuffer",
     "TaskCancelled",
+    "TokenError",
+    "create_channel",
     "current_task",
 ]
 
 _HOMES = {
     "BrokenInterpreterPool": "interpexec.errors",
     "ChannelClosedError": "interpexec.errors",
+    "ChannelEmptyError": "interpexec.errors",
+    "ChannelFullError": "interpexec.errors",
     "ExecutionFailed": "interpexec.errors",
     "InterpreterPoolExecutor": "interpexec.executor",
     "NotShareableError": "interpexec.errors",
+    "RecvChannel": "interpexec.channels",
+    "SendChannel": "interpexec.channels",
+    "SharedBuffer": "interpexec.buffers",
     "TaskCancelled": "interpexec.errors",
+    "TokenError": "interpexec.errors",
+    "create_channel": "interpexec.channels",
     "current_task": "interpexec._tasks",
 }
 

@@ -24,13 +24,17 @@ from _queue import SimpleQueue
 from interpexec import _main, _tasks
 from interpexec._calls import Outcome, attempt
 from interpexec._interrupts import Interruptible, this_thread
+from interpexec._line import Line, Token
+from interpexec._messages import seal, unseal
 from interpexec._runtime import SIGNALS_WAKE, ChannelGoneError, release_import_locks
-from interpexec.channels import Channel, Token
 from interpexec.errors import TaskCancelled
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Protocol
+
+    from interpexec._messages import Message
+    from interpexec._packing import Packed
 
     class Side(Protocol):
         """What this asks of the worker, from any of its threads."""
@@ -49,8 +53,8 @@ _STOP, _CALL, _STACK, _GO = range(4)
 
 _END = 0
 
-type Order = tuple[int, int, bytes]
-"""Which of the above, the id of a call, and a payload: of CALL the pickled call."""
+type Order = tuple[int, int, "Message"]
+"""Which of the above, the id of a call, and what is about it: of CALL the call itself."""
 
 type Frames = list[tuple[str, int, str]]
 """File, line and function of each frame, the outermost first."""
@@ -65,7 +69,7 @@ class CallbackLine:
 
     def __init__(self) -> None:
         """Open the line. Orders may be given before anybody listens."""
-        self._channel: Channel | None = Channel(1)
+        self._channel: Line | None = Line(1)
         self._channel.open_seat()
 
     @property
@@ -81,9 +85,10 @@ class CallbackLine:
         """
         self._send(_STOP, call_id, bytes([signal]))
 
-    def broadcast(self, call_id: int, payload: bytes) -> None:
+    def broadcast(self, call_id: int, payload: "Packed") -> None:
         """Have a pickled call run beside what the worker runs."""
-        self._send(_CALL, call_id, payload)
+        if self._send(_CALL, call_id, seal(payload, call_id)) and type(payload) is not bytes:
+            payload.was_sent()  # type: ignore[union-attr]
 
     def ask_stack(self, call_id: int) -> None:
         """Ask for the frames of what the worker runs; they come as a value."""
@@ -97,21 +102,28 @@ class CallbackLine:
         """Give everything back, when the interpreter is gone."""
         if self._channel is not None:
             channel, self._channel = self._channel, None
+            try:
+                for order in iter(channel.recv_nowait, None):
+                    unseal(order[2])  # type: ignore[index]  # what lay beside it is given back
+            except ChannelGoneError:
+                pass  # CPython has closed it, and dropped them
             channel.destroy()
 
-    def _send(self, what: int, call_id: int, payload: bytes = b"") -> None:
+    def _send(self, what: int, call_id: int, message: "Message" = b"") -> bool:
+        """Give an order; return whether there is still somebody to take it."""
         if self._channel is None:
-            return
+            return False
         try:
-            self._channel.send((what, call_id, payload))
+            self._channel.send((what, call_id, message))
         except ChannelGoneError:
-            pass  # its interpreter has just ended; its thread is about to say so
+            return False  # its interpreter has just ended; its thread is about to say so
+        return True
 
 
 class Helper:
     """The worker's end: a thread that follows home's orders."""
 
-    def __init__(self, name: str, line: Channel, worker: "Side") -> None:
+    def __init__(self, name: str, line: Line, worker: "Side") -> None:
         """Make it, in the thread that runs the calls."""
         self._line = line
         self._worker = worker
@@ -164,19 +176,19 @@ class Helper:
             if order is not None:
                 self._try_to_follow(*order)  # type: ignore[misc]  # an Order
 
-    def _try_to_follow(self, what: int, call_id: int, payload: bytes) -> None:
+    def _try_to_follow(self, what: int, call_id: int, message: "Message") -> None:
         try:
-            self._follow(what, call_id, payload)
+            self._follow(what, call_id, message)
         except Exception as error:  # there is no thread to be had, or no memory
             from interpexec import _failures  # as rarely as can be
 
             self._worker.reply((None, _failures.pack(error)), call_id)
 
-    def _follow(self, what: int, call_id: int, payload: bytes) -> None:
+    def _follow(self, what: int, call_id: int, message: "Message") -> None:
         if what == _STOP:
-            self._stop_call(call_id, payload[0])
+            self._stop_call(call_id, message[0])
         elif what == _CALL:
-            self._broadcasts.add(call_id, payload)
+            self._broadcasts.add(call_id, unseal(message)[0])
         elif what == _STACK:
             self._send_stack(call_id)
         else:
@@ -229,7 +241,7 @@ class Broadcasts:
         self._beside = beside
         self.calls = Interruptible(None)
         self._lock = threading.Lock()  # guards what follows, but for the queue
-        self._waiting: dict[int, bytes] = {}  # what was not begun, by call id
+        self._waiting: dict[int, Packed] = {}  # what was not begun, by call id
         self._thread: threading.Thread | None = None
         self._has_begun = False
         self._is_over = False
@@ -242,7 +254,7 @@ class Broadcasts:
             for call_id in self._waiting:
                 self._queue.put(call_id)
 
-    def add(self, call_id: int, payload: bytes) -> None:
+    def add(self, call_id: int, payload: "Packed") -> None:
         """Run a pickled call after those that were added before. By the helper."""
         with self._lock:
             if self._is_over:
@@ -281,7 +293,7 @@ class Broadcasts:
         self.calls = Interruptible(this_thread())
         _tasks.enter(self.calls)
 
-    def _run_one(self, call_id: int, payload: bytes) -> None:
+    def _run_one(self, call_id: int, payload: "Packed") -> None:
         """Run a call, and answer, unless it was stopped."""
         outcome = None
         self._worker.run_beside(call_id)
@@ -300,7 +312,7 @@ class Broadcasts:
             self._worker.reply(outcome, call_id)
         self._worker.run_beside(0)
 
-    def _load(self, payload: bytes) -> "Any":
+    def _load(self, payload: "Packed") -> "Any":
         """Unpickle a call.
 
         Unlike the rest of it, this is not interrupted: a call that waits for the same
@@ -310,7 +322,7 @@ class Broadcasts:
         try:
             return _main.loads(payload)
         except Exception:
-            if not self._beside.hit:
+            if not self._beside.hit or type(payload) is not bytes:
                 raise
             return _main.loads(payload)
         finally:

@@ -1,6 +1,6 @@
 """Running a pickled call, on the far side: its value or its failure, pickled in turn."""
 
-from interpexec import _main, _messages
+from interpexec import _main, _messages, _packing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -9,14 +9,16 @@ if TYPE_CHECKING:
 
     from interpexec._interrupts import Interruptible
 
-type Outcome = tuple[bytes | None, bytes | None]
+type Outcome = tuple[_packing.Packed | None, _packing.Packed | None]
 """The pickled value, or None and the packed failure; both None when it was stopped."""
 
 _STOPPED: Outcome = None, None
 
 
 def attempt(
-    payload: bytes, thread: "Interruptible", load: "Callable[[bytes], Any]" = _main.loads
+    payload: _packing.Packed,
+    thread: "Interruptible",
+    load: "Callable[[_packing.Packed], Any]" = _main.loads,
 ) -> Outcome:
     """Run a call. Whatever it raises is its failure: SystemExit and KeyboardInterrupt too.
 
@@ -37,7 +39,7 @@ def attempt(
         return _STOPPED if thread.hit else (None, _pack(error))
 
 
-def perform(payload: bytes, thread: "Interruptible") -> Outcome:
+def perform(payload: _packing.Packed, thread: "Interruptible") -> Outcome:
     """Run a call whose value nobody wants: the pool's initializer."""
     try:
         fn, args, kwargs = _main.loads(payload)
@@ -47,14 +49,14 @@ def perform(payload: bytes, thread: "Interruptible") -> Outcome:
     return b"", None
 
 
-def _pack(error: BaseException) -> bytes:
+def _pack(error: BaseException) -> _packing.Packed:
     """Pack an exception of the user's code, without the frame that caught it."""
     from interpexec import _failures  # most workers never fail
 
     return _failures.pack(error, skip=1)
 
 
-def _pack_unpickling(error: BaseException) -> bytes:
+def _pack_unpickling(error: BaseException) -> _packing.Packed:
     """Pack what happened while a call was unpickled.
 
     A failed import, or a program that could not be run again, is the user's

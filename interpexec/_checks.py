@@ -2,6 +2,7 @@
 
 import math
 import os
+from functools import partial
 from operator import index
 
 from interpexec import _messages
@@ -11,6 +12,8 @@ from interpexec._words import shown
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from interpexec._packing import Packed
 
 
 # A process cannot have so many threads; what counts them stays small.
@@ -63,11 +66,12 @@ def name_prefix(value: object) -> str:
     return value
 
 
-def initializer(function: object, args: object) -> "Callable[[], bytes | None]":
+def initializer(function: object, args: object) -> "Callable[[], Packed | None]":
     """Return what pickles the initializer's call when a worker starts.
 
-    It is pickled now, so that later changes of its arguments do not matter;
-    what cannot travel is an error of the worker that needs it, as in the
+    It is pickled now, so that later changes of its arguments do not matter; but
+    again for each worker if something lies beside the pickle, which can be received
+    only once. What cannot travel is an error of the worker that needs it, as in the
     standard library.
     """
     try:
@@ -82,7 +86,9 @@ def initializer(function: object, args: object) -> "Callable[[], bytes | None]":
         payload = _messages.dumps_call(function, arguments, {})
     except NotShareableError as error:
         return _Raiser(error)
-    return lambda: payload
+    if isinstance(payload, bytes):
+        return lambda: payload
+    return partial(_messages.dumps_call, function, arguments, {})
 
 
 class _Raiser:

@@ -19,6 +19,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from interpexec._packing import Packed
+
     type Arguments = tuple[object, ...]
 
 # What cannot fail to be pickled or unpickled. No containers: who knows what is in them.
@@ -34,9 +36,9 @@ class Parcel:
 
     def __init__(self, items: "Sequence[Arguments]") -> None:
         """Pack them. What cannot travel is noted as a failure of its item."""
-        self._failures: dict[int, bytes] = {}
+        self._failures: dict[int, Packed] = {}
         self._items: Sequence[Arguments] | None = None
-        self._pickles: list[bytes] = []
+        self._pickles: list[Packed] = []
         if _are_sure(chain.from_iterable(items)):
             self._items = items
             return
@@ -109,7 +111,7 @@ class Outcomes:
     def __init__(
         self,
         values: list[object],
-        failures: dict[int, bytes] | None = None,
+        failures: "dict[int, Packed] | None" = None,
         *,
         after_main: bool = False,
         pickled: bool = False,
@@ -126,7 +128,7 @@ class Outcomes:
             return _arrived, (self._values, self._failures, self._after_main, False)
         values: list[object] = []
         for index, value in enumerate(self._values):
-            pickled = b""
+            pickled: Packed = b""
             if index not in self._failures:
                 try:
                     pickled = _messages.dumps_value(value)
@@ -160,7 +162,7 @@ def opened(value: object) -> Outcomes:
 
 
 def _arrived(
-    values: list[object], failures: dict[int, bytes], after_main: bool, pickled: bool
+    values: list[object], failures: "dict[int, Packed]", after_main: bool, pickled: bool
 ) -> Outcomes:
     """Make the outcomes at home."""
     return Outcomes(values, failures, after_main=after_main, pickled=pickled)

@@ -8,13 +8,15 @@ It lives from the start of the first worker until the end of the last one.
 """
 
 from interpexec import _messages
+from interpexec._line import Line, Token
 from interpexec._messages import Message
 from interpexec._slots import Slots
-from interpexec.channels import Channel, Token
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from interpexec._packing import Packed
 
 
 # The receivers of replies. The first one that sleeps is woken, so who waits for
@@ -40,10 +42,10 @@ class Crossing:
     def __init__(self, workers: int) -> None:
         """Make them for so many workers."""
         self.seats = 2 * workers + _SPARE_SEATS
-        self._requests = Channel(self.seats)
+        self._requests = Line(self.seats)
         self._spins, self._waits = _MOST_SPINS, 0
         self.is_closing = False  # the workers were told to end
-        self._replies = Channel(2)
+        self._replies = Line(2)
         self._replies.open_seat(_DIRECT)
         self._replies.open_seat(_COLLECTOR)
         self.slots = Slots(self.seats)
@@ -53,11 +55,11 @@ class Crossing:
         self._requests.open_seat(seat)
         return self._requests.token, self._replies.token
 
-    def send(self, payload: bytes, call_id: int) -> None:
+    def send(self, payload: "Packed", call_id: int) -> None:
         """Give a call to the workers. Never blocks."""
-        self._requests.send(_messages.seal(payload, call_id))
+        _messages.send(self._requests, payload, call_id)
 
-    def recall(self) -> "Iterator[tuple[bytes, int]]":
+    def recall(self) -> "Iterator[tuple[Packed, int]]":
         """Take back the calls that no worker has begun: their payloads and ids."""
         while (message := self._requests.recv_nowait()) is not None:
             payload, call_id, _ = _messages.unseal(message)  # type: ignore[arg-type]
@@ -132,5 +134,8 @@ class Crossing:
 
     def destroy(self) -> None:
         """Give everything back, when no worker is left."""
+        for line in (self._requests, self._replies):
+            for message in iter(line.recv_nowait, None):
+                _messages.unseal(message)  # type: ignore[arg-type]  # what lay beside it is given back
         self._requests.destroy()
         self._replies.destroy()

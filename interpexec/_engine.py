@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from interpexec._messages import Message
+    from interpexec._packing import Packed
 
 TERMINATION_LIMIT = 10.0
 """Seconds for which `terminate_workers` waits at most. It is over in some ms where the
@@ -83,7 +84,7 @@ class Engine:
         self,
         max_workers: int,
         name: str,
-        dump_initializer: "Callable[[], bytes | None]",
+        dump_initializer: "Callable[[], Packed | None]",
         *,
         initializer_name: str = "",
         max_tasks: int | None = None,
@@ -122,7 +123,7 @@ class Engine:
 
     # -- submitting: any thread at home ------------------------------------
 
-    def submit(self, payload: bytes, name: str = "", limit: float | None = None) -> AnyFuture:
+    def submit(self, payload: "Packed", name: str = "", limit: float | None = None) -> AnyFuture:
         """Take a pickled call; return its future. Never waits for a worker.
 
         name: of the function. limit: the seconds that it may run.
@@ -271,13 +272,22 @@ class Engine:
 
     # -- beside the calls: any thread at home ----------------------------------
 
-    def broadcast(self, payload: bytes, name: str) -> list[AnyFuture]:
-        """Run a pickled call in every worker, beside what runs there; return the futures."""
+    def broadcast(self, dump: "Callable[[], Packed]", name: str) -> list[AnyFuture]:
+        """Run a call in every worker, beside what runs there; return the futures.
+
+        dump: pickles it. What lies beside a pickle can be received only once.
+        """
+        payload = dump()
+        with self.lock:
+            count = len(list(self.crew.present()))
+        once = isinstance(payload, bytes)
+        payloads = [payload] * count if once else [payload, *(dump() for _ in range(count - 1))]
         with self.lock:
             self.refuse_if_over()
-            return [self.ask(worker, name, payload) for worker in self.crew.present()]
+            pairs = zip(self.crew.present(), payloads, strict=False)
+            return [self.ask(worker, name, each) for worker, each in pairs]
 
-    def ask(self, worker: WorkerThread, name: str, payload: bytes | None) -> AnyFuture:
+    def ask(self, worker: WorkerThread, name: str, payload: "Packed | None") -> AnyFuture:
         """Send a worker a call over its callback channel. Under the lock.
 
         payload: the pickled call; None asks for the worker's stack.
@@ -357,7 +367,7 @@ class Engine:
             self._stopper.replies_came()
         return entries
 
-    def settle(self, future: AnyFuture | None, payload: bytes, kind: int) -> None:
+    def settle(self, future: AnyFuture | None, payload: "Packed", kind: int) -> None:
         """Finish a call, or do what a worker gives notice of."""
         try:
             if future is not None:
@@ -372,7 +382,7 @@ class Engine:
                 future.set_exception(error)
             _base.LOGGER.critical("Exception while a call was settled:", exc_info=True)
 
-    def _notice(self, payload: bytes, kind: int) -> None:
+    def _notice(self, payload: "Packed", kind: int) -> None:
         """Do what a worker gives notice of."""
         if kind == _messages.NOT_READY:
             self._initializer_failed(_failures.revive(payload))

@@ -12,9 +12,8 @@ dictionary. Classes that say themselves how they are pickled are left to that.
 
 import _pickle
 import copyreg
-import io
 
-from interpexec import _main
+from interpexec import _main, _packing
 from interpexec._functions import Packer
 from interpexec._messages import loads
 from interpexec._runtime import NotShareableError
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import SimpleNamespace, TracebackType
     from typing import Any
+
+    from interpexec._packing import Packing
 
 _PYTHON_FUNCTION = type(lambda: None)
 # What these keep outside of `args` and `__dict__`, and `__reduce__` forgets.
@@ -100,7 +101,7 @@ def _first_in_c(cls: type[BaseException], method: str) -> "Callable[..., BaseExc
     raise AssertionError(cls)  # BaseException, at the end, is such a class
 
 
-def pack(error: BaseException, *, skip: int = 0) -> bytes:
+def pack(error: BaseException, *, skip: int = 0) -> _packing.Packed:
     """Turn an exception into bytes, whatever it is. Worker side; never raises.
 
     `skip` frames at the top of the traceback are ours and not shown.
@@ -114,7 +115,7 @@ def pack(error: BaseException, *, skip: int = 0) -> bytes:
         return _pickle.dumps((None, f"{why} while it was packed", cls, cls, "", "", ""), 5)
 
 
-def pack_unpickling(error: BaseException, *, skip: int = 0) -> bytes:
+def pack_unpickling(error: BaseException, *, skip: int = 0) -> _packing.Packed:
     """Turn an exception from unpickling a call into bytes. Worker side.
 
     What tells the user something goes as it is: a module that cannot be
@@ -131,14 +132,19 @@ def pack_unpickling(error: BaseException, *, skip: int = 0) -> bytes:
     return _record(refused, (name, qualname, module, message, text))
 
 
-def _record(error: BaseException, description: tuple[str, str, str, str, str]) -> bytes:
+def _record(error: BaseException, description: tuple[str, str, str, str, str]) -> _packing.Packed:
     """Pickle the exception, or why it cannot be, with its description."""
-    buffer = io.BytesIO()
     try:
-        _ErrorPacker(buffer, 5).dump(error)
+        body = _packing.pack(error, dump=_dump)
     except BaseException as reason:  # any class may fail in any way here
         return _pickle.dumps((None, told(reason), *description), 5)
-    return _pickle.dumps((buffer.getvalue(), None, *description), 5)
+    return _packing.pack((body, None, *description))
+
+
+def _dump(error: object, packing: "Packing") -> None:
+    pickler = _ErrorPacker(packing, 5)
+    pickler.dispatch_table = _packing.table()  # type: ignore[assignment]  # it holds any recipe
+    pickler.dump(error)
 
 
 def _refused_extension(error: BaseException) -> str | None:
@@ -175,7 +181,7 @@ def _traceback_text(error: BaseException, trace: "TracebackType | None") -> str:
         return "".join([*traceback.format_tb(trace), told(error)])
 
 
-def revive(payload: bytes, *, after_main: bool = False) -> BaseException:
+def revive(payload: _packing.Packed, *, after_main: bool = False) -> BaseException:
     """Make the exception that `pack` was given. Home side; never raises.
 
     Its cause is an `ExecutionFailed` with the worker's traceback. When it cannot
@@ -183,7 +189,7 @@ def revive(payload: bytes, *, after_main: bool = False) -> BaseException:
     """
     from interpexec._pool_errors import ExecutionFailed  # home only
 
-    body, refusal, *description = _pickle.loads(payload)
+    body, refusal, *description = _packing.load(payload)
     excinfo = _excinfo(*description)
     error: object = None
     if body is not None:

@@ -11,11 +11,10 @@ such functions "stateless".
 """
 
 import _pickle
-import io
 import marshal
 import sys
 
-from interpexec import _main
+from interpexec import _main, _packing
 from interpexec._runtime import NotShareableError
 
 TYPE_CHECKING = False
@@ -23,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from types import CodeType, FunctionType
     from typing import Any, NoReturn
+
+    from interpexec._packing import Packed, Packing
 
     type Recipe = tuple[Callable[..., Any], tuple[Any, ...]]
 
@@ -50,24 +51,56 @@ def not_shareable_error() -> type[Exception]:
     return NotShareableError
 
 
-def dumps(obj: object) -> bytes:
-    """Pickle `obj`, with the functions in it taken by value where that is needed.
+def pack(obj: object, *, lends: bool = False, is_alone: bool = False) -> "Packed":
+    """Pack `obj`, with the functions in it taken by value where that is needed.
 
-    Raises what pickle raises, and NotShareableError for a function that needs
-    more than its code; where `cloudpickle` is installed, it takes over then.
+    Raises what pickle raises, and NotShareableError for a function that needs more
+    than its code; where `cloudpickle` is installed, it takes over then. The rest is
+    that of `_packing.pack`.
     """
-    buffer = io.BytesIO()
     try:
-        Packer(buffer, 5).dump(obj)
+        return _packing.pack(obj, lends=lends, is_alone=is_alone, dump=_dump)
     except Exception:
         try:
             import cloudpickle  # an optional extra
         except ImportError:
             pass
         else:
-            return cloudpickle.dumps(obj, protocol=5)  # type: ignore[no-any-return]
+
+            def dump(obj: object, packing: "Packing") -> None:
+                packing.write(cloudpickle.dumps(obj, protocol=5))
+
+            return _packing.pack(obj, lends=lends, is_alone=is_alone, dump=dump)
         raise
-    return buffer.getvalue()
+
+
+def _dump(obj: object, packing: "Packing") -> None:
+    pickler = Packer(packing, 5)
+    pickler.dispatch_table = _packing.table()  # type: ignore[assignment]  # it holds any recipe
+    pickler.dump(obj)
+
+
+def pack_soon(obj: object, *, lends: bool = False, is_alone: bool = False) -> "Packed":
+    """Do as `pack`, but try the quick way first, where no function is to go by value."""
+    if _main.can_run_again():
+        try:
+            return _packing.pack(obj, lends=lends, is_alone=is_alone)
+        except Exception:  # noqa: S110  # the user's classes run; tried again with care
+            pass
+    return pack(obj, lends=lends, is_alone=is_alone)
+
+
+def pack_or_explain(obj: object, where: str) -> "Packed":
+    """Pack what travels by itself, not in a call.
+
+    where: what it is called. Raises NotShareableError, naming the part that cannot travel.
+    """
+    try:
+        return pack_soon(obj, is_alone=True)
+    except Exception as error:  # the user's classes run here
+        from interpexec import _culprit  # something is wrong
+
+        raise _culprit.explain(obj, where, error, pack_soon) from error
 
 
 def is_found_by_name(function: "FunctionType") -> bool:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Protocol
 
+    from interpexec._packing import Packed
+
     class Owner(Protocol):
         """What a future asks of the engine it belongs to."""
 
@@ -80,7 +82,7 @@ class CallFuture[T](_base.Future[T]):
     def __init__(
         self,
         call_id: int,
-        payload: bytes | None,
+        payload: "Packed | None",
         owner: "Owner | None",
         name: str = "",
         limit: float | None = None,
@@ -155,7 +157,7 @@ class CallFuture[T](_base.Future[T]):
         with self._condition:
             self._state = _base.PENDING
 
-    def settle(self, payload: bytes, kind: int) -> None:
+    def settle(self, payload: "Packed", kind: int) -> None:
         """Finish the call with what its worker sent. Called by the collector.
 
         User code runs here: unpickling, and the callbacks.

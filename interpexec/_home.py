@@ -11,12 +11,14 @@ from time import monotonic
 
 from interpexec import _main
 from interpexec._callbacks import CallbackLine
+from interpexec._messages import seal, unseal
 from interpexec._runtime import Fifo, Interpreter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from interpexec._crossing import Crossing
     from interpexec._engine import Engine
+    from interpexec._packing import Packed
     from interpexec._worker import Config, Setup
 
 # The only code that enters a worker as text: all else it imports. The path
@@ -73,16 +75,24 @@ class WorkerThread(threading.Thread):
         del self._engine, self._crossing
 
     def _own_interpreter(self) -> None:
-        """Create, run, destroy."""
-        setup = self._setup()
+        """Create, run, destroy.
+
+        Raises NotShareableError when the pool's initializer cannot travel.
+        """
+        initializer = self._engine.dump_initializer()
+        setup = self._setup(initializer)
         interpreter = Interpreter()
         self.interpreter_id = interpreter.id
         try:
             line = Fifo()
             line.send(setup)
-            del setup  # the views in it are the worker's now
+            if initializer is not None and not isinstance(initializer, bytes):
+                initializer.was_sent()
+            del setup, initializer  # the views in it are the worker's now
             path = [entry for entry in sys.path if isinstance(entry, str)]
             summary = interpreter.run(_BOOTSTRAP.format(path=path, setup_line=line.id))
+            if (unread := line.recv()) is not None:  # it did not come to that
+                unseal(unread[-1])  # type: ignore[index]  # what lay beside it is given back
             line.destroy()
         finally:
             try:
@@ -94,19 +104,15 @@ class WorkerThread(threading.Thread):
         if summary is not None:
             raise WorkerLostError(getattr(summary, "errdisplay", None) or summary.formatted)
 
-    def _setup(self) -> "Setup":
-        """Return what the worker is given.
-
-        Raises NotShareableError when the pool's initializer cannot travel.
-        """
+    def _setup(self, initializer: "Packed | None") -> "Setup":
+        """Return what the worker is given."""
         begun = monotonic()
         argv = [argument for argument in getattr(sys, "argv", ()) if isinstance(argument, str)]
-        initializer = self._engine.dump_initializer()
         config: Config = (
             self.name,
             argv,
             _main.describe(),
-            initializer,
+            initializer is not None,
             (begun, self._engine.max_tasks, self._is_successor),
         )
         requests, replies = self._crossing.tokens(self.seat)
@@ -119,4 +125,5 @@ class WorkerThread(threading.Thread):
             self.line.token,
             slot,
             pickle.dumps(config, 5),
+            b"" if initializer is None else seal(initializer, 0),
         )

@@ -14,6 +14,7 @@ from interpexec import _messages
 from interpexec._clock import Clock
 from interpexec._crossing import Crossing
 from interpexec._future import CallFuture
+from interpexec._packing import Packed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from interpexec._messages import Message
 
 type AnyFuture = CallFuture[object]
-type Entry = tuple[AnyFuture | None, bytes, int]
+type Entry = tuple[AnyFuture | None, Packed, int]
 """What is to be settled: a future (None: it was given up, or this is a notice), a
 payload, its kind."""
 
@@ -32,6 +33,10 @@ payload, its kind."""
 # calls bridge the 5 ms for which another thread may hold home's GIL.
 LEAST_AHEAD = 1
 MOST_AHEAD = 128
+
+# How many objects may lie beside the pickles of all calls that are out. It keeps
+# below the same 300.
+MOST_BESIDE = 160
 
 
 _NOBODY = None, None
@@ -48,6 +53,7 @@ class Ledger:
         self.asked: dict[int, tuple[AnyFuture, WorkerThread]] = {}
         self.cancelled: deque[AnyFuture] = deque()  # to be let go without the lock
         self._ahead = LEAST_AHEAD
+        self._weights: dict[int, int] = {}  # of what lies beside the calls that are out
 
     def __len__(self) -> int:
         """Return how many calls are not settled."""
@@ -60,6 +66,8 @@ class Ledger:
         """
         is_sooner = False
         while self.pending and len(self.out) < workers + self._ahead:
+            if not self._has_room(self.pending[0]):
+                break
             future = self.pending.popleft()
             payload = future.payload
             if not future.set_running_or_notify_cancel():
@@ -73,6 +81,17 @@ class Ledger:
             if future.limit is not None:
                 is_sooner |= clock.expect(future.limit)
         return is_sooner
+
+    def _has_room(self, future: AnyFuture) -> bool:
+        """Say whether a call may go out, with what lies beside its pickle."""
+        payload = future.payload
+        if payload is None or isinstance(payload, bytes):
+            return True
+        self._weights = {each: kg for each, kg in self._weights.items() if each in self.out}
+        if self._weights and sum(self._weights.values()) + payload.weight > MOST_BESIDE:
+            return False
+        self._weights[future.call_id] = payload.weight
+        return True
 
     def take_off(self, replies: "list[Message]") -> list[Entry]:
         """Strike off the calls that have been answered; return what is to be settled."""

@@ -13,17 +13,20 @@ What is typed into a REPL or a notebook cannot be run again; `origin` is None
 then, and functions of `__main__` travel by value (see `_functions`).
 """
 
-import _pickle
 import _thread
 import functools
 import io
 import os
 import sys
 
+from interpexec import _packing
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType, ModuleType
     from typing import Any
+
+    from interpexec._packing import Packed
 
 type Origin = tuple[str, str]
 """How the program was started: ("path" | "module" | "code", which)."""
@@ -197,12 +200,12 @@ _NOT_RUN = (
 )
 
 
-def loads(payload: bytes) -> "Any":
+def loads(payload: "Packed") -> "Any":
     """Unpickle what home sent, in a worker: that may import modules, or run the program."""
     thread = _thread.get_ident()
     _finders.add(thread)
     try:
-        return _pickle.loads(payload)
+        return _packing.load(payload)
     finally:
         _finders.discard(thread)
 

@@ -9,18 +9,24 @@ What home says to a worker while that is busy goes another way: see `_callbacks`
 
 A message is one `bytes` object: the payload, then eight bytes of tail. Pickle
 ignores what follows its end, so nothing is cut off before loading. A large
-payload is not copied to put a tail behind it: the two travel as a tuple.
+payload is not copied to put a tail behind it: the two travel as a tuple. So does
+what lies beside the pickle (`_packing.Package`), if something does.
 """
 
 import _pickle
 import io
 
-from interpexec import _main, _tasks
+from interpexec import _main, _packing, _tasks
+from interpexec._packing import Package
 from interpexec._runtime import NotShareableError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+    from interpexec._line import Line
+    from interpexec._packing import Packed
 
 # From here on two objects in a tuple are cheaper than one more copy (about
 # 1 µs against 64 KiB at some GB/s).
@@ -34,15 +40,28 @@ AFTER_MAIN = 8  # the worker has run the program: names in it may say so
 _KIND_BITS = 4
 _KINDS = (1 << _KIND_BITS) - 1
 
-type Message = bytes | tuple[bytes, int]
+# What pickle alone is for, and nothing lies beside.
+_PLAIN = frozenset({int, float, complex, bool, type(None), str})
+_FUNCTION = type(lambda: None)
+
+type Message = bytes | tuple[Any, ...]
 
 
-def seal(payload: bytes, call_id: int, kind: int = 0) -> Message:
-    """Put the tail behind a payload."""
+def seal(payload: "Packed", call_id: int, kind: int = 0) -> Message:
+    """Put the tail behind a payload. What lies beside it is still the payload's."""
     tail = call_id << _KIND_BITS | kind
+    if type(payload) is not bytes:
+        return payload.as_message(tail)  # type: ignore[union-attr]
     if len(payload) < _LARGE:
         return payload + tail.to_bytes(8, "little")
     return payload, tail
+
+
+def send(line: "Line", payload: "Packed", call_id: int, kind: int = 0) -> None:
+    """Send a payload. What lies beside it belongs to whoever receives it, from now on."""
+    line.send(seal(payload, call_id, kind))
+    if type(payload) is not bytes:
+        payload.was_sent()  # type: ignore[union-attr]
 
 
 def notice(worker: int, kind: int) -> Message:
@@ -54,15 +73,18 @@ def notice(worker: int, kind: int) -> Message:
     return seal(worker.to_bytes(8, "little"), 0, kind)
 
 
-def worker_of(payload: bytes) -> int:
+def worker_of(payload: "Packed") -> int:
     """Return the number of the worker that a notice is about."""
-    return int.from_bytes(payload[:8], "little")
+    return int.from_bytes(payload[:8], "little")  # type: ignore[index]  # bytes
 
 
-def unseal(message: Message) -> tuple[bytes, int, int]:
+def unseal(message: Message) -> "tuple[Packed, int, int]":
     """Return the payload (its tail may still be behind it), the call's id, the kind."""
+    payload: Packed
     if isinstance(message, tuple):
-        payload, tail = message
+        payload, tail, *beside = message
+        if beside:
+            payload = Package.from_message(message)
     else:
         payload, tail = message, int.from_bytes(message[-8:], "little")
     return payload, tail >> _KIND_BITS, tail & _KINDS
@@ -72,21 +94,22 @@ def dumps_call(
     fn: "Callable[..., object]",
     args: tuple[object, ...],
     kwargs: dict[str, object],
-) -> bytes:
+) -> "Packed":
     """Pickle a call at home.
 
     Raises NotShareableError, naming the argument, when a part of it cannot travel.
     """
     call = fn, args, kwargs
-    if _main.can_run_again():
+    is_plain = type(fn) is _FUNCTION and not kwargs and _PLAIN.issuperset(map(type, args))
+    if is_plain and _main.can_run_again():
         try:
             return _pickle.dumps(call, 5)
-        except Exception:  # noqa: S110  # the user's classes run; tried again with care
+        except Exception:  # noqa: S110  # it has no name, or another one's
             pass
     from interpexec import _functions
 
     try:
-        return _functions.dumps(call)
+        return _functions.pack_soon(call, lends=True)
     except Exception as error:
         raise _unshareable(call, error) from error
 
@@ -95,8 +118,11 @@ def _unshareable(
     call: tuple[object, tuple[object, ...], dict[str, object]], error: Exception
 ) -> Exception:
     """Return the error that names the part of `call` that cannot travel."""
-    from interpexec import _functions
-    from interpexec._words import shown, told
+    from interpexec import _culprit, _functions
+    from interpexec._words import told
+
+    def attempt(part: object) -> None:
+        _functions.pack_soon(part, lends=True)
 
     fn, args, kwargs = call
     parts = {"the function": fn}
@@ -104,35 +130,34 @@ def _unshareable(
     parts |= {f"kwargs[{name!r}]": value for name, value in kwargs.items()}
     for where, part in parts.items():
         try:
-            _functions.dumps(part)
-        except NotShareableError as reason:
-            return NotShareableError(f"{where}: {reason}")
+            attempt(part)
         except Exception as reason:  # the user's classes run here
-            return NotShareableError(
-                f"{where} cannot travel to another interpreter: {shown(part)}: {told(reason)}"
-            )
+            return _culprit.explain(part, where, reason, attempt)
+    if isinstance(error, NotShareableError):
+        return error
     return NotShareableError(f"the call cannot travel to another interpreter: {told(error)}")
 
 
-def dumps_value(value: object) -> bytes:
+def dumps_value(value: object) -> "Packed":
     """Pickle a result in a worker. Raises NotShareableError, naming it, if it cannot be."""
     try:
-        return _pickle.dumps(value, 5)
+        if type(value) in _PLAIN:
+            return _pickle.dumps(value, 5)
+        return _packing.pack(value)
     except BaseException as error:  # the user's classes run; tried again with care
         _tasks.end_if_stopped(error)
     from interpexec import _functions
-    from interpexec._words import shown, told
 
     try:
-        return _functions.dumps(value)
+        return _functions.pack(value)
     except BaseException as error:
         _tasks.end_if_stopped(error)
-        raise NotShareableError(
-            f"the result cannot travel to another interpreter: {shown(value)}: {told(error)}"
-        ) from error
+        from interpexec import _culprit
+
+        raise _culprit.explain(value, "the result", error, _functions.pack) from error
 
 
-def loads_value(payload: bytes, *, after_main: bool) -> object:
+def loads_value(payload: "Packed", *, after_main: bool) -> object:
     """Unpickle a result at home. Raises NotShareableError if it cannot be."""
     try:
         return loads(payload, after_main=after_main)
@@ -144,15 +169,17 @@ def loads_value(payload: bytes, *, after_main: bool) -> object:
         raise NotShareableError(f"the result could not be unpickled: {told(error)}") from error
 
 
-def loads(payload: bytes, *, after_main: bool = False) -> object:
+def loads(payload: "Packed", *, after_main: bool = False) -> object:
     """Unpickle at home what a worker sent.
 
     In a worker that has run the program, what the program defines belongs to
     `__mp_main__`; here it belongs to `__main__`.
     """
-    if after_main:
-        return _MainUnpickler(io.BytesIO(payload)).load()
-    return _pickle.loads(payload)  # our own bytes
+    return _packing.load(payload, _loads_after_main if after_main else _pickle.loads)
+
+
+def _loads_after_main(pickled: bytes, /, *, buffers: "Iterable[Any] | None" = None) -> object:
+    return _MainUnpickler(io.BytesIO(pickled), buffers=buffers).load()
 
 
 class _MainUnpickler(_pickle.Unpickler):

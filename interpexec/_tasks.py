@@ -21,24 +21,24 @@ if TYPE_CHECKING:
 
 # The threads of this interpreter that run calls: one for the calls that were
 # submitted, and one for what is broadcast.
-_running: dict[int, Interruptible] = {}
+running: dict[int, Interruptible] = {}
 
 _NEVER = Interruptible(None)
 
 
 def enter(thread: "Interruptible") -> None:
     """Make known that the calling thread runs calls."""
-    _running[get_ident()] = thread
+    running[get_ident()] = thread
 
 
 def leave() -> None:
     """Make known that it does not any more."""
-    _running.pop(get_ident(), None)
+    running.pop(get_ident(), None)
 
 
 def this_thread() -> "Interruptible":
     """Return what the calling thread runs calls with; something that is never hit elsewhere."""
-    return _running.get(get_ident(), _NEVER)
+    return running.get(get_ident(), _NEVER)
 
 
 def keep_unraisable() -> None:
@@ -63,7 +63,7 @@ def current_task() -> "Task | None":
 
     None, too, in a thread that a call started: hand the task to it. Never blocks.
     """
-    thread = _running.get(get_ident())
+    thread = running.get(get_ident())
     if thread is None or not thread.armed:
         return None
     return Task(thread, thread.armed)
@@ -106,7 +106,7 @@ class Task:
         same, and a pool waits for the call no longer than for one that is blocked.
         The name is trio's and anyio's.
         """
-        if _running.get(get_ident()) is not self._thread:
+        if running.get(get_ident()) is not self._thread:
             raise RuntimeError("shield() must be called by the thread that runs the call")
         return Shield(self._thread, self._id)
 

@@ -16,10 +16,10 @@ from time import monotonic, monotonic_ns
 
 from interpexec import _calls, _main, _messages, _tasks
 from interpexec._callbacks import Helper
+from interpexec._line import Line, Token
 from interpexec._messages import AFTER_MAIN, FAILURE, LEAVING, NOT_READY, READY, RETIRING, VALUE
 from interpexec._runtime import Fifo, name_this_thread, release_import_locks
 from interpexec._slots import BESIDE, CALL, DONE, LEAVE, SINCE
-from interpexec.channels import Channel, Token
 from interpexec.errors import TaskCancelled
 
 TYPE_CHECKING = False
@@ -27,13 +27,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from interpexec._interrupts import Interruptible
+    from interpexec._packing import Packed
 
-type Setup = tuple[int, int, Token, Token, Token, memoryview, bytes]
+type Setup = tuple[int, int, Token, Token, Token, memoryview, bytes, _messages.Message]
 """The worker's number and seat; the request, reply and callback channels; the slot; a
-pickled Config. The number is the id of the initializer's call, too."""
+pickled Config; the initializer's call. The number is the id of that call, too."""
 
-type Config = tuple[str, list[str], _main.Origin | None, bytes | None, Career]
-"""Thread name, sys.argv, how the program was started, the initializer, the career."""
+type Config = tuple[str, list[str], _main.Origin | None, bool, Career]
+"""Thread name, sys.argv, how the program was started, whether there is an initializer, the
+career."""
 
 type Career = tuple[float, int | None, bool]
 """When home began to make this worker; after how many calls it ends; whether it is a
@@ -53,15 +55,17 @@ def main(setup_line: int) -> None:
     """Be a worker until there is nothing left to do. Called by the bootstrap."""
     sys.setswitchinterval(_SWITCH_INTERVAL)
     setup: Setup = Fifo(setup_line).recv()  # type: ignore[assignment]
-    number, seat, requests_token, replies_token, callbacks_token, slot, pickled = setup
+    number, seat, requests_token, replies_token, callbacks_token, slot, pickled, call = setup
     config: Config = _pickle.loads(pickled)  # our own bytes
-    name, sys.argv[:], origin, initializer, career = config
+    name, sys.argv[:], origin, has_initializer, career = config
+    initializer = _messages.unseal(call)[0] if has_initializer else None
+    del setup, call
     name_this_thread(name)
     _tasks.keep_unraisable()
     _main.expect(origin)
-    requests, replies = Channel(token=requests_token), Channel(token=replies_token)
+    requests, replies = Line(token=requests_token), Line(token=replies_token)
     worker = Worker(number, seat, requests, replies, slot)
-    helper = Helper(name, Channel(token=callbacks_token), worker)
+    helper = Helper(name, Line(token=callbacks_token), worker)
     try:
         helper.start()
         worker.live(helper, initializer, career)
@@ -83,8 +87,8 @@ class Worker:
         self,
         number: int,
         seat: int,
-        requests: Channel,
-        replies: Channel,
+        requests: Line,
+        replies: Line,
         slot: "memoryview | list[int]",
     ) -> None:
         self._number = number
@@ -93,7 +97,7 @@ class Worker:
         self._replies = replies
         self._slot = slot
 
-    def live(self, helper: Helper, initializer: bytes | None, career: "Career") -> None:
+    def live(self, helper: Helper, initializer: "Packed | None", career: "Career") -> None:
         """Do all that a worker does, from its first moment to its last."""
         begun, quota, is_successor = career
         calls = helper.calls
@@ -101,6 +105,7 @@ class Worker:
         if initializer is not None:
             if not self.initialize(calls, initializer):
                 return
+            del initializer  # what was lent for it
             # Home may have to look at the time now: a call can begin.
             self._give_notice(READY)
         self._slot[SINCE] = monotonic_ns()  # from here on home knows that it is ready
@@ -113,7 +118,7 @@ class Worker:
         self.work(calls, retirement)
         self._give_notice(LEAVING)
 
-    def initialize(self, calls: "Interruptible", payload: bytes) -> bool:
+    def initialize(self, calls: "Interruptible", payload: "Packed") -> bool:
         """Run the pool's initializer. A failure is reported home; then False."""
         outcome = self._run(calls, payload, self._number, _calls.perform)
         self._slot[CALL] = 0
@@ -129,6 +134,7 @@ class Worker:
         slot, done = self._slot, 0
         while not slot[LEAVE] and (message := self._next()) is not None:
             payload, call_id, _ = _messages.unseal(message)  # type: ignore[arg-type]
+            del message  # what is lent with it is given back before the answer
             if retirement is not None and retirement.is_near(done):
                 self._give_notice(RETIRING)
             outcome = self._run(calls, payload, call_id, _calls.attempt)
@@ -140,7 +146,7 @@ class Worker:
             if calls.hit or (retirement is not None and done == retirement.quota):
                 return
             # Nothing of this call is kept while waiting for the next one.
-            del message, payload, outcome
+            del payload, outcome
 
     def _next(self) -> object:
         """Take the next call; wait for it. None when this worker is to end."""
@@ -156,9 +162,9 @@ class Worker:
     def _run(
         self,
         calls: "Interruptible",
-        payload: bytes,
+        payload: "Packed",
         call_id: int,
-        how: "Callable[[bytes, Interruptible], _calls.Outcome]",
+        how: "Callable[[Packed, Interruptible], _calls.Outcome]",
     ) -> "_calls.Outcome | None":
         """Run a call; None when it was stopped: before it began, or `calls.hit`."""
         slot, outcome = self._slot, None
@@ -195,10 +201,10 @@ class Worker:
     def _give_notice(self, kind: int) -> None:
         self._replies.send(_messages.notice(self._number, kind))
 
-    def _send(self, payload: bytes, call_id: int, kind: int) -> None:
+    def _send(self, payload: "Packed", call_id: int, kind: int) -> None:
         if _main.was_run():
             kind |= AFTER_MAIN
-        self._replies.send(_messages.seal(payload, call_id, kind))
+        _messages.send(self._replies, payload, call_id, kind)
 
 
 class _Retirement:

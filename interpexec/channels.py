@@ -1,211 +1,178 @@
-"""Channels between interpreters: a raw line of objects, and kernel wake-ups.
+"""Channels: a line of objects from any interpreter to any other one.
 
-A `Channel` has any number of senders and a fixed number of receivers, each of
-which sits on a *seat* of its own: a byte of shared memory that says whether
-it sleeps, and a `Bell` that wakes it.
+    receiver, sender = create_channel()        PEP 554's names, and order
 
-    sender                                receiver on seat 3
-    ------                                ------------------
-    line.send(item)                       item = line.recv()        empty?
-    seat = state.find(ASLEEP)             state[3] = ASLEEP
-    state[seat] = AWAKE                   item = line.recv()        still empty?
-    bells[seat].ring()                    bells[3].wait()           then again
+    sender.send(obj)   --->  | obj | obj | obj |  --->   receiver.recv()
 
-Nobody is woken who does not sleep, so a busy channel costs no system call at
-all: with small messages the wake-ups are the price, not the copying.
+Both ends can travel, to as many interpreters as you like: each object that is sent is
+received once. What may be sent: what may be an argument of a call, only that memory is
+copied (use a `SharedBuffer`). An object that was sent belongs to the channel: it is
+not lost when its sender's interpreter ends.
 
-Why no wake-up is lost. The sender writes the line, then reads the state; the
-receiver writes the state, then reads the line. Each access to the line is
-made under its mutex. If the receiver's second look came before the sender's
-`send`, then its ASLEEP was written before that mutex was handed over, and the
-sender sees it. If it came after, the receiver sees the item. The other way
-round, a bell may ring for an item that somebody else has taken already: a
-receiver that finds nothing sleeps again.
+An end is like a descriptor of a pipe. Each holder has its own, and lets go of it by
+`release()`, by `with`, or by forgetting it; when the last sender has, the receivers come
+to the end, as when the last receiver has, the senders do. `close()` is the end for all,
+at once.
 """
 
-from interpexec._bell import Bell
-from interpexec._deadline import Deadline
-from interpexec._runtime import Fifo
-from interpexec.errors import ChannelClosedError
+from interpexec import _packing
+from interpexec._mailbox import RECEIVER, SENDER, Mailbox
+from interpexec.errors import ChannelEmptyError, ChannelFullError
+from interpexec.sync import until
 
-# The values in the shared bytes. Byte 0 is the channel's, the seats follow.
-_AWAKE, _ASLEEP, _CLOSED = 0, 1, 2
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Self
 
-# How often a receiver looks at an empty line before it sleeps (0.2 µs a look).
-# None: it sleeps between any two small messages, and each costs a wake-up of
-# tens of µs. A hundred: the lookers contend for the mutex that all lines of the
-# process share. Twenty was best by measurement: 42 k -> 55-75 k no-ops a second.
-# But looking in vain delays the one who is to answer, if the two share a core:
-# so each time that it was in vain, half as many come next, down to one, and when
-# it was not, all of them again.
-_LOOKS = 20
-
-type Token = tuple[int, memoryview, tuple[tuple[int, tuple[int, int]], ...]]
+__all__ = ["RecvChannel", "SendChannel", "create_channel"]
 
 
-class Channel:
-    """A line of objects from any sender to whichever receiver is free.
+def create_channel(capacity: int | None = None) -> "tuple[RecvChannel, SendChannel]":
+    """Return the two ends of a new channel: the receiving one, and the sending one.
 
-    Send and receive from any thread of any interpreter, but let one thread at
-    a time use a seat. What may be sent: see `Fifo`. The maker keeps the channel
-    alive; others reach it by its token and `release()` it before their
-    interpreter ends.
+    capacity: how many objects may be in it, an int >= 1: who sends more waits until one
+        was received. None: as many as there is memory for.
+
+    Raises TypeError or ValueError, or OSError when there is no descriptor to be had (an
+    end takes three).
     """
+    if capacity is not None:
+        if isinstance(capacity, bool) or not isinstance(capacity, int):
+            message = f"capacity must be an int or None, not {type(capacity).__name__}"
+            raise TypeError(message)
+        if capacity < 1:
+            message = f"capacity must be at least 1, not {capacity}"
+            raise ValueError(message)
+    mailbox = Mailbox(capacity or 0, SENDER)
+    return RecvChannel(mailbox.again(RECEIVER)), SendChannel(mailbox)
 
-    def __init__(self, seats: int = 1, *, token: Token | None = None) -> None:
-        """Make a new channel with so many seats, or reach the one `token` names."""
-        self._looks = _LOOKS
-        self._state: bytearray | memoryview
-        if token is None:
-            self._line = Fifo()
-            self._state = bytearray(1 + seats)
-            self._bells: dict[int, Bell] = {}
-        else:
-            line, self._state, bells = token
-            self._line = Fifo(line)
-            self._bells = {seat: Bell(bell) for seat, bell in bells}
 
-    @property
-    def token(self) -> Token:
-        """What reaches this channel from another interpreter. It is shareable.
+class _End:
+    """What both ends have in common. From any thread of its interpreter."""
 
-        It holds a view of the channel's memory; the receiver's copy pins it.
-        """
-        bells = tuple((seat, bell.token) for seat, bell in list(self._bells.items()))
-        return self._line.id, memoryview(self._state), bells
+    __slots__ = ("_mailbox",)
+
+    def __init__(self, mailbox: Mailbox) -> None:
+        self._mailbox = mailbox
 
     @property
-    def is_closed(self) -> bool:
-        """Whether nothing more is to come. What came before may still be there."""
-        return self._state[0] == _CLOSED
+    def capacity(self) -> int | None:
+        """How many objects may be in the channel; None: as many as there is memory for."""
+        return self._mailbox.limit or None
 
-    def open_seat(self, seat: int = 0) -> None:
-        """Let somebody receive on a seat. By the maker, before the token is taken.
+    @property
+    def closed(self) -> bool:
+        """Whether nothing more can be sent. What was sent may still be there."""
+        return self._mailbox.is_closed
 
-        A seat costs descriptors only from then on. Who reached the channel before
-        does not know it, and never wakes its receiver: open the seats first, or
-        let only the maker send.
-        """
-        if seat not in self._bells:
-            self._bells[seat] = Bell()
+    def __len__(self) -> int:
+        """Return how many objects are in the channel at this moment."""
+        return self._mailbox.count()
 
-    def send(self, item: object) -> None:
-        """Append `item` and wake a receiver that sleeps. Never blocks.
-
-        Raises `NotShareableError` when the item cannot be sent. A closed
-        channel still takes items; whether anybody takes them is the owner's
-        business.
-        """
-        self._line.send(item)
-        self._wake_one()
-
-    def recv(self, seat: int = 0, timeout: float | None = None) -> object:
-        """Take the first item; wait for it at most `timeout` seconds (None: forever).
-
-        Raises `ChannelClosedError` when the channel is closed and nothing is
-        left in it, `TimeoutError` when the time is over. Blocks without the GIL.
-        """
-        if (item := self._look()) is not None:
-            return item
-        deadline = Deadline(timeout)
-        while (item := self._sleep(seat, deadline.remaining())) is None:
-            if self.is_closed:
-                return self._last_item(ChannelClosedError("the channel is closed"))
-            if deadline.remaining() == 0:
-                return self._last_item(TimeoutError("nothing was received in time"))
-        return item
-
-    def recv_or_ring(self, seat: int = 0, timeout: float | None = None) -> object:
-        """Take the first item, or sleep once: then None, and there may be an item now.
-
-        Wakes for an item, for `ring()` and `close()`, and when the time is over.
-        Who gets None must look once more, if only to leave: a sender may have
-        chosen this bell, and nobody else was woken for its item.
-        """
-        if (item := self._look()) is not None:
-            return item
-        return self._sleep(seat, timeout)
-
-    def ring(self, seat: int = 0) -> None:
-        """Wake the receiver on a seat, now or when it next sleeps; see `recv_or_ring`."""
-        self._bells[seat].ring()
-
-    def pass_on(self) -> None:
-        """Wake another receiver: this one was woken, and takes nothing."""
-        self._wake_one()
-
-    def leave_seat(self, seat: int) -> None:
-        """Have no sender wake the receiver on a seat, until it sleeps there again."""
-        self._state[1 + seat] = _AWAKE
-
-    def recv_nowait(self) -> object:
-        """Take the first item, or return None when there is none."""
-        return self._line.recv()
-
-    def close(self) -> None:
-        """Wake every receiver. Those that find nothing left get ChannelClosedError."""
-        self._state[0] = _CLOSED
-        for bell in list(self._bells.values()):
-            bell.ring()
+    def __bool__(self) -> bool:
+        """Be true, also when there is nothing in it."""
+        return True
 
     def release(self) -> None:
-        """Let go of the channel's memory: the last act of one who reached it."""
-        if isinstance(self._state, memoryview):
-            self._state.release()
+        """Let go of this end. Nothing can be done with it afterwards. Once more does no harm."""
+        self._mailbox.release()
 
-    def destroy(self) -> None:
-        """Give everything back. Only the maker may, when nobody uses it any more."""
-        self._line.destroy()
-        for bell in self._bells.values():
-            bell.close()
+    def __enter__(self) -> "Self":
+        return self
 
-    def _look(self) -> object:
-        """Take an item if one comes soon, or return None."""
-        recv = self._line.recv
-        for _ in range(self._looks):
-            if (item := recv()) is not None:
-                self._looks = _LOOKS
-                return item
-        self._looks = self._looks // 2 or 1
-        return None
+    def __exit__(self, *_error: object) -> None:
+        """Let go of this end."""
+        self.release()
 
-    def _sleep(self, seat: int, timeout: float | None) -> object:
-        """Take an item, or sleep once and return None: there may be one now."""
-        try:
-            self._state[1 + seat] = _ASLEEP
-            item = self._line.recv()
-            # A closing rings all bells, but a bell may have been heard already.
-            if item is None and self._state[0] != _CLOSED:
-                self._bells[seat].wait(timeout)
-        except BaseException:
-            # A sender may have chosen this seat an instant ago, for an item
-            # that is now left to nobody: pass the wake-up on.
-            self._state[1 + seat] = _AWAKE
-            self._wake_one()
-            raise
-        self._state[1 + seat] = _AWAKE
-        return item
+    def __repr__(self) -> str:
+        if self._mailbox.is_released:
+            return f"<{type(self).__name__} released>"
+        state = "closed, " if self.closed else ""
+        return f"<{type(self).__name__} {state}{len(self)} in it>"
 
-    def _last_item(self, error: Exception) -> object:
-        """Look once more before giving up.
+    def __reduce__(self) -> "tuple[object, ...]":
+        """Travel as one more end. Raises NotShareableError outside of a call or a channel."""
+        _packing.packing()
+        return type(self), (self._mailbox,)
 
-        What was sent before the closing comes before it; and a sender that chose
-        this seat's bell has sent its item by now.
+
+class RecvChannel(_End):
+    """The end of a channel at which objects are received. From `create_channel()`."""
+
+    __slots__ = ()
+
+    def recv(self, timeout: float | None = None) -> "Any":
+        """Take the first object; wait for it at most `timeout` seconds (None: for ever).
+
+        Who has waited longest is served first. Raises TimeoutError when the time is
+        over; ChannelClosedError when nothing is left and nothing can come; and what an
+        object raises when it is unpickled, which is then lost.
         """
-        if (item := self._line.recv()) is None:
-            raise error
-        return item
+        try:
+            return self._mailbox.get(until(timeout))
+        except ChannelEmptyError:
+            message = f"nothing was received within {timeout:g} s"
+            raise TimeoutError(message) from None
 
-    def _wake_one(self) -> None:
-        """Wake one receiver that sleeps, if there is one."""
-        state = self._state
-        seats = state if isinstance(state, bytearray) else state.tobytes()
-        # Twice at once, two senders may ring one bell: the second ring is heard
-        # as a wake-up for nothing. Neither has missed a sleeper, because the
-        # woken one looks at the line before it sleeps again.
-        seat = seats.find(_ASLEEP)
-        if seat > 0 and (bell := self._bells.get(seat - 1)) is not None:
-            try:
-                state[seat] = _AWAKE
-            finally:  # also when Ctrl-C comes in between: nobody else would ring
-                bell.ring()
+    def recv_nowait(self) -> "Any":
+        """Take the first object. Raises ChannelEmptyError when there is none; else as `recv`."""
+        return self._mailbox.get(None)
+
+    def __iter__(self) -> "Self":
+        """Iterate over what comes, until the channel is closed and empty."""
+        return self
+
+    def __next__(self) -> "Any":
+        from interpexec.errors import ChannelClosedError
+
+        try:
+            return self._mailbox.get(until(None))
+        except ChannelClosedError:
+            raise StopIteration from None
+
+    def fileno(self) -> int:
+        """Return a descriptor for selectors and event loops.
+
+        It can be read (do not read it) as long as there is an object in the channel, or
+        it is closed: then `recv_nowait` does not raise ChannelEmptyError, unless somebody
+        else was faster.
+        """
+        return self._mailbox.fileno()
+
+    def close(self) -> None:
+        """Receive nothing more, anywhere: what is in the channel is given up.
+
+        Wakes everybody who waits, here and elsewhere; they get ChannelClosedError.
+        """
+        self._mailbox.close(drops=True)
+
+
+class SendChannel(_End):
+    """The end of a channel at which objects are sent. From `create_channel()`."""
+
+    __slots__ = ()
+
+    def send(self, obj: object, timeout: float | None = None) -> None:
+        """Send an object; wait for room at most `timeout` seconds (None: for ever).
+
+        It is packed here and now: what is changed afterwards does not change it.
+        Raises TimeoutError when the time is over; ChannelClosedError when nobody can
+        receive it any more; NotShareableError, naming the part that cannot travel. It
+        is not sent then.
+        """
+        try:
+            self._mailbox.put(obj, until(timeout))
+        except ChannelFullError:
+            message = f"there was no room in the channel within {timeout:g} s"
+            raise TimeoutError(message) from None
+
+    def send_nowait(self, obj: object) -> None:
+        """Send an object. Raises ChannelFullError when there is no room; else as `send`."""
+        self._mailbox.put(obj, None)
+
+    def close(self) -> None:
+        """Send nothing more, from anywhere. What was sent can still be received.
+
+        Wakes everybody who waits, here and elsewhere; ChannelClosedError tells them.
+        """
+        self._mailbox.close()

@@ -7,6 +7,10 @@
      │                           (CPython's own class: a TypeError from 3.14 on,
      │                           a ValueError before)
      ├─ ChannelClosedError       the channel was closed
+     ├─ ChannelEmptyError        nothing is in the channel at the moment
+     ├─ ChannelFullError         the channel has no room at the moment
+     ├─ TokenError               no object waits under this token
+     │                           (a ValueError)
      └─ RuntimeError
          ├─ BrokenInterpreterPool   a worker could not be made ready, or was lost
          │                          (a BrokenThreadPool, a BrokenExecutor)
@@ -31,14 +35,29 @@ if TYPE_CHECKING:
 __all__ = [
     "BrokenInterpreterPool",
     "ChannelClosedError",
+    "ChannelEmptyError",
+    "ChannelFullError",
     "ExecutionFailed",
     "NotShareableError",
     "TaskCancelled",
+    "TokenError",
 ]
 
 
 class ChannelClosedError(Exception):
     """The channel was closed: it takes nothing more, and nothing is left in it."""
+
+
+class ChannelEmptyError(Exception):
+    """Nothing is in the channel at the moment."""
+
+
+class ChannelFullError(Exception):
+    """The channel has no room for a further item at the moment."""
+
+
+class TokenError(ValueError):
+    """No object waits under this token: it is malformed, was used, or has come too late."""
 
 
 class TaskCancelled(BaseException):

@@ -254,8 +254,8 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         _checks.function(fn)
         self._engine.refuse_if_over()
         _main.refuse_while_finding()
-        payload = _messages.dumps_call(fn, args, kwargs)
-        return self._engine.broadcast(payload, _name_of(fn))  # type: ignore[return-value]  # of what `fn` returns
+        dump = partial(_messages.dumps_call, fn, args, kwargs)
+        return self._engine.broadcast(dump, _name_of(fn))  # type: ignore[return-value]  # of what `fn` returns
 
     def workers(self) -> "list[WorkerInfo]":
         """Return what each worker is doing at this moment; see `WorkerInfo`.

@@ -11,7 +11,7 @@ from interpexec import BrokenInterpreterPool, InterpreterPoolExecutor, _messages
 from interpexec._deadline import Deadline
 from interpexec._engine import Engine
 from interpexec._future import CallFuture
-from interpexec.channels import _ASLEEP, _AWAKE
+from interpexec._line import _ASLEEP, _AWAKE
 
 TIME_LIMIT = 30.0
 
@@ -86,8 +86,18 @@ def test_its_time_is_over(gate: tuple[int, Callable[[int], object]]) -> None:
     reader, open_for = gate
     with InterpreterPoolExecutor(1) as pool:
         future = pool.submit(pass_gate, reader)
-        waiting = Waiting(pool._engine, future, 0.5)
-        assert isinstance(waiting.end().error, TimeoutError)
+        crossing = pool._engine.crossing
+        assert crossing is not None
+        wait_directly, waits = crossing.wait_directly, []
+
+        def wait(left: float | None) -> list[_messages.Message]:
+            waits.append(left)
+            return wait_directly(left)
+
+        crossing.wait_directly = wait  # type: ignore[method-assign]
+        with pytest.raises(TimeoutError):
+            future.result(0.5)
+        assert waits  # in the collector's place
         open_for(1)
         assert future.result(TIME_LIMIT) == 1
 

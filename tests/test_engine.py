@@ -141,8 +141,10 @@ def test_every_call_sent_ahead_fits_into_what_the_runtime_can_give_back() -> Non
 def test_a_lost_worker_breaks_the_pool(caplog: pytest.LogCaptureFixture) -> None:
     """A worker that dies between two calls: nothing hangs, and the cause is told."""
     with InterpreterPoolExecutor(1) as pool:
-        pool.submit(unplug, "interpexec.channels", "Channel.recv_or_ring").result(TIME_LIMIT)
-        pool._engine.crew.active[0].join(TIME_LIMIT)
+        pool.submit(int).result(TIME_LIMIT)
+        worker = pool._engine.crew.active[0]
+        pool.submit(unplug, "interpexec._line", "Line.recv_or_ring").result(TIME_LIMIT)
+        worker.join(TIME_LIMIT)
         with pytest.raises(BrokenInterpreterPool):
             for _ in range(2):  # the first one may still be taken
                 pool.submit(int).result(TIME_LIMIT)
@@ -155,11 +157,17 @@ def test_a_lost_worker_breaks_the_pool(caplog: pytest.LogCaptureFixture) -> None
 
 @pytest.mark.parametrize(("module", "path"), [("_worker", "Worker.reply"), ("_calls", "attempt")])
 def test_a_call_that_goes_down_with_its_worker_is_not_left_pending(
-    module: str, path: str, caplog: pytest.LogCaptureFixture
+    module: str,
+    path: str,
+    gate: tuple[int, Callable[[int], object]],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """It gets the error, and so do those behind it."""
+    reader, open_for = gate
     with InterpreterPoolExecutor(1) as pool:
+        pool.submit(pass_gate, reader)
         futures = [pool.submit(unplug, f"interpexec.{module}", path) for _ in range(6)]
+        open_for(1)
         errors = [future.exception(TIME_LIMIT) for future in futures[1:]]
     assert {type(error) for error in errors} == {BrokenInterpreterPool}
     assert "Exception in worker" in caplog.text
@@ -180,16 +188,18 @@ def test_a_pool_breaks_only_for_what_has_not_begun(
 
 
 def test_the_collector_survives_a_callback_that_raises_anything(
-    caplog: pytest.LogCaptureFixture,
+    gate: tuple[int, Callable[[int], object]], caplog: pytest.LogCaptureFixture
 ) -> None:
     """A SystemExit in a callback is logged, and the next call is settled."""
+    reader, open_for = gate
 
     def leave(_: object) -> None:
         raise SystemExit
 
     with InterpreterPoolExecutor(1) as pool:
-        first = pool.submit(int)
+        first = pool.submit(pass_gate, reader)
         first.add_done_callback(leave)
+        open_for(1)
         assert pool.submit(int).result(TIME_LIMIT) == 0
     assert first.done()
 

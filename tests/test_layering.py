@@ -17,13 +17,27 @@ ORDER = [
     "_words",
     "_deadline",
     "_bell",
-    "channels",
+    "_line",
     "_slots",
     "_capi",
     "_interrupts",
     "_tasks",
+    "_handles",
+    "_packing",
     "_main",
+    "_culprit",
     "_functions",
+    "buffers",
+    "_kinds",
+    "_frozen",
+    "_pins",
+    "sharing",
+    "_monitor",
+    "sync",
+    "_ring",
+    "_mailbox",
+    "channels",
+    "_work_queue",
     "_messages",
     "_failures",
     "_chunks",
@@ -53,6 +67,8 @@ ORDER = [
 
 # What closes a circle, late or for the type checker only, and why it may.
 EXCEPTIONS = {
+    ("sync", "_work_queue"),  # at first use: it is made of a mailbox
+    ("_packing", "_kinds"),  # when one of them is met: they use what `_packing` has
     ("errors", "_pool_errors"),  # at first use: two classes that workers never need
     ("_failures", "_pool_errors"),  # in `revive`, which runs at home
     ("_process", "_engine"),  # for its type

@@ -1,0 +1,49 @@
+"""A package as nothing but bytes: for what waits in the kernel, and not in a message.
+
+freeze   what is small is in the bytes; what is large, in a SharedBuffer
+thaw     the same object may wait for ever: the bytes do not own what they name
+"""
+
+import _pickle
+
+from interpexec._packing import Package
+from interpexec._runtime import NotShareableError
+from interpexec.buffers import SharedBuffer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from interpexec._packing import Packed
+
+# The first byte: what follows is the pickle itself; or a pickle of our own about it.
+_PLAIN, _SPECIAL = b"\x00", b"\x01"
+
+
+def freeze(packed: "Packed", room: int) -> tuple[bytes, Package | None]:
+    """Return at most `room` bytes that stand for what was packed `is_alone`.
+
+    And, if something lies beside these, its owner: when the bytes are on their way,
+    call its `was_sent()`. Raises NotShareableError when it has too many descriptors.
+    """
+    if isinstance(packed, bytes) and len(packed) < room:
+        return _PLAIN + packed, None
+    package = Package.of(packed)
+    frozen = _SPECIAL + _pickle.dumps((package.payload, package.entries), 5)
+    if len(frozen) <= room:
+        return frozen, package
+    package.entries.append(("", SharedBuffer.copy_of(package.payload).detach()))
+    frozen = _SPECIAL + _pickle.dumps((len(package.payload), package.entries), 5)
+    if len(frozen) > room:
+        message = f"it has too many descriptors ({len(package.entries)}) for one message"
+        raise NotShareableError(message)
+    return frozen, package
+
+
+def thaw(frozen: bytes) -> "Packed":
+    """Return the package. It owns what it had before; so thaw once."""
+    if frozen[:1] == _PLAIN:
+        return frozen[1:]
+    payload, entries = _pickle.loads(memoryview(frozen)[1:])  # our own bytes
+    if isinstance(payload, int):
+        _, fd = entries.pop()
+        payload = memoryview(SharedBuffer.adopt(fd, payload))
+    return Package(payload, [], [], entries)

@@ -1,0 +1,108 @@
+"""Descriptors that this interpreter owns, and gives back.
+
+A descriptor's number means the same in every interpreter of the process, and the
+kernel counts who holds what it names: each holder has a duplicate of its own.
+So nothing here is counted by hand. But a number in a Python object does not close
+itself, so a `Handle` does it, at the latest when its interpreter ends.
+"""
+
+import os
+from _weakref import ref
+
+from interpexec import _runtime
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Protocol
+
+    class Holder(Protocol):
+        """What holds something of the kernel's."""
+
+        def release(self) -> None:
+            """Let go of it, once."""
+
+
+# What is to be released when this interpreter ends, by id, in the order of their making.
+_holders: "dict[int, ref[Holder]]" = {}
+_is_expected = False  # somebody does that
+
+
+class Handle:
+    """Owns a descriptor: closes it when it is closed itself, or let go of.
+
+    From any thread of the interpreter that made it.
+    """
+
+    __slots__ = ("__weakref__", "_fd")
+
+    def __init__(self, fd: int) -> None:
+        """Take a descriptor over."""
+        self._fd = fd
+        expect_end(self)
+
+    @classmethod
+    def duplicate(cls, fd: int) -> "Handle":
+        """Own a duplicate of a descriptor. OSError when it is not open."""
+        return cls(os.dup(fd))
+
+    def fileno(self) -> int:
+        """Return the descriptor. Raises ValueError when it was closed."""
+        if self._fd < 0:
+            raise ValueError("the handle is closed")
+        return self._fd
+
+    @property
+    def closed(self) -> bool:
+        """Whether it owns nothing any more."""
+        return self._fd < 0
+
+    def detach(self) -> int:
+        """Return the descriptor, and do not own it any more. ValueError when it was closed."""
+        fd = self.fileno()
+        self._fd = -1
+        _holders.pop(id(self), None)
+        return fd
+
+    def close(self, close: "Callable[[int], None]" = os.close) -> None:
+        """Close it, once."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            _holders.pop(id(self), None)
+            close(fd)
+
+    release = close
+
+    def __del__(self) -> None:
+        self.close()
+
+
+def expect_end(holder: "Holder") -> None:
+    """See to it that something is released when this interpreter ends.
+
+    In the main one nothing has to be done: the process ends with it.
+    """
+    global _is_expected  # noqa: PLW0603  # once for each interpreter
+    if not _is_expected:
+        _is_expected = True
+        if not _runtime.is_main():
+            import atexit  # it is called at the end of each interpreter
+
+            atexit.register(release_all)
+    _holders[id(holder)] = ref(holder)
+
+
+def expect_end_no_more(holder: "Holder") -> None:
+    """Forget something that was released."""
+    _holders.pop(id(holder), None)
+
+
+def release_all() -> None:
+    """Release all that this interpreter holds. What was made last comes first.
+
+    It may be made of the others.
+    """
+    for reference in reversed(list(_holders.values())):
+        holder = reference()
+        if holder is not None:
+            holder.release()

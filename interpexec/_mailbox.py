@@ -1,0 +1,355 @@
+"""A line of messages in shared memory: what channels and queues are made of.
+
+    a monitor's block                              behind it, in the same file
+    +---------------------------------------+      +----------------------------+
+    | words | getters | putters | joiners   |      | a ring of messages (_ring) |
+    +---------------------------------------+      +----------------------------+
+
+The kernel keeps it as long as anybody holds it; no interpreter owns a message that is
+under way, so none is lost with its sender. What is large, and what is a descriptor, lies
+beside it (`_frozen`); who drops messages gives that back.
+"""
+
+import _pickle
+import os
+
+from interpexec import _packing
+from interpexec._bell import Bell
+from interpexec._deadline import Deadline
+from interpexec._frozen import freeze, thaw
+from interpexec._functions import pack_or_explain
+from interpexec._handles import Handle, expect_end, expect_end_no_more
+from interpexec._monitor import Monitor, block_size, outside
+from interpexec._ring import Ring
+from interpexec._runtime import NotShareableError
+from interpexec.errors import ChannelClosedError, ChannelEmptyError, ChannelFullError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+# The words, behind those of the ring.
+_LIMIT, _CLOSED, _WATCHED = 4, 5, 6
+_HOLDERS = 8  # and 9: of senders and of receivers
+_UNFINISHED = 10  # for queues: tasks that are not done
+
+# The lines of waiting threads.
+_GETTERS, _PUTTERS, _JOINERS = _LINES = range(3)
+
+SENDER, RECEIVER = 0, 1
+"""What a holder does: each of them counts itself. A queue does both."""
+
+_BASE = block_size(len(_LINES))  # where the ring begins in the file
+
+_ROOM = 1 << 14  # bytes, for one message; what is longer lies beside
+
+_TOKEN = (1).to_bytes(8, "little")
+_FOREVER = Deadline(None)
+
+# How often one looks for a message before one sleeps: as in `_line`, and for the same
+# reasons. A look costs some 0.1 µs, a wake-up tens of µs.
+_LOOKS = 32
+
+# The first byte of a message that is `bytes` itself. Others: see `_frozen`.
+_BYTES = b"\x02"
+_PLAIN = frozenset({int, float, complex, bool, type(None), str})
+
+
+class Mailbox:
+    """One holder of a line of messages. From any thread of its interpreter."""
+
+    __slots__ = (
+        "__weakref__",
+        "_is_open",
+        "_looks",
+        "_monitor",
+        "_ready",
+        "_ring",
+        "_roles",
+        "_words",
+    )
+
+    def __init__(self, limit: int = 0, *roles: int) -> None:
+        """Make a new one. limit: of the messages in it; 0: none."""
+        self._hold(Monitor(len(_LINES)), Bell(), roles)
+        self._words[_LIMIT] = limit
+        self._count_in(roles)
+        self._ring.make()
+
+    def _hold(self, monitor: Monitor, ready: Bell, roles: "tuple[int, ...]") -> None:
+        self._monitor = monitor
+        self._words = monitor.words
+        self._ring = Ring(monitor.fileno(), _BASE, monitor.words)
+        self._ready = [Handle(fd) for fd in dict.fromkeys(ready.token)]
+        self._roles = roles
+        self._looks = _LOOKS
+        self._is_open = True
+        expect_end(self)
+
+    # -- messages -----------------------------------------------------------------
+
+    def put(self, item: object, deadline: Deadline | None) -> None:
+        """Put a message in; wait for room until the deadline (None: not at all).
+
+        Raises NotShareableError, ChannelFullError or ChannelClosedError.
+        """
+        self._refuse_if_released()
+        beside = None
+        if type(item) is bytes and len(item) < _ROOM:
+            message = _BYTES + item
+        else:
+            plain = type(item) in _PLAIN
+            packed = _pickle.dumps(item, 5) if plain else pack_or_explain(item, "the item")
+            message, beside = freeze(packed, _ROOM)
+        self._monitor.run(self._put, message, deadline)
+        if beside is not None:
+            beside.was_sent()
+
+    def get(self, deadline: Deadline | None) -> "Any":
+        """Take the first message; wait for it until the deadline (None: not at all).
+
+        Raises ChannelEmptyError or ChannelClosedError, and what unpickling raises.
+        """
+        self._refuse_if_released()
+        if deadline is not None:
+            self._look()
+        message = self._monitor.run(self._get, deadline)
+        if message[:1] == _BYTES:
+            return message[1:]
+        from interpexec import _main  # for what the program defines
+
+        return _main.loads(thaw(message))
+
+    def count(self) -> int:
+        """Return how many messages there are."""
+        self._refuse_if_released()
+        return self._ring.count()
+
+    @property
+    def limit(self) -> int:
+        """How many messages there may be; 0: as many as you like."""
+        self._refuse_if_released()
+        return self._words[_LIMIT]
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether no further message can be put in."""
+        self._refuse_if_released()
+        return bool(self._words[_CLOSED])
+
+    def _look(self) -> None:
+        """Wait a moment for a message: one comes soon where another core puts them in."""
+        count = self._ring.count
+        for _ in range(self._looks):
+            if count():
+                self._looks = _LOOKS
+                return
+        self._looks = self._looks // 2 or 1
+
+    def _put(self, message: bytes, deadline: Deadline | None) -> None:
+        words, ring = self._words, self._ring
+        while not words[_CLOSED] and words[_LIMIT] and ring.count() >= words[_LIMIT]:
+            if deadline is None or deadline.remaining() == 0:
+                raise ChannelFullError("the channel is full")
+            self._monitor.wait(_PUTTERS, deadline, self._pass_room_on)
+        if words[_CLOSED]:
+            raise ChannelClosedError("the channel is closed")
+        is_seen = words[_WATCHED] and not ring.count()
+        words[_UNFINISHED] += 1
+        ring.push(message)
+        if is_seen:
+            self._ring_ready()
+        self._monitor.wake(_GETTERS)
+
+    def _get(self, deadline: Deadline | None) -> bytes:
+        words, ring = self._words, self._ring
+        while not ring.count():
+            if words[_CLOSED]:
+                raise ChannelClosedError("the channel is closed")
+            if deadline is None or deadline.remaining() == 0:
+                raise ChannelEmptyError("the channel is empty")
+            self._monitor.wait(_GETTERS, deadline, self._pass_message_on)
+        message = self._take()
+        if words[_LIMIT]:
+            self._monitor.wake(_PUTTERS)
+        return message
+
+    def _take(self) -> bytes:
+        """Take the first message, which is there."""
+        words = self._words
+        message = self._ring.pop()
+        if words[_WATCHED] and not words[_CLOSED] and not self._ring.count():
+            os.read(self._ready[0].fileno(), len(_TOKEN))
+        return message
+
+    def _pass_room_on(self) -> None:
+        """Wake the next one who waits for room: this one was woken, and has gone."""
+        if self._ring.count() < self._words[_LIMIT]:
+            self._monitor.wake(_PUTTERS)
+
+    def _pass_message_on(self) -> None:
+        """Do as `_pass_room_on`, for who waits for a message."""
+        if self._ring.count():
+            self._monitor.wake(_GETTERS)
+
+    # -- tasks, for queues ----------------------------------------------------------
+
+    def task_done(self) -> None:
+        """Count a message as dealt with. ValueError when there was none."""
+        self._refuse_if_released()
+        self._monitor.run(self._task_done)
+
+    def join(self) -> None:
+        """Wait until all messages that were put in are dealt with."""
+        self._refuse_if_released()
+        self._monitor.run(self._join)
+
+    def _task_done(self) -> None:
+        if not self._words[_UNFINISHED]:
+            raise ValueError("task_done() called too many times")
+        self._words[_UNFINISHED] -= 1
+        if not self._words[_UNFINISHED]:
+            self._wake_all(_JOINERS)
+
+    def _join(self) -> None:
+        while self._words[_UNFINISHED]:
+            self._monitor.wait(_JOINERS, _FOREVER, _nothing)
+
+    # -- event loops ------------------------------------------------------------------
+
+    def fileno(self) -> int:
+        """Return a descriptor that can be read as long as there is a message, or none can come."""
+        self._refuse_if_released()
+        if not self._words[_WATCHED]:
+            self._monitor.run(self._watch)
+        return self._ready[0].fileno()
+
+    def _watch(self) -> None:
+        if not self._words[_WATCHED]:
+            self._words[_WATCHED] = 1
+            if self._ring.count() or self._words[_CLOSED]:
+                self._ring_ready()
+
+    def _ring_ready(self) -> None:
+        os.write(self._ready[-1].fileno(), _TOKEN)
+
+    # -- closing --------------------------------------------------------------------
+
+    def close(self, *, drops: bool = False) -> None:
+        """Let no further message be put in, and wake everybody.
+
+        drops: the messages that are there are given up.
+        """
+        if self._is_open:
+            for message in self._monitor.run(self._close, drops):
+                _drop(message)
+
+    def _close(self, drops: bool) -> list[bytes]:
+        words, ring = self._words, self._ring
+        if not words[_CLOSED]:
+            words[_CLOSED] = 1
+            if words[_WATCHED] and not ring.count():
+                self._ring_ready()
+        messages = []
+        while drops and ring.count():
+            messages.append(self._take())
+        if messages:
+            words[_UNFINISHED] -= min(len(messages), words[_UNFINISHED])
+            self._wake_all(_JOINERS)  # as `queue.Queue` does
+        self._wake_all(_GETTERS)
+        self._wake_all(_PUTTERS)
+        return messages
+
+    def _wake_all(self, line: int) -> None:
+        while self._monitor.wake(line):
+            pass
+
+    @property
+    def is_released(self) -> bool:
+        """Whether this holder has let go of it."""
+        return not self._is_open
+
+    def release(self) -> None:
+        """Let go of it; close it if nobody else sends, or nobody else receives. Once.
+
+        By nobody who is in the middle of something else with this holder.
+        """
+        if not self._is_open:
+            return
+        self._is_open = False
+        expect_end_no_more(self)
+        for message in self._monitor.run(self._count_out):
+            _drop(message)
+        self._ring.unmap()
+        self._monitor.close()
+        for handle in self._ready:
+            handle.close()
+
+    def __del__(self) -> None:
+        if getattr(self, "_is_open", False):
+            outside(self.release)
+
+    def _count_out(self) -> list[bytes]:
+        """Leave; return the messages that nobody will take."""
+        words = self._words
+        for role in self._roles:
+            words[_HOLDERS + role] -= 1
+        is_unread = not words[_HOLDERS + RECEIVER]
+        return self._close(is_unread) if is_unread or not words[_HOLDERS + SENDER] else []
+
+    def _count_in(self, roles: "tuple[int, ...]") -> None:
+        for role in roles:
+            self._words[_HOLDERS + role] += 1
+
+    def _refuse_if_released(self) -> None:
+        if not self._is_open:
+            raise ValueError("it was released here")
+
+    # -- travelling -----------------------------------------------------------------
+
+    def again(self, *roles: int) -> "Mailbox":
+        """Return another holder."""
+        return _adopted(*self._one_more(roles))
+
+    def __reduce__(self) -> "tuple[object, ...]":
+        """Travel as one more holder, which is counted from now on."""
+        if not self._is_open:
+            raise NotShareableError("it was released")
+        packing = _packing.packing()
+        return _arrived, (packing.carry((__name__, *self._one_more(self._roles))),)
+
+    def _one_more(self, roles: "tuple[int, ...]") -> "tuple[int, ...]":
+        """Count one more holder; return what `_adopted` takes."""
+        fds = [*self._monitor.descriptors(), *(handle.fileno() for handle in self._ready)]
+        duplicates = _packing.duplicates(fds)
+        self._monitor.run(self._count_in, roles)
+        return sum(1 << role for role in roles), self._monitor.size, *duplicates
+
+
+def _nothing() -> None:
+    """Have nothing to pass on: all were woken."""
+
+
+def _arrived(index: int) -> Mailbox:
+    return _adopted(*_packing.take(index))
+
+
+def _adopted(mask: int, size: int, block: int, *fds: int) -> Mailbox:
+    """Make the holder that was counted when it was sent."""
+    half = len(fds) // 2  # the mutex; the ready bell
+    roles = tuple(role for role in (SENDER, RECEIVER) if mask >> role & 1)
+    mailbox = Mailbox.__new__(Mailbox)
+    monitor = Monitor.adopt(block, size, *fds[:half])
+    mailbox._hold(monitor, Bell((fds[half], fds[-1])), roles)  # noqa: SLF001  # one of us
+    return mailbox
+
+
+def abandon(*entry: int) -> None:
+    """Give back a holder that was sent, and that nobody has received."""
+    _adopted(*entry).release()
+
+
+def _drop(message: bytes) -> None:
+    """Give back what lies beside a message."""
+    if message[:1] != _BYTES:
+        _packing.Package.of(thaw(message)).abandon()

@@ -1,0 +1,154 @@
+"""Tokens: bytes that name a pipe, in which an object waits for whoever takes it out.
+
+    token   ->   the number of a descriptor, and what is to be found under it
+                     |
+                 the reading end of a pipe   ->   the pickle, the descriptors beside it
+
+The pipe keeps the object alive, whatever becomes of its maker. To take it out is one
+`read`: the kernel gives it to one reader only. Under a stale or forged token there is
+no descriptor, or something else, which is compared by its inode before anything is
+read. No address is in a token, so no token makes anybody touch memory that is not there.
+"""
+
+import os
+import stat
+
+from interpexec import _packing, _runtime
+from interpexec._frozen import freeze, thaw
+from interpexec.errors import TokenError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from interpexec._packing import Package
+
+_MAGIC = b"interpexec-token"
+
+# What fits into every pipe at once (PIPE_BUF on Linux; 512 on macOS, whose pipes take
+# 16 KiB all the same before they block). What is longer waits in a SharedBuffer.
+_ROOM = 4096
+
+_FIELDS = 4  # process, descriptor, device, inode
+_MOST_DIGITS = 20  # of a number of 64 bits
+
+_held: set[bytes] = set()  # tokens that this interpreter has made, as far as it ends before home
+_is_expected = False
+
+
+def make(packed: "_packing.Packed", name: str) -> bytes:
+    """Let an object wait; return the token. name: of its type, for people."""
+    frozen, package = freeze(packed, _ROOM)
+    reader, writer = os.pipe()
+    try:
+        os.set_blocking(reader, False)
+        os.write(writer, frozen)
+        about = os.fstat(reader)
+    except BaseException:
+        os.close(reader)
+        raise
+    finally:
+        os.close(writer)
+    if package is not None:
+        package.was_sent()
+    fields = os.getpid(), reader, about.st_dev, about.st_ino
+    token = b" ".join((_MAGIC, *(b"%d" % field for field in fields), name.encode()))
+    _keep(token, fields)
+    return token
+
+
+def _keep(token: bytes, fields: tuple[int, ...]) -> None:
+    """See to it that an object does not wait for ever."""
+    global _is_expected  # noqa: PLW0603  # once for each interpreter
+    if _packing.is_packing():
+        # A part of something that travels: given back with that.
+        _packing.packing().carry((__name__, *fields))
+    elif not _runtime.is_main():
+        _held.add(token)
+        if not _is_expected:
+            import atexit  # it is called at the end of each interpreter
+
+            atexit.register(_abandon_all)
+            _is_expected = True
+
+
+def _abandon_all() -> None:
+    """Give back what this interpreter has made tokens of, and nobody took: it ends."""
+    while _held:
+        abandon_token(_held.pop())
+
+
+def take(token: bytes) -> "Package":
+    """Take out what waits under a token. Raises TokenError."""
+    fields = _fields(token)
+    package = _claim(*fields)
+    if package is None:
+        raise TokenError("the object was taken or abandoned already, or its maker is gone")
+    _held.discard(token)
+    return package
+
+
+def abandon_token(token: bytes) -> bool:
+    """Give back what waits under a token; return whether something did. Raises TokenError."""
+    fields = _fields(token)
+    _held.discard(token)
+    return abandon(*fields)
+
+
+def abandon(*fields: int) -> bool:
+    """Do as `abandon_token`: the fields of a token."""
+    package = _claim(*fields)
+    if package is None:
+        return False
+    package.abandon()
+    return True
+
+
+def _fields(token: object) -> tuple[int, ...]:
+    """Read a token. Raises TypeError or TokenError."""
+    if not isinstance(token, (bytes, bytearray, memoryview)):
+        message = f"a token is bytes, not {type(token).__qualname__}"
+        raise TypeError(message)
+    match bytes(token).split(b" ", 5):
+        case [magic, *numbers, _] if magic == _MAGIC and all(map(_is_number, numbers)):
+            fields = tuple(map(int, numbers))
+        case _:
+            fields = ()
+    if len(fields) != _FIELDS:
+        raise TokenError("this is no token")
+    if fields[0] != os.getpid():
+        message = f"the token was made by another process ({fields[0]})"
+        raise TokenError(message)
+    return fields
+
+
+def _is_number(part: bytes) -> bool:
+    return part.isdigit() and len(part) <= _MOST_DIGITS
+
+
+def _claim(_pid: int, fd: int, device: int, inode: int) -> "Package | None":
+    """Take what is in the pipe; None when it is not there any more."""
+    if not _is_there(fd, device, inode):
+        return None
+    try:
+        # Nobody but us closes this one, so it is what it was found to be.
+        own = os.dup(fd)
+    except OSError:
+        return None
+    try:
+        frozen = os.read(own, _ROOM) if _is_there(own, device, inode) else b""
+    except BlockingIOError:  # somebody forged the token, of a pipe that is in use
+        return None
+    finally:
+        os.close(own)
+    if not frozen:
+        return None
+    os.close(fd)
+    return _packing.Package.of(thaw(frozen))
+
+
+def _is_there(fd: int, device: int, inode: int) -> bool:
+    """Say whether a descriptor is the pipe that it ought to be."""
+    try:
+        about = os.fstat(fd)
+    except (OSError, OverflowError):
+        return False
+    return stat.S_ISFIFO(about.st_mode) and (about.st_dev, about.st_ino) == (device, inode)

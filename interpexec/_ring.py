@@ -1,0 +1,137 @@
+r"""Messages in a file that is mapped: the first one in is the first one out.
+
+    the ring      … | length message | length message |  …        wrapped
+                    ^ head                            ^ tail
+
+It grows when it is full, and is as small as at first again when it was emptied. Only one
+thread at a time may use it: see `_monitor`, the first three of whose words it has.
+
+A message is put in, or taken out, by writing one word, the last thing to be done: head
+and tail hold both a number of messages and a place. So what comes in between, Ctrl-C
+say, leaves the line as it was before, or as it is after.
+"""
+
+import mmap
+import os
+
+_GRAIN = mmap.ALLOCATIONGRANULARITY
+
+SMALLEST = _GRAIN
+"""The size of an empty one, in bytes."""
+
+# The words. Head and tail: the number of messages so far << _PLACE, and a byte of the ring.
+_HEAD, _TAIL, _SIZE = range(3)
+
+_PLACE = 40  # bits
+_PLACES = (1 << _PLACE) - 1
+_NUMBERS = (1 << 64 - _PLACE) - 1
+_ONE = 1 << _PLACE
+_ALL = (1 << 64) - 1
+
+_HEADER = 8  # bytes: the length of a message
+_WRAP = _ALL  # in place of a length: go on at the beginning
+
+
+class Ring:
+    """One holder of a ring."""
+
+    __slots__ = ("_base", "_bytes", "_fd", "_lengths", "_size", "_words")
+
+    def __init__(self, fd: int, base: int, words: memoryview) -> None:
+        """Use a ring: in a file, from a byte on, and its words. It belongs to somebody else."""
+        self._fd = fd
+        self._base = -(-base // _GRAIN) * _GRAIN
+        self._words = words
+        self._bytes: mmap.mmap | None = None
+        self._size = 0  # as it is mapped here
+
+    def make(self) -> None:
+        """Let there be one: once, before anybody uses it."""
+        self._resize(SMALLEST)
+
+    def count(self) -> int:
+        """Return how many messages there are. Alone or not."""
+        words = self._words
+        return (words[_TAIL] >> _PLACE) - (words[_HEAD] >> _PLACE) & _NUMBERS
+
+    def push(self, message: bytes) -> None:
+        """Put a message behind the last one. Raises OSError when there is no memory."""
+        words = self._words
+        length = len(message)
+        size = _HEADER + length + -length % _HEADER
+        while (place := self._place_for(size)) is None:
+            self._resize(max(2 * words[_SIZE], size))
+        data = self._mapped()
+        start = place + _HEADER
+        self._lengths[place >> 3] = length
+        data[start : start + length] = message
+        words[_TAIL] = (words[_TAIL] & ~_PLACES) + _ONE & _ALL | place + size
+
+    def pop(self) -> bytes:
+        """Take the first message, which is there."""
+        words = self._words
+        message, place = self._read(words[_HEAD] & _PLACES)
+        words[_HEAD] = (words[_HEAD] & ~_PLACES) + _ONE & _ALL | place
+        if words[_SIZE] > SMALLEST and not self.count():
+            self._resize(SMALLEST)
+        return message
+
+    def unmap(self) -> None:
+        """Let go of the memory, not of the ring."""
+        if self._bytes is not None:
+            self._lengths.release()
+            self._bytes.close()
+            self._bytes = None
+
+    def _place_for(self, size: int) -> int | None:
+        """Return where so many bytes are free."""
+        words = self._words
+        head, tail, end = words[_HEAD] & _PLACES, words[_TAIL] & _PLACES, words[_SIZE]
+        if tail <= head and self.count():
+            return tail if size <= head - tail else None
+        if size <= end - tail:
+            return tail
+        if size > head or not self.count():
+            return None
+        if tail < end:
+            self._mapped()
+            self._lengths[tail >> 3] = _WRAP
+        return 0
+
+    def _read(self, place: int) -> tuple[bytes, int]:
+        """Read the message at a place; return it, and the place behind it."""
+        data = self._mapped()
+        if place == self._size or self._lengths[place >> 3] == _WRAP:
+            place = 0
+        length = self._lengths[place >> 3]
+        start = place + _HEADER
+        return data[start : start + length], start + length + -length % _HEADER
+
+    def _resize(self, size: int) -> None:
+        """Let the ring have another size. What is in it moves to the beginning."""
+        words = self._words
+        place, messages = words[_HEAD] & _PLACES, []
+        for _ in range(self.count()):
+            message, place = self._read(place)
+            messages.append(message)
+        os.ftruncate(self._fd, self._base + size)
+        words[_SIZE] = size
+        data, place = self._mapped(), 0
+        for message in messages:
+            length = len(message)
+            self._lengths[place >> 3] = length
+            data[place + _HEADER : place + _HEADER + length] = message
+            place += _HEADER + length + -length % _HEADER
+        words[_TAIL] = words[_TAIL] & ~_PLACES | place
+        words[_HEAD] = words[_HEAD] & ~_PLACES
+
+    def _mapped(self) -> mmap.mmap:
+        """Return the memory, mapped as it is now."""
+        size = self._words[_SIZE]
+        if self._bytes is None or self._size != size:
+            self.unmap()
+            trackfd = {} if os.name == "nt" else {"trackfd": False}
+            self._bytes = mmap.mmap(self._fd, size, offset=self._base, **trackfd)
+            self._lengths = memoryview(self._bytes).cast("Q")
+            self._size = size
+        return self._bytes

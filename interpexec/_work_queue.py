@@ -1,0 +1,131 @@
+"""`interpexec.sync.Queue`: the standard library's queue, for all interpreters."""
+
+from queue import Empty, Full, ShutDown
+
+from interpexec import _packing
+from interpexec._deadline import Deadline
+from interpexec._mailbox import RECEIVER, SENDER, Mailbox
+from interpexec.errors import ChannelClosedError, ChannelEmptyError, ChannelFullError
+from interpexec.sync import until
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+class Queue:
+    """A queue of objects for any number of producers and consumers, of any interpreter.
+
+    As `queue.Queue`, with its exceptions. It can be an argument of a call: whoever
+    receives it has the same queue. What may be put into it: what may be an argument,
+    only that memory is copied (use a `SharedBuffer`).
+    """
+
+    __slots__ = ("_mailbox",)
+
+    def __init__(self, maxsize: int = 0) -> None:
+        """maxsize: how many objects may be in it; 0 or less: as many as there is memory for.
+
+        Raises TypeError, or OSError when there is no descriptor to be had (it takes three).
+        """
+        if isinstance(maxsize, bool) or not isinstance(maxsize, int):
+            message = f"maxsize must be an int, not {type(maxsize).__name__}"
+            raise TypeError(message)
+        self._mailbox = Mailbox(max(maxsize, 0), SENDER, RECEIVER)
+
+    @property
+    def maxsize(self) -> int:
+        """How many objects may be in it; 0: as many as there is memory for."""
+        return self._mailbox.limit
+
+    @property
+    def is_shutdown(self) -> bool:
+        """Whether `shutdown` was called."""
+        return self._mailbox.is_closed
+
+    def put(self, item: object, block: bool = True, timeout: float | None = None) -> None:
+        """Put an object in; wait for room at most `timeout` seconds (None: for ever).
+
+        It is packed here and now. Raises Full when there is no room, or was none in
+        time; ShutDown; NotShareableError, naming the part that cannot travel; ValueError
+        for a negative timeout.
+        """
+        try:
+            self._mailbox.put(item, _deadline(block, timeout))
+        except ChannelFullError:
+            raise Full from None
+        except ChannelClosedError:
+            raise ShutDown from None
+
+    def put_nowait(self, item: object) -> None:
+        """Put an object in, or raise Full."""
+        self.put(item, block=False)
+
+    def get(self, block: bool = True, timeout: float | None = None) -> "Any":
+        """Take the first object; wait for it at most `timeout` seconds (None: for ever).
+
+        Raises Empty when there is none, or was none in time; ShutDown when none can
+        come; ValueError for a negative timeout.
+        """
+        try:
+            return self._mailbox.get(_deadline(block, timeout))
+        except ChannelEmptyError:
+            raise Empty from None
+        except ChannelClosedError:
+            raise ShutDown from None
+
+    def get_nowait(self) -> "Any":
+        """Take the first object, or raise Empty."""
+        return self.get(block=False)
+
+    def qsize(self) -> int:
+        """Return how many objects are in it at this moment."""
+        return self._mailbox.count()
+
+    def empty(self) -> bool:
+        """Say whether nothing is in it at this moment."""
+        return not self._mailbox.count()
+
+    def full(self) -> bool:
+        """Say whether there is no room at this moment."""
+        return 0 < self._mailbox.limit <= self._mailbox.count()
+
+    def task_done(self) -> None:
+        """Say that an object that was taken is dealt with. ValueError if that is too often."""
+        self._mailbox.task_done()
+
+    def join(self) -> None:
+        """Wait until every object that was put in is dealt with."""
+        self._mailbox.join()
+
+    def shutdown(self, immediate: bool = False) -> None:
+        """Let nothing more be put in. Whoever waits, or comes, gets ShutDown.
+
+        Objects that are there can still be taken; with `immediate` they are dropped, and
+        count as dealt with.
+        """
+        self._mailbox.close(drops=immediate)
+
+    def __repr__(self) -> str:
+        return (
+            f"<interpexec.sync.Queue at {id(self):#x} maxsize={self.maxsize} size={self.qsize()}>"
+        )
+
+    def __reduce__(self) -> "tuple[object, ...]":
+        """Travel as what it is. Raises NotShareableError outside of a call or a channel."""
+        _packing.packing()
+        return _arrived, (self._mailbox,)
+
+
+def _arrived(mailbox: Mailbox) -> Queue:
+    queue = Queue.__new__(Queue)
+    queue._mailbox = mailbox  # noqa: SLF001  # one of us
+    return queue
+
+
+def _deadline(block: bool, timeout: float | None) -> Deadline | None:
+    if not block:
+        return None
+    if timeout is not None and timeout < 0:
+        raise ValueError("'timeout' must be a non-negative number")
+    return until(timeout)

@@ -1,0 +1,254 @@
+"""Memory that any interpreter can map, and that lives as long as somebody holds it.
+
+    SharedBuffer(1 << 20)        a block of the kernel's: nobody's heap
+        |  travels as a duplicate of its descriptor
+        v
+    SharedBuffer, elsewhere      maps the same block: written here, read there
+
+No interpreter owns the block. The kernel counts the descriptors and the mappings, so
+it is freed when the last holder lets go, whoever made it, and also when that was a
+worker which is long gone.
+"""
+
+import mmap
+import os
+
+from interpexec import _packing
+from interpexec._handles import Handle
+from interpexec._runtime import NotShareableError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Buffer, Sequence
+    from typing import Self
+
+
+HAS_MEMFD = hasattr(os, "memfd_create")
+HAS_SHM = os.name == "posix"
+"""Tests set these to False to force the portable paths."""
+
+_NAME_TRIES = 100
+
+
+class SharedBuffer:
+    """A block of memory that interpreters share, read and written in place by all.
+
+    It can be an argument or a result of a call, or part of one, and can go through a
+    channel or a queue: the receiver maps the same memory, at no cost that grows with
+    its size. It has the buffer protocol: give it to whatever takes a `bytearray`.
+
+    Writing is not synchronized: see `interpexec.sync`. Its methods may be called from
+    any thread of its interpreter, and do not block.
+    """
+
+    __slots__ = ("__weakref__", "_handle", "_map", "_readonly", "_size")
+
+    def __init__(self, size: int) -> None:
+        """Make a block of `size` bytes, all zero.
+
+        size: an int > 0. Pages are taken from the system when they are first touched.
+        Raises TypeError, ValueError, or OSError when there is no memory or descriptor.
+        """
+        self._hold(Handle(_new_block(_checked_size(size))), size, readonly=False)
+
+    def _hold(self, handle: Handle, size: int, *, readonly: bool) -> None:
+        self._handle = handle
+        self._size = size
+        self._readonly = readonly
+        self._map: mmap.mmap | None = None
+
+    @classmethod
+    def copy_of(cls, data: "Buffer") -> "Self":
+        """Make a block that holds a copy of the bytes of `data`.
+
+        data: `bytes`, a `memoryview`, whatever has the buffer protocol and is
+        contiguous; not empty.
+        """
+        with memoryview(data) as view:
+            if not view.c_contiguous:
+                raise ValueError("data must be contiguous")
+            block = cls(view.nbytes)
+            try:
+                block._mapped()[:] = (
+                    view.cast("B") if view.ndim != 1 or view.format != "B" else view
+                )
+            except BaseException:
+                block.close()
+                raise
+        return block
+
+    @classmethod
+    def adopt(cls, fd: int, size: int, *, readonly: bool = False) -> "Self":
+        """Own a descriptor of such a block, which is there already. Not checked."""
+        block = cls.__new__(cls)
+        block._hold(Handle(fd), size, readonly=readonly)  # noqa: SLF001  # one of us
+        return block
+
+    @property
+    def size(self) -> int:
+        """The size of the block in bytes."""
+        return self._size
+
+    @property
+    def readonly(self) -> bool:
+        """Whether this holder cannot write. See `toreadonly`."""
+        return self._readonly
+
+    def fileno(self) -> int:
+        """Return the descriptor. Raises ValueError when this holder was closed."""
+        return self._handle.fileno()
+
+    @property
+    def closed(self) -> bool:
+        """Whether this holder has let go of the block."""
+        return self._handle.closed
+
+    def __len__(self) -> int:
+        """Return the size of the block in bytes."""
+        return self._size
+
+    def __repr__(self) -> str:
+        state = " closed" if self.closed else " readonly" if self._readonly else ""
+        return f"<SharedBuffer of {self._size} bytes{state}>"
+
+    def __buffer__(self, flags: int, /) -> memoryview:
+        """Give a view: `memoryview(block)`."""
+        view = memoryview(self._mapped())
+        return view.toreadonly() if self._readonly else view
+
+    def __getitem__(self, key: slice) -> bytes:
+        """Return a copy of some bytes: `block[16:32]`."""
+        return self._mapped()[_checked_slice(key)]
+
+    def __setitem__(self, key: slice, data: "Buffer") -> None:
+        """Write some bytes: `block[0:5] = b"hello"`. Of the same length."""
+        if self._readonly:
+            raise TypeError("this SharedBuffer is read-only")
+        self._mapped()[_checked_slice(key)] = data
+
+    def cast(self, format: str, shape: "Sequence[int] | None" = None) -> memoryview:  # noqa: A002  # memoryview's name for it
+        """Return a typed view of the whole block, as `memoryview.cast` does.
+
+        format: a native single character of `struct`, like "d" or "q".
+        shape: for more than one dimension.
+
+        >>> counts = SharedBuffer(8 * 26).cast("q")
+        >>> counts[3] += 1
+        """
+        view = memoryview(self)
+        return view.cast(format) if shape is None else view.cast(format, shape)  # type: ignore[call-overload,no-any-return]
+
+    def toreadonly(self) -> "SharedBuffer":
+        """Return another holder of the block, which cannot write. So are those it becomes.
+
+        This guards against mistakes: whoever holds the block itself still writes.
+        """
+        return self.adopt(os.dup(self.fileno()), self._size, readonly=True)
+
+    def detach(self) -> int:
+        """Return the descriptor, and let go of the block but for that. As `close`."""
+        self._unmap()
+        return self._handle.detach()
+
+    def close(self) -> None:
+        """Let go of the block; what others hold stays. More than once does no harm.
+
+        Raises BufferError while there are views of it: `release()` these first. A
+        block that is no longer referred to is closed by itself.
+        """
+        self._unmap()
+        self._handle.close()
+
+    def __enter__(self) -> "Self":
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def __reduce__(self) -> "tuple[object, ...]":
+        """Travel as a descriptor."""
+        if self.closed:
+            raise NotShareableError("the SharedBuffer was closed")
+        index = _packing.packing().hand_over(self.fileno())
+        return _arrived, (index, self._size, self._readonly)
+
+    def _unmap(self) -> None:
+        if self._map is not None:
+            self._map.close()
+            self._map = None
+
+    def _mapped(self) -> mmap.mmap:
+        """Return the mapping, which is made when it is first needed."""
+        if self._map is None:
+            if self._handle.closed:
+                raise ValueError("the SharedBuffer was closed")
+            self._map = _map(self.fileno(), self._size)
+        return self._map
+
+
+def _arrived(index: int, size: int, readonly: bool) -> SharedBuffer:
+    """Make the receiver's holder."""
+    (fd,) = _packing.take(index)
+    return SharedBuffer.adopt(fd, size, readonly=readonly)
+
+
+def _checked_size(size: object) -> int:
+    if isinstance(size, bool) or not isinstance(size, int):
+        message = f"size must be an int, not {type(size).__qualname__}"
+        raise TypeError(message)
+    if size <= 0:
+        message = f"size must be greater than 0, not {size}"
+        raise ValueError(message)
+    return size
+
+
+def _checked_slice(key: object) -> slice:
+    if not isinstance(key, slice):
+        message = f"a SharedBuffer is read and written by slices, not by {type(key).__qualname__}"
+        raise TypeError(message)
+    return key
+
+
+def _map(fd: int, size: int) -> mmap.mmap:
+    if os.name == "nt":
+        return mmap.mmap(fd, size)
+    return mmap.mmap(fd, size, trackfd=False)  # else it would hold a duplicate of its own
+
+
+def _new_block(size: int) -> int:
+    """Return a descriptor of new memory that has no name: it ends with its holders."""
+    fd = _new_file()
+    try:
+        os.ftruncate(fd, size)
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
+
+
+def _new_file() -> int:
+    if HAS_MEMFD:
+        return os.memfd_create("interpexec", os.MFD_CLOEXEC)
+    if HAS_SHM and (fd := _new_shm()) is not None:
+        return fd
+    import tempfile  # where there is nothing better
+
+    with tempfile.TemporaryFile(buffering=0) as file:
+        return os.dup(file.fileno())
+
+
+def _new_shm() -> int | None:
+    """Return a POSIX shared memory object, whose name is taken away at once."""
+    try:
+        import _posixshmem  # type: ignore[import-not-found]  # not in typeshed
+    except ImportError:
+        return None
+    for _ in range(_NAME_TRIES):
+        name = f"/ixp{os.urandom(6).hex()}"
+        try:
+            fd: int = _posixshmem.shm_open(name, os.O_CREAT | os.O_EXCL | os.O_RDWR, mode=0o600)
+        except FileExistsError:
+            continue
+        _posixshmem.shm_unlink(name)
+        return fd
+    return None
