@@ -59,9 +59,10 @@ type Order = tuple[int, int, "Message"]
 type Frames = list[tuple[str, int, str]]
 """File, line and function of each frame, the outermost first."""
 
-# A signal that comes in the instant before the thread blocks wakes nobody, so it is
-# sent again after so many seconds.
-_SIGNAL_AGAIN = 0.005, 0.05
+# A signal that comes before the thread blocks wakes nobody, so it is sent again after so
+# many seconds, and then each time after the last of these, as long as the call is there:
+# it may have computed in C before it came to its system call.
+_SIGNAL_AGAIN = 0.005, 0.05, 0.5
 
 
 class CallbackLine:
@@ -211,11 +212,11 @@ class Helper:
         On the versions where that helps, home names a signal.
         """
         thread = self._stopped
-        if not self._signal or not self._pauses or thread is None or not thread.armed:
+        if not self._signal or thread is None or not thread.armed:
             return None
         assert thread.thread is not None  # it was thrown at
         _signal.pthread_kill(thread.thread.ident, self._signal)
-        return self._pauses.pop(0)
+        return self._pauses.pop(0) if len(self._pauses) > 1 else self._pauses[0]
 
     def _send_stack(self, call_id: int) -> None:
         self._worker.reply((_pickle.dumps(self._frames(), 5), None), call_id)

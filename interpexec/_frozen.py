@@ -14,8 +14,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from interpexec._packing import Packed
 
-# The first byte: what follows is the pickle itself; or a pickle of our own about it.
-_PLAIN, _SPECIAL = b"\x00", b"\x01"
+# The last byte, which pickle does not read: before it is the pickle itself; or a pickle of
+# our own about it.
+PLAIN, _SPECIAL = b"\x00", b"\x01"
 
 
 def freeze(packed: "Packed", room: int) -> tuple[bytes, Package | None]:
@@ -25,13 +26,13 @@ def freeze(packed: "Packed", room: int) -> tuple[bytes, Package | None]:
     call its `was_sent()`. Raises NotShareableError when it has too many descriptors.
     """
     if isinstance(packed, bytes) and len(packed) < room:
-        return _PLAIN + packed, None
+        return packed + PLAIN, None
     package = Package.of(packed)
-    frozen = _SPECIAL + _pickle.dumps((package.payload, package.entries), 5)
+    frozen = _pickle.dumps((package.payload, package.entries), 5) + _SPECIAL
     if len(frozen) <= room:
         return frozen, package
     package.entries.append(("", SharedBuffer.copy_of(package.payload).detach()))
-    frozen = _SPECIAL + _pickle.dumps((len(package.payload), package.entries), 5)
+    frozen = _pickle.dumps((len(package.payload), package.entries), 5) + _SPECIAL
     if len(frozen) > room:
         message = f"it has too many descriptors ({len(package.entries)}) for one message"
         raise NotShareableError(message)
@@ -40,9 +41,9 @@ def freeze(packed: "Packed", room: int) -> tuple[bytes, Package | None]:
 
 def thaw(frozen: bytes) -> "Packed":
     """Return the package. It owns what it had before; so thaw once."""
-    if frozen[:1] == _PLAIN:
-        return frozen[1:]
-    payload, entries = _pickle.loads(memoryview(frozen)[1:])  # our own bytes
+    if frozen[-1:] == PLAIN:
+        return frozen
+    payload, entries = _pickle.loads(frozen)  # our own bytes
     if isinstance(payload, int):
         _, fd = entries.pop()
         payload = memoryview(SharedBuffer.adopt(fd, payload))

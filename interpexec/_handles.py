@@ -14,7 +14,7 @@ from interpexec import _runtime
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Protocol
+    from typing import Protocol, Self
 
     class Holder(Protocol):
         """What holds something of the kernel's."""
@@ -35,6 +35,12 @@ class Handle:
     """
 
     __slots__ = ("__weakref__", "_fd")
+
+    def __new__(cls, *_: object) -> "Self":
+        """Make one that owns nothing yet."""
+        handle = super().__new__(cls)
+        handle._fd = -1
+        return handle
 
     def __init__(self, fd: int) -> None:
         """Take a descriptor over."""

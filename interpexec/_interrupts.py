@@ -156,7 +156,8 @@ class Interruptible:
         self._shields += 1
         try:
             # Who is throwing just now did not see the shield: it is hit outside of it.
-            self._await_thrower()
+            if self._coming:
+                self._await_thrower()
         except BaseException:
             self._shields -= 1
             raise
@@ -164,7 +165,8 @@ class Interruptible:
     def lower_shield(self) -> None:
         """End it, and raise TaskCancelled if that was due."""
         self._shields -= 1
-        self._await_thrower()
+        if self._coming:
+            self._await_thrower()
         if self._is_due and not self._shields:
             self._is_due = False
             raise TaskCancelled

@@ -10,8 +10,10 @@ under way, so none is lost with its sender. What is large, and what is a descrip
 beside it (`_frozen`); who drops messages gives that back.
 """
 
-import _pickle
 import os
+from _pickle import dumps as _dumps
+from _pickle import loads as _loads
+from _thread import get_ident
 
 from interpexec import _packing
 from interpexec._bell import Bell
@@ -26,6 +28,7 @@ from interpexec.errors import ChannelClosedError, ChannelEmptyError, ChannelFull
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 # The words, behind those of the ring.
@@ -43,6 +46,8 @@ _BASE = block_size(len(_LINES))  # where the ring begins in the file
 
 _ROOM = 1 << 14  # bytes, for one message; what is longer lies beside
 
+_NOBODY = 0  # no thread has this number
+
 _TOKEN = (1).to_bytes(8, "little")
 _FOREVER = Deadline(None)
 
@@ -50,9 +55,10 @@ _FOREVER = Deadline(None)
 # reasons. A look costs some 0.1 µs, a wake-up tens of µs.
 _LOOKS = 32
 
-# The first byte of a message that is `bytes` itself. Others: see `_frozen`.
-_BYTES = b"\x02"
-_PLAIN = frozenset({int, float, complex, bool, type(None), str})
+# The last byte of a message that is `bytes` itself, or the pickle of something simple.
+# Others: see `_frozen`.
+_BYTES, _SIMPLE = b"\x02", b"\x03"
+_SIMPLE_TYPES = frozenset({int, float, complex, bool, type(None)})
 
 
 class Mailbox:
@@ -66,13 +72,15 @@ class Mailbox:
         "_ready",
         "_ring",
         "_roles",
+        "_users",
         "_words",
     )
 
     def __init__(self, limit: int = 0, *roles: int) -> None:
         """Make a new one. limit: of the messages in it; 0: none."""
-        self._hold(Monitor(len(_LINES)), Bell(), roles)
-        self._words[_LIMIT] = limit
+        monitor = Monitor(len(_LINES))
+        monitor.words[_LIMIT] = limit
+        self._hold(monitor, Bell(), roles)
         self._count_in(roles)
         self._ring.make()
 
@@ -83,6 +91,7 @@ class Mailbox:
         self._ready = [Handle(fd) for fd in dict.fromkeys(ready.token)]
         self._roles = roles
         self._looks = _LOOKS
+        self._users: set[int] = set()  # the threads that are in the middle of something
         self._is_open = True
         expect_end(self)
 
@@ -93,15 +102,14 @@ class Mailbox:
 
         Raises NotShareableError, ChannelFullError or ChannelClosedError.
         """
-        self._refuse_if_released()
         beside = None
         if type(item) is bytes and len(item) < _ROOM:
-            message = _BYTES + item
+            message = item + _BYTES
+        elif type(item) in _SIMPLE_TYPES and len(message := _dumps(item, 5) + _SIMPLE) <= _ROOM:
+            pass
         else:
-            plain = type(item) in _PLAIN
-            packed = _pickle.dumps(item, 5) if plain else pack_or_explain(item, "the item")
-            message, beside = freeze(packed, _ROOM)
-        self._monitor.run(self._put, message, deadline)
+            message, beside = freeze(pack_or_explain(item, "the item"), _ROOM)
+        self._use(self._put, message, deadline)
         if beside is not None:
             beside.was_sent()
 
@@ -110,12 +118,14 @@ class Mailbox:
 
         Raises ChannelEmptyError or ChannelClosedError, and what unpickling raises.
         """
-        self._refuse_if_released()
-        if deadline is not None:
+        if deadline is not None and self._is_open:
             self._look()
-        message = self._monitor.run(self._get, deadline)
-        if message[:1] == _BYTES:
-            return message[1:]
+        message = self._use(self._get, deadline)
+        kind = message[-1:]
+        if kind == _SIMPLE:
+            return _loads(message)
+        if kind == _BYTES:
+            return message[:-1]
         from interpexec import _main  # for what the program defines
 
         return _main.loads(thaw(message))
@@ -149,14 +159,15 @@ class Mailbox:
     def _put(self, message: bytes, deadline: Deadline | None) -> None:
         words, ring = self._words, self._ring
         while not words[_CLOSED] and words[_LIMIT] and ring.count() >= words[_LIMIT]:
+            self._refuse_if_released()
             if deadline is None or deadline.remaining() == 0:
                 raise ChannelFullError("the channel is full")
             self._monitor.wait(_PUTTERS, deadline, self._pass_room_on)
         if words[_CLOSED]:
             raise ChannelClosedError("the channel is closed")
         is_seen = words[_WATCHED] and not ring.count()
-        words[_UNFINISHED] += 1
         ring.push(message)
+        words[_UNFINISHED] += 1
         if is_seen:
             self._ring_ready()
         self._monitor.wake(_GETTERS)
@@ -164,6 +175,7 @@ class Mailbox:
     def _get(self, deadline: Deadline | None) -> bytes:
         words, ring = self._words, self._ring
         while not ring.count():
+            self._refuse_if_released()
             if words[_CLOSED]:
                 raise ChannelClosedError("the channel is closed")
             if deadline is None or deadline.remaining() == 0:
@@ -196,13 +208,11 @@ class Mailbox:
 
     def task_done(self) -> None:
         """Count a message as dealt with. ValueError when there was none."""
-        self._refuse_if_released()
-        self._monitor.run(self._task_done)
+        self._use(self._task_done)
 
     def join(self) -> None:
         """Wait until all messages that were put in are dealt with."""
-        self._refuse_if_released()
-        self._monitor.run(self._join)
+        self._use(self._join)
 
     def _task_done(self) -> None:
         if not self._words[_UNFINISHED]:
@@ -213,6 +223,7 @@ class Mailbox:
 
     def _join(self) -> None:
         while self._words[_UNFINISHED]:
+            self._refuse_if_released()
             self._monitor.wait(_JOINERS, _FOREVER, _nothing)
 
     # -- event loops ------------------------------------------------------------------
@@ -221,7 +232,7 @@ class Mailbox:
         """Return a descriptor that can be read as long as there is a message, or none can come."""
         self._refuse_if_released()
         if not self._words[_WATCHED]:
-            self._monitor.run(self._watch)
+            self._use(self._watch)
         return self._ready[0].fileno()
 
     def _watch(self) -> None:
@@ -240,9 +251,8 @@ class Mailbox:
 
         drops: the messages that are there are given up.
         """
-        if self._is_open:
-            for message in self._monitor.run(self._close, drops):
-                _drop(message)
+        for message in self._use(self._close, drops):
+            _drop(message)
 
     def _close(self, drops: bool) -> list[bytes]:
         words, ring = self._words, self._ring
@@ -272,14 +282,36 @@ class Mailbox:
     def release(self) -> None:
         """Let go of it; close it if nobody else sends, or nobody else receives. Once.
 
-        By nobody who is in the middle of something else with this holder.
+        Threads of this interpreter that wait get ValueError.
         """
         if not self._is_open:
             return
-        self._is_open = False
         expect_end_no_more(self)
-        for message in self._monitor.run(self._count_out):
+        self._users.add(get_ident())
+        self._is_open = False
+        try:
+            messages = self._monitor.run(self._count_out)
+        finally:
+            self._leave()
+        for message in messages:
             _drop(message)
+
+    def _use[T](self, step: "Callable[..., T]", *args: object) -> T:
+        """Take a step. Meanwhile the descriptors stay open, also when it is released."""
+        self._users.add(get_ident())
+        try:
+            self._refuse_if_released()
+            return self._monitor.run(step, *args)
+        finally:
+            self._leave()
+
+    def _leave(self) -> None:
+        """Be in the middle of nothing; the last one closes what was released."""
+        users = self._users
+        users.discard(get_ident())
+        if self._is_open or users:
+            return
+        users.add(_NOBODY)  # so that no other thread does it, too
         self._ring.unmap()
         self._monitor.close()
         for handle in self._ready:
@@ -295,7 +327,11 @@ class Mailbox:
         for role in self._roles:
             words[_HOLDERS + role] -= 1
         is_unread = not words[_HOLDERS + RECEIVER]
-        return self._close(is_unread) if is_unread or not words[_HOLDERS + SENDER] else []
+        if is_unread or not words[_HOLDERS + SENDER]:
+            return self._close(is_unread)
+        for line in _LINES if len(self._users) > 1 else ():
+            self._wake_all(line)  # some of them may wait for this holder
+        return []
 
     def _count_in(self, roles: "tuple[int, ...]") -> None:
         for role in roles:
@@ -351,5 +387,5 @@ def abandon(*entry: int) -> None:
 
 def _drop(message: bytes) -> None:
     """Give back what lies beside a message."""
-    if message[:1] != _BYTES:
+    if message[-1:] not in {_BYTES, _SIMPLE}:
         _packing.Package.of(thaw(message)).abandon()

@@ -1,17 +1,21 @@
-"""Tokens: bytes that name a pipe, in which an object waits for whoever takes it out.
+"""Tokens: bytes that name a socket, in which an object waits for whoever takes it out.
 
     token   ->   the number of a descriptor, and what is to be found under it
                      |
-                 the reading end of a pipe   ->   the pickle, the descriptors beside it
+                 one end of a pair of sockets   ->   a nonce, the pickle, the descriptors
+                 (the other end is closed)           beside it
 
-The pipe keeps the object alive, whatever becomes of its maker. To take it out is one
-`read`: the kernel gives it to one reader only. Under a stale or forged token there is
-no descriptor, or something else, which is compared by its inode before anything is
-read. No address is in a token, so no token makes anybody touch memory that is not there.
+The socket keeps the object alive, whatever becomes of its maker. To take it out is one
+`recv`: the kernel gives it to one reader only. Under a stale or forged token there is no
+descriptor, or something else: that is compared by its inode, and by the nonce, which
+is looked at before it is taken (MSG_PEEK). No address is in a token, so no token makes
+anybody touch memory that is not there.
 """
 
+import _socket
 import os
 import stat
+from contextlib import closing
 
 from interpexec import _packing, _runtime
 from interpexec._frozen import freeze, thaw
@@ -23,12 +27,12 @@ if TYPE_CHECKING:
 
 _MAGIC = b"interpexec-token"
 
-# What fits into every pipe at once (PIPE_BUF on Linux; 512 on macOS, whose pipes take
-# 16 KiB all the same before they block). What is longer waits in a SharedBuffer.
+# What fits into every socket at once. What is longer waits in a SharedBuffer.
 _ROOM = 4096
+_NONCE = 16  # bytes
 
-_FIELDS = 4  # process, descriptor, device, inode
-_MOST_DIGITS = 20  # of a number of 64 bits
+_FIELDS = 5  # process, descriptor, device, inode, nonce
+_MOST_DIGITS = 39  # of a number of 128 bits
 
 _held: set[bytes] = set()  # tokens that this interpreter has made, as far as it ends before home
 _is_expected = False
@@ -37,19 +41,15 @@ _is_expected = False
 def make(packed: "_packing.Packed", name: str) -> bytes:
     """Let an object wait; return the token. name: of its type, for people."""
     frozen, package = freeze(packed, _ROOM)
-    reader, writer = os.pipe()
-    try:
-        os.set_blocking(reader, False)
-        os.write(writer, frozen)
-        about = os.fstat(reader)
-    except BaseException:
-        os.close(reader)
-        raise
-    finally:
-        os.close(writer)
+    nonce = os.urandom(_NONCE)
+    reader, writer = _socket.socketpair()
+    with closing(reader), closing(writer):
+        writer.sendall(nonce + frozen)
+        about = os.fstat(reader.fileno())
+        fd = reader.detach()
     if package is not None:
         package.was_sent()
-    fields = os.getpid(), reader, about.st_dev, about.st_ino
+    fields = os.getpid(), fd, about.st_dev, about.st_ino, int.from_bytes(nonce)
     token = b" ".join((_MAGIC, *(b"%d" % field for field in fields), name.encode()))
     _keep(token, fields)
     return token
@@ -107,12 +107,12 @@ def _fields(token: object) -> tuple[int, ...]:
     if not isinstance(token, (bytes, bytearray, memoryview)):
         message = f"a token is bytes, not {type(token).__qualname__}"
         raise TypeError(message)
-    match bytes(token).split(b" ", 5):
+    match bytes(token).split(b" ", _FIELDS + 1):
         case [magic, *numbers, _] if magic == _MAGIC and all(map(_is_number, numbers)):
             fields = tuple(map(int, numbers))
         case _:
             fields = ()
-    if len(fields) != _FIELDS:
+    if len(fields) != _FIELDS or fields[-1] >> 8 * _NONCE:
         raise TokenError("this is no token")
     if fields[0] != os.getpid():
         message = f"the token was made by another process ({fields[0]})"
@@ -124,8 +124,8 @@ def _is_number(part: bytes) -> bool:
     return part.isdigit() and len(part) <= _MOST_DIGITS
 
 
-def _claim(_pid: int, fd: int, device: int, inode: int) -> "Package | None":
-    """Take what is in the pipe; None when it is not there any more."""
+def _claim(_pid: int, fd: int, device: int, inode: int, nonce: int) -> "Package | None":
+    """Take what waits in the socket; None when it is not there any more."""
     if not _is_there(fd, device, inode):
         return None
     try:
@@ -134,9 +134,7 @@ def _claim(_pid: int, fd: int, device: int, inode: int) -> "Package | None":
     except OSError:
         return None
     try:
-        frozen = os.read(own, _ROOM) if _is_there(own, device, inode) else b""
-    except BlockingIOError:  # somebody forged the token, of a pipe that is in use
-        return None
+        frozen = _receive(own, nonce) if _is_there(own, device, inode) else b""
     finally:
         os.close(own)
     if not frozen:
@@ -145,10 +143,24 @@ def _claim(_pid: int, fd: int, device: int, inode: int) -> "Package | None":
     return _packing.Package.of(thaw(frozen))
 
 
+def _receive(fd: int, nonce: int) -> bytes:
+    """Take what is in a socket if it begins with the nonce; else leave it as it is."""
+    sock = _socket.socket(fileno=fd)
+    try:
+        seen = sock.recv(_NONCE, _socket.MSG_PEEK | _socket.MSG_DONTWAIT)
+        if seen != nonce.to_bytes(_NONCE):
+            return b""
+        return sock.recv(_NONCE + _ROOM, _socket.MSG_DONTWAIT)[_NONCE:]
+    except OSError:  # there is nothing, or it is a socket of another kind
+        return b""
+    finally:
+        sock.detach()
+
+
 def _is_there(fd: int, device: int, inode: int) -> bool:
-    """Say whether a descriptor is the pipe that it ought to be."""
+    """Say whether a descriptor is the socket that it ought to be."""
     try:
         about = os.fstat(fd)
     except (OSError, OverflowError):
         return False
-    return stat.S_ISFIFO(about.st_mode) and (about.st_dev, about.st_ino) == (device, inode)
+    return stat.S_ISSOCK(about.st_mode) and (about.st_dev, about.st_ino) == (device, inode)

@@ -19,14 +19,16 @@ _GRAIN = mmap.ALLOCATIONGRANULARITY
 SMALLEST = _GRAIN
 """The size of an empty one, in bytes."""
 
-# The words. Head and tail: the number of messages so far << _PLACE, and a byte of the ring.
+# The words. Head and tail: the number of messages so far << _HALF, and a place in the
+# ring, in units of 8 bytes. The size is in bytes.
 _HEAD, _TAIL, _SIZE = range(3)
 
-_PLACE = 40  # bits
-_PLACES = (1 << _PLACE) - 1
-_NUMBERS = (1 << 64 - _PLACE) - 1
-_ONE = 1 << _PLACE
+_HALF = 32  # bits
+_MASK = (1 << _HALF) - 1
+_ONE = 1 << _HALF
 _ALL = (1 << 64) - 1
+
+_LARGEST = _MASK << 3  # bytes: 32 GiB, in which no 2**32 messages have room
 
 _HEADER = 8  # bytes: the length of a message
 _WRAP = _ALL  # in place of a length: go on at the beginning
@@ -52,10 +54,11 @@ class Ring:
     def count(self) -> int:
         """Return how many messages there are. Alone or not."""
         words = self._words
-        return (words[_TAIL] >> _PLACE) - (words[_HEAD] >> _PLACE) & _NUMBERS
+        head = words[_HEAD] >> _HALF  # first: so this may be too many for a moment, not too few
+        return (words[_TAIL] >> _HALF) - head & _MASK
 
     def push(self, message: bytes) -> None:
-        """Put a message behind the last one. Raises OSError when there is no memory."""
+        """Put a message behind the last one. Raises MemoryError or OSError."""
         words = self._words
         length = len(message)
         size = _HEADER + length + -length % _HEADER
@@ -65,13 +68,13 @@ class Ring:
         start = place + _HEADER
         self._lengths[place >> 3] = length
         data[start : start + length] = message
-        words[_TAIL] = (words[_TAIL] & ~_PLACES) + _ONE & _ALL | place + size
+        words[_TAIL] = (words[_TAIL] & ~_MASK) + _ONE & _ALL | place + size >> 3
 
     def pop(self) -> bytes:
         """Take the first message, which is there."""
         words = self._words
-        message, place = self._read(words[_HEAD] & _PLACES)
-        words[_HEAD] = (words[_HEAD] & ~_PLACES) + _ONE & _ALL | place
+        message, place = self._read((words[_HEAD] & _MASK) << 3)
+        words[_HEAD] = (words[_HEAD] & ~_MASK) + _ONE & _ALL | place >> 3
         if words[_SIZE] > SMALLEST and not self.count():
             self._resize(SMALLEST)
         return message
@@ -86,7 +89,8 @@ class Ring:
     def _place_for(self, size: int) -> int | None:
         """Return where so many bytes are free."""
         words = self._words
-        head, tail, end = words[_HEAD] & _PLACES, words[_TAIL] & _PLACES, words[_SIZE]
+        head, tail = (words[_HEAD] & _MASK) << 3, (words[_TAIL] & _MASK) << 3
+        end = words[_SIZE]
         if tail <= head and self.count():
             return tail if size <= head - tail else None
         if size <= end - tail:
@@ -110,7 +114,9 @@ class Ring:
     def _resize(self, size: int) -> None:
         """Let the ring have another size. What is in it moves to the beginning."""
         words = self._words
-        place, messages = words[_HEAD] & _PLACES, []
+        if size > _LARGEST:
+            raise MemoryError("there is no room for more messages")
+        place, messages = (words[_HEAD] & _MASK) << 3, []
         for _ in range(self.count()):
             message, place = self._read(place)
             messages.append(message)
@@ -122,8 +128,8 @@ class Ring:
             self._lengths[place >> 3] = length
             data[place + _HEADER : place + _HEADER + length] = message
             place += _HEADER + length + -length % _HEADER
-        words[_TAIL] = words[_TAIL] & ~_PLACES | place
-        words[_HEAD] = words[_HEAD] & ~_PLACES
+        words[_TAIL] = words[_TAIL] & ~_MASK | place >> 3
+        words[_HEAD] = words[_HEAD] & ~_MASK
 
     def _mapped(self) -> mmap.mmap:
         """Return the memory, mapped as it is now."""

@@ -1,12 +1,13 @@
 """`interpexec.sync.Queue`: the standard library's queue, for all interpreters."""
 
 from queue import Empty, Full, ShutDown
+from types import GenericAlias
 
 from interpexec import _packing
 from interpexec._deadline import Deadline
 from interpexec._mailbox import RECEIVER, SENDER, Mailbox
 from interpexec.errors import ChannelClosedError, ChannelEmptyError, ChannelFullError
-from interpexec.sync import until
+from interpexec.sync import check_count, until
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,16 +22,16 @@ class Queue:
     only that memory is copied (use a `SharedBuffer`).
     """
 
-    __slots__ = ("_mailbox",)
+    __slots__ = ("__weakref__", "_mailbox")
+
+    __class_getitem__ = classmethod(GenericAlias)  # type: ignore[var-annotated]  # as `queue` does
 
     def __init__(self, maxsize: int = 0) -> None:
         """maxsize: how many objects may be in it; 0 or less: as many as there is memory for.
 
         Raises TypeError, or OSError when there is no descriptor to be had (it takes three).
         """
-        if isinstance(maxsize, bool) or not isinstance(maxsize, int):
-            message = f"maxsize must be an int, not {type(maxsize).__name__}"
-            raise TypeError(message)
+        check_count(maxsize if not isinstance(maxsize, int) else max(maxsize, 0), "maxsize", 0)
         self._mailbox = Mailbox(max(maxsize, 0), SENDER, RECEIVER)
 
     @property
@@ -126,6 +127,7 @@ def _arrived(mailbox: Mailbox) -> Queue:
 def _deadline(block: bool, timeout: float | None) -> Deadline | None:
     if not block:
         return None
+    deadline = until(timeout)
     if timeout is not None and timeout < 0:
         raise ValueError("'timeout' must be a non-negative number")
-    return until(timeout)
+    return deadline

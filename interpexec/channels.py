@@ -18,7 +18,7 @@ at once.
 from interpexec import _packing
 from interpexec._mailbox import RECEIVER, SENDER, Mailbox
 from interpexec.errors import ChannelEmptyError, ChannelFullError
-from interpexec.sync import until
+from interpexec.sync import check_count, until
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,12 +37,7 @@ def create_channel(capacity: int | None = None) -> "tuple[RecvChannel, SendChann
     end takes three).
     """
     if capacity is not None:
-        if isinstance(capacity, bool) or not isinstance(capacity, int):
-            message = f"capacity must be an int or None, not {type(capacity).__name__}"
-            raise TypeError(message)
-        if capacity < 1:
-            message = f"capacity must be at least 1, not {capacity}"
-            raise ValueError(message)
+        check_count(capacity, "capacity", 1)
     mailbox = Mailbox(capacity or 0, SENDER)
     return RecvChannel(mailbox.again(RECEIVER)), SendChannel(mailbox)
 
@@ -50,7 +45,7 @@ def create_channel(capacity: int | None = None) -> "tuple[RecvChannel, SendChann
 class _End:
     """What both ends have in common. From any thread of its interpreter."""
 
-    __slots__ = ("_mailbox",)
+    __slots__ = ("__weakref__", "_mailbox")
 
     def __init__(self, mailbox: Mailbox) -> None:
         self._mailbox = mailbox

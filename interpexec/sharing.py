@@ -60,7 +60,7 @@ class Handle(_Handle):
         import os
 
         fd = file if isinstance(file, int) and not isinstance(file, bool) else _fileno(file)
-        if fd < 0:
+        if not 0 <= fd < 1 << 31:
             raise ValueError("file must be an open descriptor")
         super().__init__(os.dup(fd))
 

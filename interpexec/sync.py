@@ -38,7 +38,8 @@ __all__ = [
 ]
 
 _FOREVER = Deadline(None)
-_LONGEST = 2**33  # seconds: as long as `threading` takes, some 292 years
+_LONGEST = 2**63 // 10**9  # seconds: as long as `threading` takes, some 292 years
+_MOST = 2**62  # of what is counted in one word
 _LINE = 0  # of each monitor here
 
 # The first words of the monitors.
@@ -97,7 +98,7 @@ class Semaphore(_Shared):
 
     def __init__(self, value: int = 1) -> None:
         """Begin with `value`, an int >= 0. Raises TypeError or ValueError."""
-        _check_count(value, "value", 0)
+        check_count(value, "value", 0)
         super().__init__()
         self._monitor.words[_VALUE] = value
 
@@ -117,7 +118,7 @@ class Semaphore(_Shared):
 
     def release(self, n: int = 1) -> None:
         """Put `n` back, and serve as many who wait. Never blocks. ValueError below one."""
-        _check_count(n, "n", 1)
+        check_count(n, "n", 1)
         self._monitor.run(self._put, n)
 
     def __exit__(self, *_error: object) -> None:
@@ -131,9 +132,9 @@ class Semaphore(_Shared):
         return deadline is not None and self._monitor.wait(_LINE, deadline, self._put)
 
     def _put(self, n: int = 1) -> None:
-        for _ in range(n):
-            if not self._monitor.wake(_LINE):  # else it is theirs
-                self._monitor.words[_VALUE] += 1
+        while n and self._monitor.wake(_LINE):  # it is theirs
+            n -= 1
+        self._monitor.words[_VALUE] += n
 
 
 class BoundedSemaphore(Semaphore):
@@ -155,7 +156,7 @@ class BoundedSemaphore(Semaphore):
 
     def release(self, n: int = 1) -> None:
         """Put `n` back. Raises ValueError, and puts none, if that was too many."""
-        _check_count(n, "n", 1)
+        check_count(n, "n", 1)
         self._monitor.run(self._put_bounded, n)
 
     def _put_bounded(self, n: int) -> None:
@@ -179,9 +180,9 @@ class Lock(_Shared):
         Return whether it was had. Raises ValueError for other negative timeouts, and
         for a timeout of what does not block.
         """
-        if blocking and timeout == -1:
-            return self._monitor.run(self._take, _FOREVER, undo=self._put)
-        return self._monitor.run(self._take, _lock_deadline(blocking, timeout), undo=self._put)
+        deadline = _FOREVER if blocking and timeout == -1 else _lock_deadline(blocking, timeout)
+        put, monitor = self._put, self._monitor
+        return monitor.swap(_HELD, 0, 1, _LINE, put) or monitor.run(self._take, deadline, undo=put)
 
     __enter__ = acquire
 
@@ -190,10 +191,11 @@ class Lock(_Shared):
 
         Raises RuntimeError when it is not held.
         """
-        self._monitor.run(self._give_back)
+        if not self._monitor.swap(_HELD, 1, 0, _LINE, _nothing):
+            self._monitor.run(self._give_back)
 
     def __exit__(self, *_error: object) -> None:
-        self._monitor.run(self._give_back)
+        self.release()
 
     def locked(self) -> bool:
         """Say whether it is held."""
@@ -453,7 +455,7 @@ class Barrier:
         timeout: of `wait`, in seconds, where none is given there. Raises TypeError or
         ValueError.
         """
-        _check_count(parties, "parties", 1)
+        check_count(parties, "parties", 1)
         _check(action, "action", "callable", action is None or callable(action))
         self._use(Condition(Lock()), action, timeout)
         self._words[_PARTIES] = parties
@@ -549,16 +551,17 @@ class Barrier:
         """Make it as new. Who waits there gets BrokenBarrierError."""
         words = self._words
         with self._condition:
-            if words[_COUNT]:
-                words[_STATE] = _RESETTING
-            else:
+            if not words[_COUNT]:
                 words[_STATE] = _FILLING
+            elif words[_STATE] in {_FILLING, _BROKEN}:  # who got through has got through
+                words[_STATE] = _RESETTING
             self._condition.notify_all()
 
     def abort(self) -> None:
         """Break it: who waits there, or comes, gets BrokenBarrierError."""
         with self._condition:
-            self._break()
+            self._words[_STATE] = _BROKEN
+            self._condition.notify_all()
 
     def _break(self) -> None:
         if self._words[_STATE] == _FILLING:
@@ -598,10 +601,11 @@ def _check(value: object, name: str, what: str, is_it: bool) -> None:
         raise TypeError(message)
 
 
-def _check_count(value: int, name: str, least: int) -> None:
+def check_count(value: int, name: str, least: int) -> None:
+    """Raise TypeError or ValueError for what cannot be counted."""
     _check(value, name, "an int", isinstance(value, int) and not isinstance(value, bool))
-    if value < least:
-        message = f"{name} must be at least {least}, not {value}"
+    if not least <= value <= _MOST:
+        message = f"{name} must be from {least} to {_MOST}, not {value}"
         raise ValueError(message)
 
 
@@ -618,6 +622,7 @@ def _lock_deadline(blocking: bool, timeout: float) -> Deadline | None:
         return None
     if timeout == -1:
         return _FOREVER
+    _check(timeout, "timeout", "a number of seconds", isinstance(timeout, (int, float)))
     if timeout < 0:
         raise ValueError("timeout value must be a non-negative number")
     if timeout > _LONGEST:

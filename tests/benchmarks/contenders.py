@@ -22,13 +22,16 @@ class Contender:
     ``load`` does the imports, which no case measures, and raises ImportError where this
     Python has no such executor. ``in_process`` is false where the workers' memory belongs
     to other processes, so that the growth of this one says nothing. ``stops_calls`` is true
-    where ``Future.cancel()`` stops a call that runs.
+    where ``Future.cancel()`` stops a call that runs, ``shares_memory`` where an argument can
+    show the caller's memory, ``queue`` where two workers can have a queue between them.
     """
 
     name: str
     load: Callable[[], Factory]
     in_process: bool = True
     stops_calls: bool = False
+    shares_memory: bool = False
+    queue: bool = False
 
 
 def load_ours() -> Factory:
@@ -93,9 +96,9 @@ PEBBLE = "pebble"
 CONTENDERS = {
     contender.name: contender
     for contender in (
-        Contender(OURS, load_ours, stops_calls=True),
-        Contender(STDLIB, load_stdlib),
-        Contender(THREADS, load_threads),
+        Contender(OURS, load_ours, stops_calls=True, shares_memory=True, queue=True),
+        Contender(STDLIB, load_stdlib, queue=True),
+        Contender(THREADS, load_threads, queue=True),
         Contender(PROCESSES, load_processes, in_process=False),
         Contender(PEBBLE, load_pebble, in_process=False, stops_calls=True),
     )
@@ -103,6 +106,16 @@ CONTENDERS = {
 
 REFERENCES = (STDLIB, THREADS, PROCESSES)
 """The contenders that get a ratio column of their own."""
+
+
+def make_queue(pool: Executor) -> object:
+    """Return the queue that belongs to a pool."""
+    module, function = {
+        "interpexec.executor": ("interpexec.sync", "Queue"),
+        "concurrent.futures.interpreter": ("concurrent.interpreters", "create_queue"),
+        "concurrent.futures.thread": ("queue", "Queue"),
+    }[type(pool).__module__]
+    return getattr(importlib.import_module(module), function)()
 
 
 def absentees() -> dict[str, str]:

@@ -3,6 +3,10 @@
 import os
 import time
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 
 def noop() -> None:
     """Do nothing: all the time a call of it takes is the executor's."""
@@ -43,3 +47,54 @@ def announce_and_spin(fifo: str) -> None:
         file.write(b"!")
     while True:
         pass
+
+
+def take(_argument: object) -> None:
+    """Take something."""
+
+
+def give(size: int) -> bytes:
+    """Return so many bytes, which were there before."""
+    if size not in _given:
+        _given[size] = b"x" * size
+    return _given[size]
+
+
+_given: dict[int, bytes] = {}
+
+
+def produce(queue: "Any", count: int) -> None:
+    """Put so many numbers into a queue."""
+    for number in range(count):
+        queue.put(number)
+
+
+def consume(queue: "Any", count: int) -> int:
+    """Take so many numbers out of a queue; return their sum."""
+    return sum(queue.get() for _ in range(count))
+
+
+def take_lock(lock: "Any", count: int) -> float:
+    """Take a lock and give it back so many times; return how many µs once takes."""
+    start = time.perf_counter()
+    for _ in range(count):
+        lock.acquire()
+        lock.release()
+    return (time.perf_counter() - start) / count * 1e6
+
+
+def echo(there: "Any", back: "Any", count: int) -> None:
+    """Send back what comes, so many times."""
+    for _ in range(count):
+        back.put(there.get())
+
+
+def ping(there: "Any", back: "Any", count: int) -> float:
+    """Send a number and wait for it, so many times; return the median in µs."""
+    durations = []
+    for number in range(count):
+        start = time.perf_counter()
+        there.put(number)
+        back.get()
+        durations.append((time.perf_counter() - start) * 1e6)
+    return sorted(durations)[count // 2]

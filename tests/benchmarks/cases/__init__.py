@@ -1,6 +1,6 @@
 """The cases, in the order of the report. A new one is a module here and a line below."""
 
-from benchmarks.cases import cpu_map, memory, ready, round_trip, stop, throughput
+from benchmarks.cases import cpu_map, memory, ready, round_trip, sharing, stop, throughput
 
 CASES = {
     case.name: case
@@ -13,5 +13,6 @@ CASES = {
         stop.INTERRUPT,
         stop.INTERRUPT_P99,
         stop.NEXT,
+        *sharing.CASES,
     )
 }

@@ -15,7 +15,8 @@ class Case:
     is 1.0, or less in a quick run, and shrinks the work but not the number's meaning.
     ``floor(scale)`` takes what the machine asks for the same service without any executor,
     and raises ImportError where it cannot. ``per_round`` is how many samples a round holds:
-    more for cases that are over quickly and scatter widely.
+    more for cases that are over quickly and scatter widely. ``needs`` names a quality that a
+    contender must have.
     """
 
     name: str
@@ -26,10 +27,10 @@ class Case:
     floor: Callable[[float], float] | None = None
     per_round: int = 1
     in_process_only: bool = False
-    stops_calls: bool = False
+    needs: str = ""
 
     def admits(self, contender: Contender) -> bool:
         """Tell whether the number means anything for *contender*."""
-        if self.stops_calls and not contender.stops_calls:
+        if self.needs and not getattr(contender, self.needs):
             return False
         return contender.in_process or not self.in_process_only

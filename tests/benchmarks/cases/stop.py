@@ -124,7 +124,7 @@ INTERRUPT = Case(
     measure=lambda factory, scale: statistics.median(interruptions(factory, scale)),
     floor=lambda scale: statistics.median(interrupt_floor(scale)),
     in_process_only=True,
-    stops_calls=True,
+    needs="stops_calls",
     target=Target("busy loop notices cancel(), p50", 2, reference=None, unit=" ms"),
 )
 INTERRUPT_P99 = Case(
@@ -134,7 +134,7 @@ INTERRUPT_P99 = Case(
     measure=lambda factory, scale: percentile_99(interruptions(factory, scale)),
     floor=lambda scale: percentile_99(interrupt_floor(scale)),
     in_process_only=True,
-    stops_calls=True,
+    needs="stops_calls",
     target=Target("busy loop notices cancel(), p99", 10, reference=None, unit=" ms"),
 )
 NEXT = Case(
@@ -143,6 +143,6 @@ NEXT = Case(
     unit="ms",
     measure=next_result,
     floor=next_floor,
-    stops_calls=True,
+    needs="stops_calls",
     target=Target("from cancel() to the next result", 30, reference=None, unit=" ms"),
 )
