@@ -88,8 +88,10 @@ class CallbackLine:
 
     def broadcast(self, call_id: int, payload: "Packed") -> None:
         """Have a pickled call run beside what the worker runs."""
-        if self._send(_CALL, call_id, seal(payload, call_id)) and type(payload) is not bytes:
-            payload.was_sent()  # type: ignore[union-attr]
+        message = seal(payload, call_id)
+        entries = [] if isinstance(payload, bytes) else payload.give_away()
+        if not self._send(_CALL, call_id, message) and not isinstance(payload, bytes):
+            payload.entries = entries
 
     def ask_stack(self, call_id: int) -> None:
         """Ask for the frames of what the worker runs; they come as a value."""
@@ -306,6 +308,7 @@ class Broadcasts:
             stopped = self.calls.disarm()
         if stopped:
             release_import_locks()
+            self.calls.give_back_held()
             # What it has half changed goes with the worker; the others run until then.
             self._worker.leave()
             self._become_interruptible()

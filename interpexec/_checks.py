@@ -6,6 +6,7 @@ from functools import partial
 from operator import index
 
 from interpexec import _messages
+from interpexec._ledger import check_weight
 from interpexec._runtime import NotShareableError
 from interpexec._words import shown
 
@@ -66,7 +67,7 @@ def name_prefix(value: object) -> str:
     return value
 
 
-def initializer(function: object, args: object) -> "Callable[[], Packed | None]":
+def initializer(function: object, args: object, workers: int) -> "Callable[[], Packed | None]":
     """Return what pickles the initializer's call when a worker starts.
 
     It is pickled now, so that later changes of its arguments do not matter; but
@@ -84,6 +85,7 @@ def initializer(function: object, args: object) -> "Callable[[], Packed | None]"
         raise TypeError(f"initializer must be a callable, got {shown(function)}")
     try:
         payload = _messages.dumps_call(function, arguments, {})
+        check_weight(payload, workers)
     except NotShareableError as error:
         return _Raiser(error)
     if isinstance(payload, bytes):

@@ -10,6 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+_OTHERWISE = "\0"  # before what is not our own way of saying it
 _DEEPEST = 50
 _MOST_PARTS = 10_000  # of one object
 
@@ -22,17 +23,25 @@ def explain(
     where: what the object is called. error: why it cannot travel. attempt: packs an
     object; it raises for what cannot travel.
     """
-    path, part, reason = _find(obj, where, error, attempt)
-    if isinstance(reason, NotShareableError):
+    path, part, reason = _find(obj, where, _said(error), attempt)
+    if not reason.startswith(_OTHERWISE):
         return NotShareableError(f"{path}: {reason}")
+    reason = reason.removeprefix(_OTHERWISE)
     return NotShareableError(
-        f"{path} cannot travel to another interpreter: {shown(part)}: {told(reason)}"
+        f"{path} cannot travel to another interpreter: {shown(part)}: {reason}"
     )
 
 
+def _said(error: BaseException) -> str:
+    """Return what an error says. Not itself: its traceback keeps alive what it is about."""
+    if isinstance(error, NotShareableError):
+        return str(error)
+    return _OTHERWISE + told(error)
+
+
 def _find(
-    obj: object, path: str, error: BaseException, attempt: "Callable[[object], object]"
-) -> tuple[str, object, BaseException]:
+    obj: object, path: str, reason: str, attempt: "Callable[[object], object]"
+) -> tuple[str, object, str]:
     """Go down to the smallest part that fails: return where it is, itself, and why."""
     seen = {id(obj)}
     for _ in range(_DEEPEST):
@@ -41,13 +50,13 @@ def _find(
                 continue
             try:
                 attempt(part)
-            except Exception as reason:  # the user's classes run here
-                obj, path, error = part, path + name, reason
+            except Exception as error:  # the user's classes run here
+                obj, path, reason = part, path + name, _said(error)
                 seen.add(id(part))
                 break
         else:
             break
-    return path, obj, error
+    return path, obj, reason
 
 
 def _parts(obj: object) -> "Iterator[tuple[str, object]]":
@@ -70,8 +79,16 @@ def _all_parts(obj: object) -> "Iterator[tuple[str, object]]":
         yield from ((f"[{index}]", value) for index, value in enumerate(obj))
     elif isinstance(obj, (set, frozenset)):
         yield from ((f" (its element {shown(value)})", value) for value in obj)
-    if not isinstance(obj, type):
+    if not isinstance(obj, type) and not _says_itself(type(obj)):
         yield from _attributes(obj)
+
+
+def _says_itself(cls: type) -> bool:
+    """Say whether a class has its own way to travel, so that its attributes mean nothing."""
+    if issubclass(cls, (BaseException, partial)):
+        return False
+    names = {"__reduce__", "__reduce_ex__", "__getstate__", "__share__"}
+    return any(names & vars(base).keys() for base in cls.__mro__[:-1])
 
 
 def _attributes(obj: object) -> "Iterator[tuple[str, object]]":

@@ -49,7 +49,7 @@ from interpexec._crossing import Crossing
 from interpexec._direct import DirectWait
 from interpexec._future import CallFuture
 from interpexec._home import WorkerLostError, WorkerThread
-from interpexec._ledger import AnyFuture, Entry, Ledger
+from interpexec._ledger import AnyFuture, Entry, Ledger, check_weight
 from interpexec._pool_errors import BrokenInterpreterPool
 from interpexec._relay import Relay
 from interpexec._runtime import NotShareableError
@@ -280,6 +280,7 @@ class Engine:
         payload = dump()
         with self.lock:
             count = len(list(self.crew.present()))
+        check_weight(payload, count)
         once = isinstance(payload, bytes)
         payloads = [payload] * count if once else [payload, *(dump() for _ in range(count - 1))]
         with self.lock:

@@ -45,7 +45,7 @@ class _ErrorPacker(Packer):
 
     def reducer_override(self, obj: object) -> "Any":
         """Reduce exceptions by hand, unless their class has its own way."""
-        if isinstance(obj, BaseException):
+        if isinstance(obj, BaseException) and not _packing.says_itself(type(obj)):
             return _reduce(obj)
         return super().reducer_override(obj)
 

@@ -23,7 +23,7 @@ def freeze(packed: "Packed", room: int) -> tuple[bytes, Package | None]:
     """Return at most `room` bytes that stand for what was packed `is_alone`.
 
     And, if something lies beside these, its owner: when the bytes are on their way,
-    call its `was_sent()`. Raises NotShareableError when it has too many descriptors.
+    call its `give_away()`. Raises NotShareableError when it has too many descriptors.
     """
     if isinstance(packed, bytes) and len(packed) < room:
         return packed + PLAIN, None

@@ -7,6 +7,7 @@ itself, so a `Handle` does it, at the latest when its interpreter ends.
 """
 
 import os
+from _thread import get_ident
 from _weakref import ref
 
 from interpexec import _runtime
@@ -91,7 +92,10 @@ def expect_end(holder: "Holder") -> None:
     global _is_expected  # noqa: PLW0603  # once for each interpreter
     if not _is_expected:
         _is_expected = True
-        if not _runtime.is_main():
+        if _runtime.is_main():
+            if hasattr(os, "register_at_fork"):
+                os.register_at_fork(after_in_child=_forget_all)
+        else:
             import atexit  # it is called at the end of each interpreter
 
             atexit.register(release_all)
@@ -101,6 +105,38 @@ def expect_end(holder: "Holder") -> None:
 def expect_end_no_more(holder: "Holder") -> None:
     """Forget something that was released."""
     _holders.pop(id(holder), None)
+
+
+# The threads of this interpreter that are inside a monitor (what they have taken), and the
+# destructors that wait until they are not.
+inside: dict[int, list[bytes]] = {}
+postponed: "dict[int, list[Callable[[], None]]]" = {}
+
+
+def outside(destructor: "Callable[[], None]") -> None:
+    """Call a destructor that enters a monitor: now, or when the calling thread has left.
+
+    Garbage may be collected while it is inside, perhaps of that very monitor.
+    """
+    ident = get_ident()
+    if ident in inside:
+        postponed.setdefault(ident, []).append(destructor)
+    else:
+        destructor()
+
+
+def catch_up(ident: int) -> None:
+    """Do what had to wait until the calling thread was outside."""
+    for destructor in postponed.pop(ident, ()):
+        destructor()
+
+
+def _forget_all() -> None:
+    """Leave alone what belongs to the parent, in a forked child."""
+    for reference in list(_holders.values()):
+        after_fork = getattr(reference(), "after_fork", None)
+        if after_fork is not None:
+            after_fork()
 
 
 def release_all() -> None:

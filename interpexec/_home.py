@@ -85,9 +85,9 @@ class WorkerThread(threading.Thread):
         self.interpreter_id = interpreter.id
         try:
             line = Fifo()
-            line.send(setup)
             if initializer is not None and not isinstance(initializer, bytes):
-                initializer.was_sent()
+                initializer.give_away()
+            line.send(setup)
             del setup, initializer  # the views in it are the worker's now
             path = [entry for entry in sys.path if isinstance(entry, str)]
             summary = interpreter.run(_BOOTSTRAP.format(path=path, setup_line=line.id))

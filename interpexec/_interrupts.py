@@ -32,6 +32,7 @@ message.) In both cases it is raised once more, by a trace function, at the next
 of the code that was interrupted.
 """
 
+import os
 import sys
 from _collections import deque
 from _thread import RLock
@@ -41,12 +42,22 @@ from interpexec.errors import TaskCancelled
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
+    from typing import Protocol
 
     from interpexec._capi import Thread
+
+    class Held(Protocol):
+        """What a thread can hold."""
+
+        def give_back(self) -> None:
+            """Give it back, if the calling thread still has it."""
+
 
 # How many orders are remembered for calls that are not running. One can be early by
 # some bytecodes only, for a call that was just taken.
 _MOST_UNMET = 64
+
+_RING = (1).to_bytes(8, "little")
 
 
 def this_thread() -> "Thread | None":
@@ -75,10 +86,18 @@ class Interruptible:
         self.armed = 0
         self.hit = 0
         """The call that was stopped. After that the thread is to run no other one."""
+        self.bell = 0
+        """What the thread sleeps on in a step of this package: a descriptor to be rung, or 0."""
+        self.steps = 0
+        """How many of the shields are this package's own: see `begin_step`."""
+        self.held: list[Held] = []
+        """What the call has locked, to be given back if it is stopped."""
 
     def arm(self, call_id: int) -> bool:
         """Begin a call; return False when it was stopped before that: skip it."""
-        self._shields = 0
+        self._shields = self.steps = 0
+        if self.held:
+            self.held.clear()
         self.armed = call_id
         return not (self._unmet and call_id in self._unmet)
 
@@ -108,7 +127,10 @@ class Interruptible:
                 if self._shields:
                     self._is_due = True
                     return False
-                return self._throw()
+                is_thrown = self._throw()
+                if self.bell:
+                    os.write(self.bell, _RING)
+                return is_thrown
             finally:
                 self._coming = False
 
@@ -156,8 +178,8 @@ class Interruptible:
         self._shields += 1
         try:
             # Who is throwing just now did not see the shield: it is hit outside of it.
-            if self._coming:
-                self._await_thrower()
+            # What was thrown before that is raised at the latest when this is called.
+            self._await_thrower()
         except BaseException:
             self._shields -= 1
             raise
@@ -170,6 +192,35 @@ class Interruptible:
         if self._is_due and not self._shields:
             self._is_due = False
             raise TaskCancelled
+
+    def begin_step(self) -> None:
+        """Let nothing be thrown in a step of this package, which sleeps outside of it."""
+        self.raise_shield()
+        self.steps += 1
+
+    def end_step(self) -> None:
+        """End it, and raise TaskCancelled if that was due."""
+        self.steps -= 1
+        self.lower_shield()
+
+    def leave_steps(self) -> None:
+        """Interrupt all steps, to sleep: raise TaskCancelled if that was due, now or later."""
+        self._shields -= self.steps - 1
+        self.steps = 0
+        self.lower_shield()
+
+    def return_to_steps(self, steps: int) -> None:
+        """Go on with so many steps, unless that was done already."""
+        if not self.steps:
+            self._shields += steps
+            self.steps = steps
+        if self._coming:
+            self._await_thrower()
+
+    def give_back_held(self) -> None:
+        """Give back what the call has locked. By its thread, when it was stopped."""
+        while self.held:
+            self.held.pop().give_back()
 
     def _await_thrower(self) -> None:
         """Wait for the helper if it is throwing at this moment."""

@@ -14,7 +14,7 @@ import struct
 import sys
 from array import array
 
-from interpexec import _packing
+from interpexec import _packing, _tasks
 from interpexec._packing import LARGE, packing
 from interpexec._runtime import NotShareableError
 from interpexec.buffers import SharedBuffer
@@ -69,6 +69,8 @@ def _native(view: memoryview) -> str:
 def view_of(data: "Buffer", format: str, shape: tuple[int, ...], readonly: bool) -> memoryview:  # noqa: A002  # memoryview's name for it
     """Make the receiver's view."""
     view = memoryview(data)
+    if isinstance(data, SharedBuffer):
+        data.keep_mapping()
     if not view.nbytes:
         view = memoryview(array(format))  # an empty one cannot be cast
     elif format != "B" or len(shape) != 1:
@@ -84,21 +86,6 @@ def _reduce_map(mapping: mmap.mmap) -> "Recipe":
     return _reduce_view(view)
 
 
-def _reduce_array(numbers: "array[Any]") -> "Recipe":
-    under_way = packing()
-    size = numbers.itemsize * len(numbers)
-    if size < LARGE or not under_way.lends:
-        return numbers.__reduce_ex__(5)  # type: ignore[return-value]
-    # A copy: it may be changed before it is received, and resized.
-    return _array_of, (numbers.typecode, under_way.lend(memoryview(numbers.tobytes())))
-
-
-def _array_of(typecode: str, index: int) -> "array[Any]":
-    numbers: array[Any] = array(typecode)
-    numbers.frombytes(_packing.take_view(index))
-    return numbers
-
-
 # -- descriptors ------------------------------------------------------------------
 
 
@@ -110,6 +97,7 @@ def _reduce_socket(sock: socket.socket) -> "Recipe":
     return _socket_of, (index, int(sock.family), int(sock.type), sock.proto, sock.gettimeout())
 
 
+@_tasks.step
 def _socket_of(
     index: int, family: int, kind: int, proto: int, timeout: float | None
 ) -> socket.socket:
@@ -165,6 +153,7 @@ def _name(raw: io.FileIO) -> object:
     return raw.name if isinstance(raw.name, (str, bytes)) else None
 
 
+@_tasks.step
 def _file_of(index: int, mode: str, name: object, cls: "type[AnyFile]") -> "AnyFile":
     (fd,) = _packing.take(index)
     raw = io.FileIO(fd, mode.replace("x", "w"))
@@ -204,6 +193,12 @@ def _text_of(  # noqa: PLR0913, PLR0917  # the parts of a text file
     return file
 
 
+def _reduce_temporary(wrapper: "Any") -> "Recipe":
+    """Share the file, and not what removes it at its end."""
+    file = wrapper.file
+    return _reduce_text(file) if isinstance(file, io.TextIOWrapper) else _reduce_file(file)
+
+
 def _reduce_connection(connection: "Any") -> "Recipe":
     if connection.closed:
         raise NotShareableError("the connection was closed")
@@ -211,6 +206,7 @@ def _reduce_connection(connection: "Any") -> "Recipe":
     return _connection_of, (index, connection.readable, connection.writable)
 
 
+@_tasks.step
 def _connection_of(index: int, readable: bool, writable: bool) -> object:
     from multiprocessing.connection import Connection
 
@@ -221,7 +217,6 @@ def _connection_of(index: int, readable: bool, writable: bool) -> object:
 _REDUCERS: "dict[type, Callable[[Any], object]]" = {
     memoryview: _reduce_view,
     mmap.mmap: _reduce_map,
-    array: _reduce_array,
     socket.socket: _reduce_socket,
     io.FileIO: _reduce_file,
     io.BufferedReader: _reduce_file,
@@ -233,6 +228,8 @@ _REDUCERS: "dict[type, Callable[[Any], object]]" = {
 
 def reducer_of(cls: type) -> "Callable[[Any], object] | None":
     """Return how objects of a type travel, or None where that is pickle's business."""
+    if cls.__module__ == "tempfile":
+        return _reduce_temporary
     connections = sys.modules.get("multiprocessing.connection")
     if connections is not None and cls is connections.Connection:
         return _reduce_connection

@@ -15,6 +15,7 @@ from interpexec._clock import Clock
 from interpexec._crossing import Crossing
 from interpexec._future import CallFuture
 from interpexec._packing import Packed
+from interpexec._runtime import NotShareableError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,6 +41,17 @@ MOST_BESIDE = 160
 
 
 _NOBODY = None, None
+
+
+def check_weight(payload: Packed, workers: int) -> None:
+    """Raise NotShareableError when more is lent to all workers than can be given back."""
+    weight = 0 if isinstance(payload, bytes) else payload.weight
+    if weight * workers > MOST_BESIDE:
+        message = (
+            f"{weight} views of memory for each of {workers} workers are more than"
+            f" {MOST_BESIDE}: put what they show into a SharedBuffer"
+        )
+        raise NotShareableError(message)
 
 
 class Ledger:
@@ -77,7 +89,11 @@ class Ledger:
             assert payload is not None
             self.out[future.call_id] = future
             future.payload = None
-            crossing.send(payload, future.call_id)
+            try:
+                crossing.send(payload, future.call_id)
+            except BaseException:  # there is no memory: nobody will answer it
+                del self.out[future.call_id]
+                raise
             if future.limit is not None:
                 is_sooner |= clock.expect(future.limit)
         return is_sooner

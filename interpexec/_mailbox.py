@@ -14,14 +14,15 @@ import os
 from _pickle import dumps as _dumps
 from _pickle import loads as _loads
 from _thread import get_ident
+from functools import partial
 
-from interpexec import _packing
+from interpexec import _messages, _packing, _tasks
 from interpexec._bell import Bell
 from interpexec._deadline import Deadline
-from interpexec._frozen import freeze, thaw
+from interpexec._frozen import PLAIN, freeze, thaw
 from interpexec._functions import pack_or_explain
-from interpexec._handles import Handle, expect_end, expect_end_no_more
-from interpexec._monitor import Monitor, block_size, outside
+from interpexec._handles import Handle, expect_end, expect_end_no_more, outside
+from interpexec._monitor import Monitor, block_size
 from interpexec._ring import Ring
 from interpexec._runtime import NotShareableError
 from interpexec.errors import ChannelClosedError, ChannelEmptyError, ChannelFullError
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 _LIMIT, _CLOSED, _WATCHED = 4, 5, 6
 _HOLDERS = 8  # and 9: of senders and of receivers
 _UNFINISHED = 10  # for queues: tasks that are not done
+_PROMISED = 11  # to 13: how many of each line were woken, and have not come yet
 
 # The lines of waiting threads.
 _GETTERS, _PUTTERS, _JOINERS = _LINES = range(3)
@@ -58,6 +60,7 @@ _LOOKS = 32
 # The last byte of a message that is `bytes` itself, or the pickle of something simple.
 # Others: see `_frozen`.
 _BYTES, _SIMPLE = b"\x02", b"\x03"
+_PLAIN_KINDS = frozenset({_BYTES, _SIMPLE, PLAIN})
 _SIMPLE_TYPES = frozenset({int, float, complex, bool, type(None)})
 
 
@@ -78,7 +81,7 @@ class Mailbox:
 
     def __init__(self, limit: int = 0, *roles: int) -> None:
         """Make a new one. limit: of the messages in it; 0: none."""
-        monitor = Monitor(len(_LINES))
+        monitor = Monitor(len(_LINES), grows=True)
         monitor.words[_LIMIT] = limit
         self._hold(monitor, Bell(), roles)
         self._count_in(roles)
@@ -89,9 +92,11 @@ class Mailbox:
         self._words = monitor.words
         self._ring = Ring(monitor.fileno(), _BASE, monitor.words)
         self._ready = [Handle(fd) for fd in dict.fromkeys(ready.token)]
+        os.set_blocking(ready.fileno(), False)
         self._roles = roles
         self._looks = _LOOKS
-        self._users: set[int] = set()  # the threads that are in the middle of something
+        # The threads that are in the middle of something; twice, if a signal's handler is.
+        self._users: list[int] = []
         self._is_open = True
         expect_end(self)
 
@@ -109,9 +114,7 @@ class Mailbox:
             pass
         else:
             message, beside = freeze(pack_or_explain(item, "the item"), _ROOM)
-        self._use(self._put, message, deadline)
-        if beside is not None:
-            beside.was_sent()
+        self._use(self._put, message, beside, deadline)
 
     def get(self, deadline: Deadline | None) -> "Any":
         """Take the first message; wait for it until the deadline (None: not at all).
@@ -121,14 +124,12 @@ class Mailbox:
         if deadline is not None and self._is_open:
             self._look()
         message = self._use(self._get, deadline)
+        if not isinstance(message, bytes):
+            return _messages.loads_anything(message)
         kind = message[-1:]
         if kind == _SIMPLE:
             return _loads(message)
-        if kind == _BYTES:
-            return message[:-1]
-        from interpexec import _main  # for what the program defines
-
-        return _main.loads(thaw(message))
+        return message[:-1] if kind == _BYTES else _messages.loads_anything(message)
 
     def count(self) -> int:
         """Return how many messages there are."""
@@ -156,53 +157,88 @@ class Mailbox:
                 return
         self._looks = self._looks // 2 or 1
 
-    def _put(self, message: bytes, deadline: Deadline | None) -> None:
+    def _put(
+        self, message: bytes, beside: "_packing.Package | None", deadline: Deadline | None
+    ) -> None:
         words, ring = self._words, self._ring
-        while not words[_CLOSED] and words[_LIMIT] and ring.count() >= words[_LIMIT]:
+        while not words[_CLOSED] and words[_LIMIT] and self._room() <= 0:
             self._refuse_if_released()
             if deadline is None or deadline.remaining() == 0:
                 raise ChannelFullError("the channel is full")
-            self._monitor.wait(_PUTTERS, deadline, self._pass_room_on)
+            self._await(_PUTTERS, deadline)
         if words[_CLOSED]:
             raise ChannelClosedError("the channel is closed")
-        is_seen = words[_WATCHED] and not ring.count()
-        ring.push(message)
-        words[_UNFINISHED] += 1
-        if is_seen:
+        if words[_WATCHED] and not ring.count():
             self._ring_ready()
-        self._monitor.wake(_GETTERS)
+        entries = [] if beside is None else beside.give_away()
+        self._wake(_GETTERS)  # it comes in when this is done
+        try:
+            ring.push(message)
+        except Exception:  # there is no memory
+            if beside is not None:
+                beside.entries = entries
+            raise
+        words[_UNFINISHED] += 1
 
-    def _get(self, deadline: Deadline | None) -> bytes:
+    def _get(self, deadline: Deadline | None) -> "_packing.Packed":
         words, ring = self._words, self._ring
-        while not ring.count():
+        while ring.count() <= words[_PROMISED + _GETTERS]:
             self._refuse_if_released()
             if words[_CLOSED]:
                 raise ChannelClosedError("the channel is closed")
             if deadline is None or deadline.remaining() == 0:
                 raise ChannelEmptyError("the channel is empty")
-            self._monitor.wait(_GETTERS, deadline, self._pass_message_on)
+            self._await(_GETTERS, deadline)
         message = self._take()
         if words[_LIMIT]:
-            self._monitor.wake(_PUTTERS)
-        return message
+            self._wake(_PUTTERS)
+        return message if message[-1:] in _PLAIN_KINDS else thaw(message)
 
     def _take(self) -> bytes:
         """Take the first message, which is there."""
         words = self._words
         message = self._ring.pop()
         if words[_WATCHED] and not words[_CLOSED] and not self._ring.count():
-            os.read(self._ready[0].fileno(), len(_TOKEN))
+            try:
+                os.read(self._ready[0].fileno(), len(_TOKEN))
+            except BlockingIOError:
+                pass  # Ctrl-C came before it was rung
         return message
 
-    def _pass_room_on(self) -> None:
-        """Wake the next one who waits for room: this one was woken, and has gone."""
-        if self._ring.count() < self._words[_LIMIT]:
-            self._monitor.wake(_PUTTERS)
+    # Who is woken has the promise that there is something for it: a message, or room. So
+    # nobody who comes later is faster, and nobody starves.
 
-    def _pass_message_on(self) -> None:
-        """Do as `_pass_room_on`, for who waits for a message."""
-        if self._ring.count():
-            self._monitor.wake(_GETTERS)
+    def _room(self) -> int:
+        """Return for how many messages there is room, that was promised to nobody."""
+        words = self._words
+        return words[_LIMIT] - self._ring.count() - words[_PROMISED + _PUTTERS]
+
+    def _await(self, line: int, deadline: Deadline) -> None:
+        """Sleep until woken, or until the deadline."""
+        if self._monitor.wait(line, deadline, partial(self._pass_on, line)):
+            self._keep_promise(line)
+
+    def _keep_promise(self, line: int) -> None:
+        promised = self._words[_PROMISED + line]
+        if promised:  # else Ctrl-C came before it was made
+            self._words[_PROMISED + line] = promised - 1
+
+    def _wake(self, line: int) -> bool:
+        if not self._monitor.wake(line):
+            return False
+        self._words[_PROMISED + line] += 1
+        return True
+
+    def _pass_on(self, line: int) -> None:
+        """Wake the next one in a line: this one was woken, and has gone."""
+        words = self._words
+        self._keep_promise(line)
+        if line == _GETTERS:
+            is_there = self._ring.count() > words[_PROMISED + _GETTERS]
+        else:
+            is_there = line == _PUTTERS and self._room() > 0
+        if is_there:
+            self._wake(line)
 
     # -- tasks, for queues ----------------------------------------------------------
 
@@ -224,7 +260,7 @@ class Mailbox:
     def _join(self) -> None:
         while self._words[_UNFINISHED]:
             self._refuse_if_released()
-            self._monitor.wait(_JOINERS, _FOREVER, _nothing)
+            self._await(_JOINERS, _FOREVER)
 
     # -- event loops ------------------------------------------------------------------
 
@@ -271,7 +307,7 @@ class Mailbox:
         return messages
 
     def _wake_all(self, line: int) -> None:
-        while self._monitor.wake(line):
+        while self._wake(line):
             pass
 
     @property
@@ -279,6 +315,7 @@ class Mailbox:
         """Whether this holder has let go of it."""
         return not self._is_open
 
+    @_tasks.step
     def release(self) -> None:
         """Let go of it; close it if nobody else sends, or nobody else receives. Once.
 
@@ -287,8 +324,7 @@ class Mailbox:
         if not self._is_open:
             return
         expect_end_no_more(self)
-        self._users.add(get_ident())
-        self._is_open = False
+        self._users.append(get_ident())
         try:
             messages = self._monitor.run(self._count_out)
         finally:
@@ -296,9 +332,13 @@ class Mailbox:
         for message in messages:
             _drop(message)
 
+    def after_fork(self) -> None:
+        """Be of no use: it is the parent's, who has counted one holder, and not two."""
+        self._is_open = False
+
     def _use[T](self, step: "Callable[..., T]", *args: object) -> T:
         """Take a step. Meanwhile the descriptors stay open, also when it is released."""
-        self._users.add(get_ident())
+        self._users.append(get_ident())
         try:
             self._refuse_if_released()
             return self._monitor.run(step, *args)
@@ -308,10 +348,10 @@ class Mailbox:
     def _leave(self) -> None:
         """Be in the middle of nothing; the last one closes what was released."""
         users = self._users
-        users.discard(get_ident())
+        users.remove(get_ident())
         if self._is_open or users:
             return
-        users.add(_NOBODY)  # so that no other thread does it, too
+        users.append(_NOBODY)  # so that no other thread does it, too
         self._ring.unmap()
         self._monitor.close()
         for handle in self._ready:
@@ -324,6 +364,7 @@ class Mailbox:
     def _count_out(self) -> list[bytes]:
         """Leave; return the messages that nobody will take."""
         words = self._words
+        self._is_open = False
         for role in self._roles:
             words[_HOLDERS + role] -= 1
         is_unread = not words[_HOLDERS + RECEIVER]
@@ -354,6 +395,7 @@ class Mailbox:
         packing = _packing.packing()
         return _arrived, (packing.carry((__name__, *self._one_more(self._roles))),)
 
+    @_tasks.step
     def _one_more(self, roles: "tuple[int, ...]") -> "tuple[int, ...]":
         """Count one more holder; return what `_adopted` takes."""
         fds = [*self._monitor.descriptors(), *(handle.fileno() for handle in self._ready)]
@@ -362,10 +404,7 @@ class Mailbox:
         return sum(1 << role for role in roles), self._monitor.size, *duplicates
 
 
-def _nothing() -> None:
-    """Have nothing to pass on: all were woken."""
-
-
+@_tasks.step
 def _arrived(index: int) -> Mailbox:
     return _adopted(*_packing.take(index))
 
@@ -387,5 +426,8 @@ def abandon(*entry: int) -> None:
 
 def _drop(message: bytes) -> None:
     """Give back what lies beside a message."""
-    if message[-1:] not in {_BYTES, _SIMPLE}:
-        _packing.Package.of(thaw(message)).abandon()
+    if message[-1:] not in _PLAIN_KINDS:
+        try:
+            _packing.Package.of(thaw(message)).abandon()
+        except OSError:
+            pass  # the others must be given back, too

@@ -224,6 +224,11 @@ def refuse_while_finding() -> None:
         )
 
 
+def is_worker() -> bool:
+    """Say whether this is a worker's interpreter."""
+    return _program is not None
+
+
 def was_run() -> bool:
     """Say whether this is a worker that has run the program."""
     return _program is not None and _program.main is not None

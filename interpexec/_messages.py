@@ -59,9 +59,16 @@ def seal(payload: "Packed", call_id: int, kind: int = 0) -> Message:
 
 def send(line: "Line", payload: "Packed", call_id: int, kind: int = 0) -> None:
     """Send a payload. What lies beside it belongs to whoever receives it, from now on."""
-    line.send(seal(payload, call_id, kind))
-    if type(payload) is not bytes:
-        payload.was_sent()  # type: ignore[union-attr]
+    if type(payload) is bytes:
+        line.send(seal(payload, call_id, kind))
+        return
+    message = seal(payload, call_id, kind)
+    entries = payload.give_away()  # type: ignore[union-attr]
+    try:
+        line.send(message)
+    except Exception:
+        payload.entries = entries  # type: ignore[union-attr]
+        raise
 
 
 def notice(worker: int, kind: int) -> Message:
@@ -180,6 +187,13 @@ def loads(payload: "Packed", *, after_main: bool = False) -> object:
 
 def _loads_after_main(pickled: bytes, /, *, buffers: "Iterable[Any] | None" = None) -> object:
     return _MainUnpickler(io.BytesIO(pickled), buffers=buffers).load()
+
+
+def loads_anything(payload: "Packed") -> "Any":
+    """Unpickle what came from nobody knows where: from home, or from a worker."""
+    if _main.is_worker():
+        return _main.loads(payload)
+    return loads(payload, after_main=True)
 
 
 class _MainUnpickler(_pickle.Unpickler):

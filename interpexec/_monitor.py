@@ -13,27 +13,32 @@ Processes and Monitors in Mesa", 1980): who is woken is not alone by then, and m
 look again, or is given by the waker what it waits for.
 
 What may come in between. In a worker, the call may be stopped: a shield keeps that out
-of a step. In the main thread, Ctrl-C raises KeyboardInterrupt after any call of a
-function; so the mutex is taken by one call which also notes that, and it is put back
-by one call in a `finally` block; no Python function is entered in between. A step
-that is interrupted half way leaves what it has written: so it writes in an order in
-which each state is a good one.
+of a step, but where it sleeps. In the main thread, Ctrl-C raises KeyboardInterrupt after
+any call of a function; so the mutex is taken, and put back, by one call each, which also
+notes it (`taken`). A step that is interrupted half way leaves what it has written: so it
+writes in an order in which each state is a good one.
 """
 
 import os
+from _collections import deque
 from _thread import get_ident
+from array import array
 
-from interpexec import _packing
+from interpexec import _packing, _tasks
 from interpexec._bell import Bell
 from interpexec._deadline import Deadline
-from interpexec._handles import Handle
+from interpexec._handles import Handle, catch_up, expect_end, expect_end_no_more
+from interpexec._handles import inside as _inside
+from interpexec._handles import postponed as _postponed
 from interpexec._runtime import NotShareableError
 from interpexec._tasks import running as _running
 from interpexec.buffers import SharedBuffer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
+
+    from interpexec._interrupts import Held
 
 WORDS = 16
 """How many words are the user's. Behind them lie the lines of waiting threads."""
@@ -48,12 +53,18 @@ _MASK = (1 << _HALF) - 1
 _TOKEN = (1).to_bytes(8, "little")
 _SIZES = (len(_TOKEN),)
 
-# The threads of this interpreter that are inside, and the destructors that wait until
-# they are not.
-_inside: "dict[int, tuple[Callable[[], None], ...]]" = {}
-
 # Looked up once: each of them is used at every step.
 _read, _write = os.read, os.write
+
+
+class _Forked:
+    """Stands where the mutex was, in a forked child."""
+
+    def __iter__(self) -> "Iterator[int]":
+        raise RuntimeError("this was made by the process from which this one was forked")
+
+
+_FORKED = _Forked()
 
 
 def block_size(lines: int) -> int:
@@ -67,11 +78,12 @@ class Monitor:
     It can travel. From any thread of its interpreter.
     """
 
-    __slots__ = ("_block", "_mutex", "_reader", "_writer", "words")
+    __slots__ = ("__weakref__", "_block", "_mutex", "_reader", "_writer", "words")
 
-    def __init__(self, lines: int = 1) -> None:
-        """Make one. lines: of waiting threads."""
-        block = SharedBuffer(block_size(lines))
+    def __init__(self, lines: int = 1, *, grows: bool = False) -> None:
+        """Make one. lines: of waiting threads. grows: something is to be put behind it."""
+        size = block_size(lines)
+        block = SharedBuffer.growable(size) if grows else SharedBuffer(size)
         bell = Bell()
         bell.ring()  # the token
         self._hold(block, *map(Handle, dict.fromkeys(bell.token)))
@@ -79,9 +91,10 @@ class Monitor:
     def _hold(self, block: SharedBuffer, *mutex: Handle) -> None:
         self._block = block
         self._mutex = mutex
-        self._reader = (mutex[0].fileno(),)
+        self._reader: Iterable[int] = (mutex[0].fileno(),)
         self._writer = mutex[-1].fileno()
         self.words = block.cast("Q")
+        expect_end(self)
 
     @classmethod
     def adopt(cls, block: int, size: int, *mutex: int) -> "Monitor":
@@ -112,8 +125,18 @@ class Monitor:
         """Whether this holder has let go of it."""
         return self._mutex[0].closed
 
+    def after_fork(self) -> None:
+        """Be of no use: the words are the parent's, and those who wait are not here."""
+        self._reader = _FORKED
+
+    def release(self) -> None:
+        """Do as `close`: at the end of the interpreter."""
+        self.close()
+
     def close(self) -> None:
         """Let go of it. By nobody who is inside, or waits."""
+        expect_end_no_more(self)
+        self._reader, self._writer = (-1,), -1  # their numbers may be somebody else's soon
         self.words.release()
         self._block.close()
         for handle in self._mutex:
@@ -134,57 +157,60 @@ class Monitor:
         that from the caller.
         """
         result: T | None = None
+        taken: list[bytes] = []
         ident = get_ident()
+        outer = _inside.get(ident)  # this may be a destructor
         thread = _running.get(ident)
         if thread is not None:
-            thread.raise_shield()
-        taken: list[bytes] = []
+            thread.begin_step()
         try:
             try:
-                # One call both reads and notes that: an exception comes before it, or after.
                 taken.extend(map(_read, self._reader, _SIZES))
-                _inside[ident] = ()
+                _inside[ident] = taken
                 result = step(*args)
             finally:
                 if taken:
                     _write(self._writer, _TOKEN)
-                if postponed := _inside.pop(ident, None):
-                    _catch_up(postponed)
+                if outer is None:
+                    _inside.pop(ident, None)
+                    if _postponed:
+                        catch_up(ident)
+                else:
+                    _inside[ident] = outer
                 if thread is not None:
-                    thread.lower_shield()
+                    thread.end_step()
         except BaseException:
             if result and undo is not None:
                 self.run(undo)
             raise
         return result
 
-    def swap(self, index: int, old: int, new: int, line: int, undo: "Callable[[], object]") -> bool:
-        """Change a word, if it is `old` and nobody waits in a line; say whether that was so.
+    def swap(
+        self, index: int, new: int, line: int, note: "Callable[[Held], None]", held: "Held"
+    ) -> bool:
+        """Set a word that is 0, or set one back to 0, if nobody waits in a line.
 
-        What `run` does, in the fewest steps: for what must be fast. undo: as of `run`.
+        Say whether that was so. What `run` does, in the fewest steps: for what must be
+        fast. note: what to do about `held`, in a worker, before the call can be stopped.
         """
         result = False
-        ident = get_ident()
-        thread = _running.get(ident)
-        if thread is not None:
-            thread.raise_shield()
         taken: list[bytes] = []
+        thread = _running.get(get_ident())
+        if thread is not None:
+            thread.begin_step()
         try:
-            try:
-                taken.extend(map(_read, self._reader, _SIZES))
-                words, place = self.words, self.words[WORDS + line * _LINE]
-                if words[index] == old and not place & _MASK:
-                    words[index] = new
-                    result = True
-            finally:
-                if taken:
-                    _write(self._writer, _TOKEN)
-                if thread is not None:
-                    thread.lower_shield()
-        except BaseException:
-            if result:
-                self.run(undo)
-            raise
+            taken.extend(map(_read, self._reader, _SIZES))
+            words = self.words
+            if (new == 0) != (words[index] == 0) and not words[WORDS + line * _LINE] & _MASK:
+                words[index] = new
+                result = True
+        finally:
+            if taken:
+                _write(self._writer, _TOKEN)
+            if thread is not None:
+                if result:
+                    note(held)
+                thread.end_step()
         return result
 
     def wait(
@@ -199,27 +225,20 @@ class Monitor:
         pass_on: called when one was woken, and an exception comes instead.
         before: called outside, before one sleeps.
         """
-        woken = False
-        bell = Bell()
+        sleeper = _Sleeper(self, line)
         try:
-            self._join(line, bell.token[1])
-            try:
-                try:
-                    self._leave()
-                    if before is not None:
-                        before()
-                    woken = bell.wait(deadline.remaining())
-                finally:
-                    self._come_back()
-                    # In this order: a bell is rung before it is taken out of the line.
-                    woken = not self._quit(line, bell.token[1]) or woken
-            except BaseException:
-                if woken:
-                    pass_on()
-                raise
+            self._join(line, sleeper.writer)
+            sleeper.suspend(deadline, before)
+            while sleeper.has_slept_for_nothing(deadline):
+                sleeper.suspend(deadline, None)
+            sleeper.quit()
         finally:
-            bell.close()
-        return woken
+            sleeper.close()
+        if sleeper.interruption is not None:
+            if sleeper.woken:
+                pass_on()
+            raise sleeper.interruption
+        return sleeper.woken
 
     def wake(self, line: int) -> bool:
         """In a step: wake the first one in a line; return whether somebody was there."""
@@ -245,71 +264,118 @@ class Monitor:
         words[start + 1 + (head + length) % MOST_WAITING] = bell
         words[start] = head << _HALF | length + 1
 
-    def _quit(self, line: int, bell: int) -> bool:
-        """Take a bell out of a line; return whether it was there."""
+    def _bells(self, line: int) -> list[int]:
+        """Return the bells in a line."""
         words, start = self.words, WORDS + line * _LINE
         head, length = words[start] >> _HALF, words[start] & _MASK
-        places = [start + 1 + (head + index) % MOST_WAITING for index in range(length)]
-        bells = [words[place] for place in places]
-        if bell not in bells:
-            return False
-        last = bells.index(bell)
-        for index in range(last, 0, -1):  # those before it move up
-            words[places[index]] = bells[index - 1]
-        words[start] = (head + 1) % MOST_WAITING << _HALF | length - 1
-        return True
+        return [words[start + 1 + (head + index) % MOST_WAITING] for index in range(length)]
 
-    def _leave(self) -> None:
-        """Put the mutex back, in the middle of a step."""
-        ident = get_ident()
-        _write(self._writer, _TOKEN)
-        if postponed := _inside.pop(ident, None):
-            _catch_up(postponed)
-        if (thread := _running.get(ident)) is not None:
-            thread.lower_shield()
+    def _quit(self, line: int, bell: int) -> None:
+        """Take a bell out of a line, if it is there."""
+        bells = self._bells(line)
+        if bell not in bells:
+            return
+        bells.remove(bell)
+        others, start = array("Q", bells), WORDS + line * _LINE
+        end = start + 1 + len(others)
+        # With nothing in between: see the top.
+        self.words[start + 1 : end] = others
+        self.words[start] = len(others)
+
+
+class _Sleeper:
+    """A thread that waits in a line of a monitor. What interrupts it is kept until it is out."""
+
+    __slots__ = (
+        "_bell",
+        "_ident",
+        "_line",
+        "_monitor",
+        "_steps",
+        "_taken",
+        "_thread",
+        "interruption",
+        "woken",
+        "writer",
+    )
+
+    def __init__(self, monitor: Monitor, line: int) -> None:
+        self._monitor = monitor
+        self._line = line
+        self._bell = bell = Bell()
+        self._ident = get_ident()
+        self._thread = thread = _running.get(self._ident)
+        self._steps = 0 if thread is None else thread.steps
+        self._taken = _inside[self._ident]
+        self.writer = bell.token[1]
+        self.interruption: BaseException | None = None
+        self.woken = False
+
+    def suspend(self, deadline: Deadline, before: "Callable[[], object] | None") -> None:
+        """Leave, sleep, and come back."""
+        try:
+            self._leave(deadline, before)
+        except BaseException as error:  # Ctrl-C, or the call was stopped
+            self.interruption = error
+        try:
+            self._come_back()
+        except BaseException as error:  # as above; it is not done yet
+            self.interruption = error
+            self._come_back()
+
+    def _leave(self, deadline: Deadline, before: "Callable[[], object] | None") -> None:
+        thread = self._thread
+        # One call that both writes and notes that, as when the mutex is taken.
+        mutex = (self._monitor._writer,)  # noqa: SLF001  # one of us
+        deque(map(_write, mutex, iter(self._taken.pop, None)), 0)
+        if before is not None:
+            before()
+        if thread is not None:
+            thread.bell = self.writer  # who stops the call rings it, too
+            thread.leave_steps()
+        self._bell.wait(deadline.remaining())
 
     def _come_back(self) -> None:
-        """Take the mutex, whatever comes meanwhile; raise that afterwards."""
-        ident = get_ident()
-        thread = _running.get(ident)
-        interruption: BaseException | None = None
-        taken: list[bytes] = []
-        is_shielded = thread is None
-        while not (taken and is_shielded):
-            try:
-                if not is_shielded:
-                    thread.raise_shield()  # type: ignore[union-attr]  # there is one
-                    is_shielded = True
-                if not taken:
-                    taken.extend(map(_read, self._reader, _SIZES))
-            except OSError:
-                raise  # it was closed: a fault of ours
-            except BaseException as error:  # Ctrl-C, or the call was stopped
-                interruption = error
-        _inside[ident] = ()
-        if interruption is not None:
-            raise interruption
+        """Take the mutex, if that was not done yet. When this raises, call it again."""
+        thread = self._thread
+        if thread is not None:
+            thread.bell = 0
+            thread.return_to_steps(self._steps)
+        if not self._taken:
+            reader = self._monitor._reader  # noqa: SLF001  # one of us
+            self._taken.extend(map(_read, reader, _SIZES))
+        _inside[self._ident] = self._taken
+
+    def has_slept_for_nothing(self, deadline: Deadline) -> bool:
+        """Say whether it was rung for nothing, and may go on to sleep."""
+        return not (self.interruption or self.is_woken() or deadline.remaining() == 0)
+
+    def is_woken(self) -> bool:
+        """Say whether somebody has taken this one out of the line."""
+        self.woken = self.writer not in self._monitor._bells(self._line)  # noqa: SLF001  # as above
+        return self.woken
+
+    def quit(self) -> None:
+        """Be in the line no more."""
+        try:
+            self._look()
+        except BaseException as error:  # Ctrl-C: it is not done yet
+            self.interruption = error
+            self._look()
+
+    def close(self) -> None:
+        """Give the bell back."""
+        try:
+            self._bell.close()
+        except BaseException as error:  # Ctrl-C: whoever woke this one must be heard all the same
+            self.interruption = error
+
+    def _look(self) -> None:
+        if not self.is_woken():
+            self._monitor._quit(self._line, self.writer)  # noqa: SLF001  # as above
 
 
-def _catch_up(postponed: "tuple[Callable[[], None], ...]") -> None:
-    """Do what had to wait until the calling thread was outside."""
-    for destructor in postponed:
-        destructor()
-
-
-def outside(destructor: "Callable[[], None]") -> None:
-    """Call a destructor that enters a monitor: now, or when the calling thread has left.
-
-    Garbage may be collected while it is inside, perhaps of that very monitor.
-    """
-    ident = get_ident()
-    postponed = _inside.get(ident)
-    if postponed is None:
-        destructor()
-    else:
-        _inside[ident] = *postponed, destructor
-
-
+@_tasks.step
 def _arrived(index: int, size: int) -> Monitor:
     block, *mutex = _packing.take(index)
     return Monitor.adopt(block, size, *mutex)

@@ -34,11 +34,13 @@ import os
 from _operator import methodcaller
 from _thread import get_ident
 
+from interpexec import _tasks
+from interpexec._handles import outside
 from interpexec._runtime import NotShareableError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Buffer, Callable, Sequence
     from typing import Any
 
 type Entry = tuple[str | int, ...]
@@ -55,7 +57,7 @@ LARGE = 1 << 16
 _MOST_BUFFERS = 8
 MOST_VIEWS = 128
 
-_BINBYTES, _BINBYTES8, _BYTEARRAY8, _NEXT_BUFFER = b"B", b"\x8e", b"\x96", b"\x97"
+_BINBYTES, _BINBYTES8, _FRAME, _NEXT_BUFFER = b"B", b"\x8e", b"\x95", b"\x97"
 
 
 class Package:
@@ -66,13 +68,13 @@ class Package:
     def __init__(
         self,
         payload: bytes | memoryview,
-        buffers: "list[bytes | memoryview]",
+        buffers: list[bytes],
         views: "list[memoryview]",
         entries: "list[Entry | None]",
     ) -> None:
         """Own what lies beside a pickle."""
         self.payload = payload
-        self.buffers = buffers  # a memoryview here stands for a bytearray
+        self.buffers = buffers
         self.views = views
         self.entries = entries  # None: was taken
 
@@ -88,32 +90,30 @@ class Package:
 
     def as_message(self, tail: int) -> "tuple[object, ...]":
         """Return what a line can take. It still owns all, until `was_sent`."""
-        return (
-            self.payload,
-            tail,
-            tuple(self.entries),
-            len(self.buffers),
-            *self.buffers,
-            *self.views,
-        )
+        entries = _pickle.dumps(self.entries, 5)
+        return self.payload, tail, entries, len(self.buffers), *self.buffers, *self.views
 
-    def was_sent(self) -> None:
-        """Own nothing any more: whoever takes the message out of the line does."""
-        self.entries = []
+    def give_away(self) -> "list[Entry | None]":
+        """Own nothing any more: whoever takes the message out of the line does.
+
+        To be called just before it is put in: what comes in between then leaves something
+        open, and does not close it twice. Returns what to set `entries` to if that failed.
+        """
+        entries, self.entries = self.entries, []
+        return entries
 
     @classmethod
     def from_message(cls, message: "tuple[Any, ...]") -> "Package":
         """Own what a line has given."""
         payload, _, entries, buffers, *rest = message
-        return cls(payload, rest[:buffers], rest[buffers:], list(entries))
+        return cls(payload, rest[:buffers], rest[buffers:], _pickle.loads(entries))
 
     def load(self, loads: "Callable[..., Any]") -> "Any":
         """Unpickle; give back what was not taken.
 
         loads: `pickle.loads`, or something like it.
         """
-        buffers = [part if type(part) is bytes else bytearray(part) for part in self.buffers]
-        self.buffers = []
+        buffers, self.buffers = self.buffers, []
         thread = get_ident()
         outer = _loading.get(thread)
         _loading[thread] = self
@@ -126,6 +126,7 @@ class Package:
                 _loading[thread] = outer
             self.abandon()
 
+    @_tasks.step
     def abandon(self) -> None:
         """Give back what was not taken."""
         self.views = []
@@ -135,7 +136,8 @@ class Package:
                 abandon(entry)
 
     def __del__(self) -> None:
-        self.abandon()
+        if self.entries:
+            outside(self.abandon)
 
     def __reduce__(self) -> "tuple[object, ...]":
         """Travel inside another one, which owns what lay beside this one from then on."""
@@ -147,10 +149,7 @@ class Package:
 
 
 def _repacked(
-    payload: bytes,
-    buffers: "list[bytes | memoryview]",
-    views: "list[memoryview]",
-    indices: list[int],
+    payload: bytes, buffers: list[bytes], views: "list[memoryview]", indices: list[int]
 ) -> Package:
     return Package(payload, buffers, views, [_take_entry(index) for index in indices])
 
@@ -169,23 +168,28 @@ class Packing:
         """
         self.lends = lends
         self._is_alone = is_alone
-        self._parts: list[Any] = []
-        self.write = self._parts.append
+        self._parts: list[bytes] = []
         self._views: list[memoryview] = []
         self._entries: list[Entry | None] = []
         self.emptied: list[tuple[Package, list[Entry | None]]] = []
+
+    def write(self, part: "Buffer") -> None:
+        """Take what the pickler has written: a frame, or a large object by itself."""
+        # A copy of what could be changed while the rest is pickled.
+        self._parts.append(part if type(part) is bytes else bytes(part))
 
     def lend(self, view: memoryview) -> int:
         """Let the receiver see this memory itself; return what to give to `take_view`."""
         if len(self._views) == MOST_VIEWS:
             message = (
                 f"more than {MOST_VIEWS} views of memory in one call:"
-                " put what they show into a SharedBuffer"
+                " put what they show into a SharedBuffer, or take smaller chunks"
             )
             raise NotShareableError(message)
         self._views.append(view)
         return len(self._views) - 1
 
+    @_tasks.step
     def hand_over(self, *fds: int, owner: str = "") -> int:
         """Let the receiver have duplicates of descriptors; return what to give to `take`.
 
@@ -201,13 +205,14 @@ class Packing:
     def finish(self) -> Packed:
         """Return what was packed."""
         self.emptied.clear()
-        buffers: list[bytes | memoryview] = []
+        buffers: list[bytes] = []
         parts = self._parts
         payload = parts[0] if len(parts) == 1 else self._join(parts, buffers)
         if not (self._entries or self._views or buffers):
             return payload
         return Package(payload, buffers, self._views, self._entries)
 
+    @_tasks.step
     def give_up(self) -> None:
         """Give everything back: something cannot travel."""
         emptied, self.emptied = self.emptied, []
@@ -220,37 +225,34 @@ class Packing:
             abandon(entry)  # type: ignore[arg-type]  # none was taken
         self._entries, self._views = [], []
 
-    def _join(self, parts: list[bytes], buffers: "list[bytes | memoryview]") -> bytes:
-        """Join what the pickler has written, but for large objects."""
-        joined: list[Any] = []
+    def _join(self, parts: list[bytes], buffers: list[bytes]) -> bytes:
+        """Join what the pickler has written, but for large `bytes`."""
+        joined: list[bytes] = []
+        header = 0
         for part in parts:
-            beside = None
             if joined and not self._is_alone and len(buffers) < _MOST_BUFFERS:
-                beside = self._lay_beside(joined[-1], part)
-            if beside is None:
-                joined.append(part)
-            else:
-                header, buffer = beside
+                header = _header(joined[-1], part)
+            if header:
                 joined[-1] = joined[-1][:-header] + _NEXT_BUFFER
-                buffers.append(buffer)
+                buffers.append(part)
+                header = 0
+            else:
+                joined.append(part)
         return b"".join(joined)
 
-    def _lay_beside(self, header: object, part: object) -> "tuple[int, bytes | memoryview] | None":
-        """Return the length of the header to replace, and what to lay beside; or None."""
-        if type(header) is not bytes or not isinstance(part, (bytes, bytearray)):
-            return None  # of a PickleBuffer, say
-        if (size := len(part)) < LARGE:
-            return None
-        length, length_8 = size.to_bytes(8, "little")[:4], size.to_bytes(8, "little")
-        if type(part) is bytes:
-            if header[-5:] == _BINBYTES + length:
-                return 5, part
-            if header[-9:] == _BINBYTES8 + length_8:
-                return 9, part
-        elif self.lends and header[-9:] == _BYTEARRAY8 + length_8:
-            # A copy: it may be changed before it is received, and resized.
-            return 9, memoryview(bytes(part))
-        return None
+
+def _header(before: bytes, part: bytes) -> int:
+    """Return how many bytes before a part say that it is a large `bytes` object; or 0.
+
+    A frame of opcodes is none, whatever the opcodes before it end with.
+    """
+    size = len(part)
+    if size < LARGE or part[:9] == _FRAME + (size - 9).to_bytes(8, "little"):
+        return 0
+    length = size.to_bytes(8, "little")
+    if before[-5:] == _BINBYTES + length[:4]:
+        return 5
+    return 9 if before[-9:] == _BINBYTES8 + length else 0
 
 
 def duplicates(fds: "Sequence[int]") -> list[int]:
@@ -382,7 +384,6 @@ _KINDS = frozenset(
     {
         "builtins.memoryview",
         "mmap.mmap",
-        "array.array",
         "socket.socket",
         "multiprocessing.connection.Connection",
         "_io.FileIO",
@@ -390,6 +391,7 @@ _KINDS = frozenset(
         "_io.BufferedWriter",
         "_io.BufferedRandom",
         "_io.TextIOWrapper",
+        "tempfile._TemporaryFileWrapper",
     }
 )
 
@@ -413,12 +415,17 @@ class _Table(dict[type, "Callable[[Any], object]"]):
         return reducer
 
 
+def says_itself(cls: type) -> bool:
+    """Say whether a type has the protocol, or was registered."""
+    return cls in registered or any("__share__" in vars(base) for base in cls.__mro__)
+
+
 def _reducer_of(cls: type) -> "Callable[[Any], object]":
     if f"{cls.__module__}.{cls.__qualname__}" in _KINDS:
         from interpexec import _kinds  # few calls need them
 
         return _kinds.reducer_of(cls) or _BY_ITSELF
-    if hasattr(cls, "__share__"):
+    if says_itself(cls):
         return _reduce_by_protocol
     return _BY_ITSELF
 

@@ -15,9 +15,8 @@ anybody touch memory that is not there.
 import _socket
 import os
 import stat
-from contextlib import closing
 
-from interpexec import _packing, _runtime
+from interpexec import _packing, _runtime, _tasks
 from interpexec._frozen import freeze, thaw
 from interpexec.errors import TokenError
 
@@ -29,26 +28,33 @@ _MAGIC = b"interpexec-token"
 
 # What fits into every socket at once. What is longer waits in a SharedBuffer.
 _ROOM = 4096
-_NONCE = 16  # bytes
+_NONCE = 7  # bytes: as a number it fits into a message
 
 _FIELDS = 5  # process, descriptor, device, inode, nonce
-_MOST_DIGITS = 39  # of a number of 128 bits
+_MOST_DIGITS = 20  # of a number of 64 bits
 
-_held: set[bytes] = set()  # tokens that this interpreter has made, as far as it ends before home
+# The tokens that this interpreter has made, if it is not the main one, and how many they
+# may be before those are looked for that were taken elsewhere.
+_held: dict[bytes, tuple[int, ...]] = {}
+_most_held = 64
 _is_expected = False
 
 
+@_tasks.step
 def make(packed: "_packing.Packed", name: str) -> bytes:
     """Let an object wait; return the token. name: of its type, for people."""
     frozen, package = freeze(packed, _ROOM)
     nonce = os.urandom(_NONCE)
     reader, writer = _socket.socketpair()
-    with closing(reader), closing(writer):
-        writer.sendall(nonce + frozen)
+    try:
         about = os.fstat(reader.fileno())
+        if package is not None:
+            package.give_away()
+        writer.sendall(_MAGIC + nonce + frozen)
         fd = reader.detach()
-    if package is not None:
-        package.was_sent()
+    finally:
+        writer.close()
+        reader.close()
     fields = os.getpid(), fd, about.st_dev, about.st_ino, int.from_bytes(nonce)
     token = b" ".join((_MAGIC, *(b"%d" % field for field in fields), name.encode()))
     _keep(token, fields)
@@ -57,12 +63,16 @@ def make(packed: "_packing.Packed", name: str) -> bytes:
 
 def _keep(token: bytes, fields: tuple[int, ...]) -> None:
     """See to it that an object does not wait for ever."""
-    global _is_expected  # noqa: PLW0603  # once for each interpreter
+    global _is_expected, _most_held  # noqa: PLW0603  # those of this interpreter
     if _packing.is_packing():
         # A part of something that travels: given back with that.
         _packing.packing().carry((__name__, *fields))
     elif not _runtime.is_main():
-        _held.add(token)
+        _held[token] = fields
+        if len(_held) > _most_held:
+            for stale in [each for each, (_, *where) in _held.items() if not _is_there(*where[:3])]:
+                del _held[stale]
+            _most_held = max(64, 2 * len(_held))
         if not _is_expected:
             import atexit  # it is called at the end of each interpreter
 
@@ -73,26 +83,28 @@ def _keep(token: bytes, fields: tuple[int, ...]) -> None:
 def _abandon_all() -> None:
     """Give back what this interpreter has made tokens of, and nobody took: it ends."""
     while _held:
-        abandon_token(_held.pop())
+        abandon(*_held.popitem()[1])
 
 
+@_tasks.step
 def take(token: bytes) -> "Package":
     """Take out what waits under a token. Raises TokenError."""
     fields = _fields(token)
     package = _claim(*fields)
     if package is None:
         raise TokenError("the object was taken or abandoned already, or its maker is gone")
-    _held.discard(token)
+    _held.pop(bytes(token), None)
     return package
 
 
 def abandon_token(token: bytes) -> bool:
     """Give back what waits under a token; return whether something did. Raises TokenError."""
     fields = _fields(token)
-    _held.discard(token)
+    _held.pop(bytes(token), None)
     return abandon(*fields)
 
 
+@_tasks.step
 def abandon(*fields: int) -> bool:
     """Do as `abandon_token`: the fields of a token."""
     package = _claim(*fields)
@@ -147,10 +159,10 @@ def _receive(fd: int, nonce: int) -> bytes:
     """Take what is in a socket if it begins with the nonce; else leave it as it is."""
     sock = _socket.socket(fileno=fd)
     try:
-        seen = sock.recv(_NONCE, _socket.MSG_PEEK | _socket.MSG_DONTWAIT)
-        if seen != nonce.to_bytes(_NONCE):
+        mark = _MAGIC + nonce.to_bytes(_NONCE)
+        if sock.recv(len(mark), _socket.MSG_PEEK | _socket.MSG_DONTWAIT) != mark:
             return b""
-        return sock.recv(_NONCE + _ROOM, _socket.MSG_DONTWAIT)[_NONCE:]
+        return sock.recv(len(mark) + _ROOM, _socket.MSG_DONTWAIT)[len(mark) :]
     except OSError:  # there is nothing, or it is a socket of another kind
         return b""
     finally:

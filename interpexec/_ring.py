@@ -54,8 +54,11 @@ class Ring:
     def count(self) -> int:
         """Return how many messages there are. Alone or not."""
         words = self._words
-        head = words[_HEAD] >> _HALF  # first: so this may be too many for a moment, not too few
-        return (words[_TAIL] >> _HALF) - head & _MASK
+        while True:
+            head = words[_HEAD]
+            count = (words[_TAIL] >> _HALF) - (head >> _HALF) & _MASK
+            if words[_HEAD] == head:
+                return count
 
     def push(self, message: bytes) -> None:
         """Put a message behind the last one. Raises MemoryError or OSError."""
@@ -63,7 +66,7 @@ class Ring:
         length = len(message)
         size = _HEADER + length + -length % _HEADER
         while (place := self._place_for(size)) is None:
-            self._resize(max(2 * words[_SIZE], size))
+            self._resize(2 * max(words[_SIZE], -(-size // _GRAIN) * _GRAIN))
         data = self._mapped()
         start = place + _HEADER
         self._lengths[place >> 3] = length
@@ -81,10 +84,10 @@ class Ring:
 
     def unmap(self) -> None:
         """Let go of the memory, not of the ring."""
-        if self._bytes is not None:
+        mapping, self._bytes = self._bytes, None
+        if mapping is not None:
             self._lengths.release()
-            self._bytes.close()
-            self._bytes = None
+            mapping.close()
 
     def _place_for(self, size: int) -> int | None:
         """Return where so many bytes are free."""
@@ -112,32 +115,43 @@ class Ring:
         return data[start : start + length], start + length + -length % _HEADER
 
     def _resize(self, size: int) -> None:
-        """Let the ring have another size. What is in it moves to the beginning."""
+        """Let the ring have another size. What is in it is moved behind where it was.
+
+        The three words are written with nothing in between.
+        """
         words = self._words
         if size > _LARGEST:
             raise MemoryError("there is no room for more messages")
-        place, messages = (words[_HEAD] & _MASK) << 3, []
+        start, messages = (words[_HEAD] & _MASK) << 3, []
         for _ in range(self.count()):
-            message, place = self._read(place)
+            message, start = self._read(start)
             messages.append(message)
-        os.ftruncate(self._fd, self._base + size)
-        words[_SIZE] = size
-        data, place = self._mapped(), 0
+        start = place = words[_SIZE] if messages else 0
+        grown = os.fstat(self._fd).st_size < self._base + size
+        if grown:
+            os.ftruncate(self._fd, self._base + size)
+        data = self._map(size)
         for message in messages:
             length = len(message)
             self._lengths[place >> 3] = length
             data[place + _HEADER : place + _HEADER + length] = message
             place += _HEADER + length + -length % _HEADER
-        words[_TAIL] = words[_TAIL] & ~_MASK | place >> 3
-        words[_HEAD] = words[_HEAD] & ~_MASK
+        head, tail = words[_HEAD] & ~_MASK | start >> 3, words[_TAIL] & ~_MASK | place >> 3
+        words[_SIZE] = size
+        words[_TAIL] = tail
+        words[_HEAD] = head
+        if not grown:
+            os.ftruncate(self._fd, self._base + size)
+
+    def _map(self, size: int) -> mmap.mmap:
+        self.unmap()
+        trackfd = {} if os.name == "nt" else {"trackfd": False}
+        mapping = mmap.mmap(self._fd, size, offset=self._base, **trackfd)
+        lengths = memoryview(mapping).cast("Q")
+        self._lengths, self._size, self._bytes = lengths, size, mapping
+        return mapping
 
     def _mapped(self) -> mmap.mmap:
         """Return the memory, mapped as it is now."""
         size = self._words[_SIZE]
-        if self._bytes is None or self._size != size:
-            self.unmap()
-            trackfd = {} if os.name == "nt" else {"trackfd": False}
-            self._bytes = mmap.mmap(self._fd, size, offset=self._base, **trackfd)
-            self._lengths = memoryview(self._bytes).cast("Q")
-            self._size = size
-        return self._bytes
+        return self._map(size) if self._bytes is None or self._size != size else self._bytes

@@ -16,6 +16,7 @@ from interpexec.errors import TaskCancelled
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from sys import UnraisableHookArgs
     from types import TracebackType
 
@@ -39,6 +40,28 @@ def leave() -> None:
 def this_thread() -> "Interruptible":
     """Return what the calling thread runs calls with; something that is never hit elsewhere."""
     return running.get(get_ident(), _NEVER)
+
+
+def step[**P, T](function: "Callable[P, T]") -> "Callable[P, T]":
+    """Let a function of this package not be torn in the middle: decorate it.
+
+    A call that is stopped in it is stopped when it returns, or where it sleeps.
+    """
+
+    def wrapper(*args: "P.args", **kwargs: "P.kwargs") -> "T":
+        thread = running.get(get_ident())
+        if thread is None:
+            return function(*args, **kwargs)
+        thread.begin_step()
+        try:
+            return function(*args, **kwargs)
+        finally:
+            thread.end_step()
+
+    for name in ("__module__", "__name__", "__qualname__", "__doc__"):
+        setattr(wrapper, name, getattr(function, name))
+    wrapper.__wrapped__ = function  # type: ignore[attr-defined]  # for `inspect`
+    return wrapper
 
 
 def keep_unraisable() -> None:

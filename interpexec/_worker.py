@@ -179,6 +179,7 @@ class Worker:
         if not stopped:
             return outcome
         release_import_locks()  # for what was broadcast, and runs still
+        calls.give_back_held()
         return None
 
     def reply(self, outcome: "_calls.Outcome", call_id: int) -> None:

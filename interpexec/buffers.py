@@ -12,8 +12,10 @@ worker which is long gone.
 
 import mmap
 import os
+import sys
+from _thread import allocate_lock
 
-from interpexec import _packing
+from interpexec import _packing, _tasks
 from interpexec._handles import Handle
 from interpexec._runtime import NotShareableError
 
@@ -41,8 +43,9 @@ class SharedBuffer:
     any thread of its interpreter, and do not block.
     """
 
-    __slots__ = ("__weakref__", "_handle", "_map", "_readonly", "_size")
+    __slots__ = ("__weakref__", "_handle", "_lock", "_map", "_readonly", "_size")
 
+    @_tasks.step
     def __init__(self, size: int) -> None:
         """Make a block of `size` bytes, all zero.
 
@@ -56,8 +59,10 @@ class SharedBuffer:
         self._size = size
         self._readonly = readonly
         self._map: mmap.mmap | None = None
+        self._lock = allocate_lock()  # guards the making and the end of the mapping
 
     @classmethod
+    @_tasks.step
     def copy_of(cls, data: "Buffer") -> "Self":
         """Make a block that holds a copy of the bytes of `data`.
 
@@ -76,6 +81,12 @@ class SharedBuffer:
                 block.close()
                 raise
         return block
+
+    @classmethod
+    @_tasks.step
+    def growable(cls, size: int) -> "Self":
+        """Make a block whose file may be made larger, and smaller, by whoever holds it."""
+        return cls.adopt(_new_block(size, grows=True), size)
 
     @classmethod
     def adopt(cls, fd: int, size: int, *, readonly: bool = False) -> "Self":
@@ -138,6 +149,7 @@ class SharedBuffer:
         view = memoryview(self)
         return view.cast(format) if shape is None else view.cast(format, shape)  # type: ignore[call-overload,no-any-return]
 
+    @_tasks.step
     def toreadonly(self) -> "SharedBuffer":
         """Return another holder of the block, which cannot write. So are those it becomes.
 
@@ -147,8 +159,9 @@ class SharedBuffer:
 
     def detach(self) -> int:
         """Return the descriptor, and let go of the block but for that. As `close`."""
-        self._unmap()
-        return self._handle.detach()
+        with self._lock:
+            self._unmap()
+            return self._handle.detach()
 
     def close(self) -> None:
         """Let go of the block; what others hold stays. More than once does no harm.
@@ -156,8 +169,9 @@ class SharedBuffer:
         Raises BufferError while there are views of it: `release()` these first. A
         block that is no longer referred to is closed by itself.
         """
-        self._unmap()
-        self._handle.close()
+        with self._lock:
+            self._unmap()
+            self._handle.close()
 
     def __enter__(self) -> "Self":
         return self
@@ -172,6 +186,11 @@ class SharedBuffer:
         index = _packing.packing().hand_over(self.fileno())
         return _arrived, (index, self._size, self._readonly)
 
+    def keep_mapping(self) -> None:
+        """Let go of the descriptor: the memory stays as long as it is mapped here."""
+        self._mapped()
+        self._handle.close()
+
     def _unmap(self) -> None:
         if self._map is not None:
             self._map.close()
@@ -179,13 +198,17 @@ class SharedBuffer:
 
     def _mapped(self) -> mmap.mmap:
         """Return the mapping, which is made when it is first needed."""
-        if self._map is None:
-            if self._handle.closed:
-                raise ValueError("the SharedBuffer was closed")
-            self._map = _map(self.fileno(), self._size)
-        return self._map
+        if (mapping := self._map) is not None:
+            return mapping
+        with self._lock:
+            if self._map is None:
+                if self._handle.closed:
+                    raise ValueError("the SharedBuffer was closed")
+                self._map = _map(self.fileno(), self._size)
+            return self._map
 
 
+@_tasks.step
 def _arrived(index: int, size: int, readonly: bool) -> SharedBuffer:
     """Make the receiver's holder."""
     (fd,) = _packing.take(index)
@@ -198,6 +221,9 @@ def _checked_size(size: object) -> int:
         raise TypeError(message)
     if size <= 0:
         message = f"size must be greater than 0, not {size}"
+        raise ValueError(message)
+    if size > sys.maxsize:
+        message = f"size must be at most {sys.maxsize}, not {size}"
         raise ValueError(message)
     return size
 
@@ -215,9 +241,9 @@ def _map(fd: int, size: int) -> mmap.mmap:
     return mmap.mmap(fd, size, trackfd=False)  # else it would hold a duplicate of its own
 
 
-def _new_block(size: int) -> int:
+def _new_block(size: int, *, grows: bool = False) -> int:
     """Return a descriptor of new memory that has no name: it ends with its holders."""
-    fd = _new_file()
+    fd = _new_file(grows)
     try:
         os.ftruncate(fd, size)
     except BaseException:
@@ -226,10 +252,11 @@ def _new_block(size: int) -> int:
     return fd
 
 
-def _new_file() -> int:
+def _new_file(grows: bool) -> int:
     if HAS_MEMFD:
         return os.memfd_create("interpexec", os.MFD_CLOEXEC)
-    if HAS_SHM and (fd := _new_shm()) is not None:
+    # On macOS, what POSIX shared memory is can be given a size only once.
+    if HAS_SHM and not grows and (fd := _new_shm()) is not None:
         return fd
     import tempfile  # where there is nothing better
 

@@ -17,6 +17,7 @@ at once.
 
 from interpexec import _packing
 from interpexec._mailbox import RECEIVER, SENDER, Mailbox
+from interpexec._runtime import NotShareableError
 from interpexec.errors import ChannelEmptyError, ChannelFullError
 from interpexec.sync import check_count, until
 
@@ -88,6 +89,8 @@ class _End:
     def __reduce__(self) -> "tuple[object, ...]":
         """Travel as one more end. Raises NotShareableError outside of a call or a channel."""
         _packing.packing()
+        if self._mailbox.is_released:
+            raise NotShareableError("this end was released")
         return type(self), (self._mailbox,)
 
 

@@ -81,7 +81,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         self._thread_name_prefix = (
             _checks.name_prefix(thread_name_prefix) or f"InterpreterPoolExecutor-{next(_counter)}"
         )
-        dump_initializer = _checks.initializer(initializer, initargs)
+        dump_initializer = _checks.initializer(initializer, initargs, self._max_workers)
         self._engine = Engine(
             self._max_workers,
             self._thread_name_prefix,

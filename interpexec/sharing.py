@@ -20,11 +20,10 @@ themselves, at any depth. Without anybody's doing these travel, besides what pic
         argument of a call          a `memoryview`        the memory: no copy
         result, or in a channel     a `memoryview`        nothing: one copy
     large `bytes`                   the same              nothing: one copy
-    `bytearray`, `array.array`      the same              nothing: two copies, or three
-                                                          in a result
+    `bytearray`, `array.array`      the same              nothing: three copies
 """
 
-from interpexec import _packing
+from interpexec import _packing, _tasks
 from interpexec._handles import Handle as _Handle
 from interpexec._runtime import NotShareableError
 
@@ -51,6 +50,7 @@ class Handle(_Handle):
 
     __slots__ = ()
 
+    @_tasks.step
     def __init__(self, file: "int | HasFileno") -> None:
         """Own a duplicate of a descriptor.
 
@@ -80,6 +80,7 @@ class Handle(_Handle):
         return _handle_of, (_packing.packing().hand_over(self.fileno()),)
 
 
+@_tasks.step
 def _handle_of(index: int) -> Handle:
     (fd,) = _packing.take(index)
     handle = Handle.__new__(Handle)
@@ -155,9 +156,9 @@ def from_token(token: bytes) -> "Any":
     abandoned, or when its maker is gone; TypeError when it is not bytes. What the
     object's `__unshare__` raises goes on to the caller. Does not block.
     """
-    from interpexec import _main, _pins
+    from interpexec import _messages, _pins
 
-    return _main.loads(_pins.take(token))
+    return _messages.loads_anything(_pins.take(token))
 
 
 def abandon(token: bytes) -> bool:

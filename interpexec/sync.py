@@ -15,24 +15,28 @@ as in `threading`. Use `with`.
 
 from _thread import get_ident
 
-from interpexec import _packing
+from interpexec import _packing, _tasks
 from interpexec._deadline import Deadline
 from interpexec._monitor import Monitor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from threading import BrokenBarrierError
+
+    from interpexec._interrupts import Held
+    from interpexec._work_queue import Queue
 
     type Hold = Lock | RLock
 
 __all__ = [
     "Barrier",
     "BoundedSemaphore",
-    "BrokenBarrierError",  # noqa: F822  # see `__getattr__`
+    "BrokenBarrierError",
     "Condition",
     "Event",
     "Lock",
-    "Queue",  # noqa: F822  # as above
+    "Queue",
     "RLock",
     "Semaphore",
 ]
@@ -44,7 +48,8 @@ _LINE = 0  # of each monitor here
 
 # The first words of the monitors.
 _VALUE, _LIMIT = 0, 1  # of a semaphore
-_HELD = 0  # of a lock
+_HELD = 0  # of a lock: by which thread
+_IN_TRANSIT = 1  # no thread has this number
 _OWNER, _DEPTH = 0, 1  # of a re-entrant one
 _FLAG = 0  # of an event
 _PARTIES, _COUNT, _STATE = 0, 1, 2  # of a barrier
@@ -114,15 +119,25 @@ class Semaphore(_Shared):
             raise ValueError("can't specify timeout for non-blocking acquire")
         return self._monitor.run(self._take, _deadline(blocking, timeout), undo=self._put)
 
-    __enter__ = acquire
-
     def release(self, n: int = 1) -> None:
         """Put `n` back, and serve as many who wait. Never blocks. ValueError below one."""
         check_count(n, "n", 1)
         self._monitor.run(self._put, n)
 
+    @_tasks.step
+    def __enter__(self) -> bool:
+        self._monitor.run(self._take, _FOREVER, undo=self._put)
+        _note(self)
+        return True
+
+    @_tasks.step
     def __exit__(self, *_error: object) -> None:
         self.release()
+        _forget(self)
+
+    def give_back(self) -> None:
+        """Put one back. For calls that were stopped in a `with` block."""
+        self._monitor.run(self._put)
 
     def _take(self, deadline: Deadline | None) -> bool:
         words = self._monitor.words
@@ -169,7 +184,8 @@ class BoundedSemaphore(Semaphore):
 class Lock(_Shared):
     """A lock that one thread at a time holds, of any interpreter.
 
-    As `threading.Lock`: it may be released by another thread, which may be elsewhere.
+    As `threading.Lock`: it may be released by another thread, which may be elsewhere. A
+    call that is cancelled while it holds the lock gives it back at its end.
     """
 
     __slots__ = ()
@@ -181,8 +197,16 @@ class Lock(_Shared):
         for a timeout of what does not block.
         """
         deadline = _FOREVER if blocking and timeout == -1 else _lock_deadline(blocking, timeout)
-        put, monitor = self._put, self._monitor
-        return monitor.swap(_HELD, 0, 1, _LINE, put) or monitor.run(self._take, deadline, undo=put)
+        monitor, thread = self._monitor, get_ident()
+        had = monitor.words[_HELD] == thread
+        try:
+            return monitor.swap(_HELD, thread, _LINE, _note, self) or monitor.run(
+                self._take, deadline
+            )
+        except BaseException:  # Ctrl-C: it may have been had already
+            if not had:
+                self.give_back()
+            raise
 
     __enter__ = acquire
 
@@ -191,11 +215,15 @@ class Lock(_Shared):
 
         Raises RuntimeError when it is not held.
         """
-        if not self._monitor.swap(_HELD, 1, 0, _LINE, _nothing):
-            self._monitor.run(self._give_back)
+        if not self._monitor.swap(_HELD, 0, _LINE, _forget, self):
+            self._monitor.run(self._release)
 
     def __exit__(self, *_error: object) -> None:
-        self.release()
+        try:
+            self.release()
+        except BaseException:  # Ctrl-C: it may be held still
+            self.give_back()
+            raise
 
     def locked(self) -> bool:
         """Say whether it is held."""
@@ -205,21 +233,33 @@ class Lock(_Shared):
         state = "locked" if self.locked() else "unlocked"
         return f"<{state} interpexec.sync.Lock object at {id(self):#x}>"
 
+    def give_back(self) -> None:
+        """Release it if the calling thread has taken it. For calls that were stopped."""
+        self._monitor.run(self._give_back)
+
     def _take(self, deadline: Deadline | None) -> bool:
         words = self._monitor.words
-        if not words[_HELD]:
-            words[_HELD] = 1
-            return True
-        return deadline is not None and self._monitor.wait(_LINE, deadline, self._put)
+        if words[_HELD] and (
+            deadline is None or not self._monitor.wait(_LINE, deadline, self._put)
+        ):
+            return False
+        words[_HELD] = get_ident()
+        _note(self)
+        return True
 
-    def _give_back(self) -> None:
+    def _release(self) -> None:
         if not self._monitor.words[_HELD]:
             raise RuntimeError("release unlocked lock")
         self._put()
+        _forget(self)
+
+    def _give_back(self) -> None:
+        if self._monitor.words[_HELD] == get_ident():
+            self._put()
 
     def _put(self) -> None:
-        if not self._monitor.wake(_LINE):  # else it is theirs, and held
-            self._monitor.words[_HELD] = 0
+        # Theirs from now on, and held by nobody we know; or free.
+        self._monitor.words[_HELD] = _IN_TRANSIT if self._monitor.wake(_LINE) else 0
 
     # What a `Condition` asks.
 
@@ -237,7 +277,8 @@ class Lock(_Shared):
 class RLock(_Shared):
     """A lock that its holder may take again. As `threading.RLock`, but across interpreters.
 
-    The holder is a thread: one of its interpreter, as a thread belongs to one call.
+    The holder is a thread: one of its interpreter, as a thread belongs to one call. A
+    call that is cancelled while it holds the lock gives it back at its end.
     """
 
     __slots__ = ()
@@ -249,7 +290,11 @@ class RLock(_Shared):
         if words[_OWNER] == thread:  # nobody else writes that
             words[_DEPTH] += 1
             return True
-        return self._monitor.run(self._take, thread, 1, deadline, undo=self._put)
+        try:
+            return self._monitor.run(self._take, thread, 1, deadline)
+        except BaseException:  # Ctrl-C: it may have been had already
+            self.give_back()
+            raise
 
     __enter__ = acquire
 
@@ -267,7 +312,13 @@ class RLock(_Shared):
             self._monitor.run(self._put)
 
     def __exit__(self, *_error: object) -> None:
-        self.release()
+        depth = self._monitor.words[_DEPTH]
+        try:
+            self.release()
+        except BaseException:  # Ctrl-C: it may be held still
+            if depth == 1:
+                self.give_back()
+            raise
 
     def locked(self) -> bool:
         """Say whether somebody holds it."""
@@ -279,6 +330,11 @@ class RLock(_Shared):
         about = f"owner={words[_OWNER]} count={words[_DEPTH]}"
         return f"<{state} interpexec.sync.RLock object {about} at {id(self):#x}>"
 
+    def give_back(self) -> None:
+        """Release it if the calling thread has taken it. For calls that were stopped."""
+        if self._is_owned():
+            self._monitor.run(self._put)
+
     def _take(self, thread: int, depth: int, deadline: Deadline | None) -> bool:
         words = self._monitor.words
         if words[_DEPTH] and (
@@ -287,13 +343,14 @@ class RLock(_Shared):
             return False
         words[_DEPTH] = depth
         words[_OWNER] = thread
+        _note(self)
         return True
 
     def _put(self) -> None:
         words = self._monitor.words
+        words[_DEPTH] = 1 if self._monitor.wake(_LINE) else 0  # 1: it is theirs, and taken
         words[_OWNER] = 0
-        if not self._monitor.wake(_LINE):  # else it is theirs, and taken
-            words[_DEPTH] = 0
+        _forget(self)
 
     # What a `Condition` asks.
 
@@ -309,6 +366,18 @@ class RLock(_Shared):
 
     def _acquire_restore(self, depth: int) -> None:
         self._monitor.run(self._take, get_ident(), depth, _FOREVER, undo=self._put)
+
+
+def _note(held: "Held") -> None:
+    """Note what the call that the calling thread runs has locked."""
+    if (thread := _tasks.running.get(get_ident())) is not None:
+        thread.held.append(held)
+
+
+def _forget(held: "Held") -> None:
+    """Forget it: it was released."""
+    if (thread := _tasks.running.get(get_ident())) is not None and held in thread.held:
+        thread.held.remove(held)
 
 
 class Event(_Shared):
@@ -376,6 +445,7 @@ class Condition(_Shared):
     def __repr__(self) -> str:
         return f"<interpexec.sync.Condition({self._lock!r}, {self._monitor.waiting(_LINE)})>"
 
+    @_tasks.step
     def wait(self, timeout: float | None = None) -> bool:
         """Give the lock back, sleep until notified, take it again. Return False when not notified.
 

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-HOW_TO = (ROOT / "docs" / "how-to.md").read_text()
+HOW_TO = "".join((ROOT / "docs" / name).read_text() for name in ("how-to.md", "sharing.md"))
 PROGRAMS = dict(
     re.findall(r"^## (.+?)$.*?^```python\n(.*?)^```$", HOW_TO, re.MULTILINE | re.DOTALL)
 )
+
+PRIMES = [n for n in range(2, 100) if all(n % d for d in range(2, n))]
 
 EXPECTED = {
     "Map a function over many small items": "2250000\n",
@@ -24,6 +26,13 @@ EXPECTED = {
     "Stop at a place of your own choosing": "True\n",
     "Change something in every worker, while calls run": "False\nTrue\n",
     "Map in an asyncio server": "7\n8\n9\nstopped\n",
+    "Serve connections with all workers": "READY\nSTEADY\nGO\n!\n",
+    "Scan a large corpus in place": "256\n",
+    "Show progress": "4000\n",
+    "Let workers produce and consume": f"{sum(range(1000))}\n",
+    "Send results while a call runs": f"{PRIMES}\n",
+    "Share a class of your own": f"{64 * 24}\n",
+    "Share without a pool": "b'hello'\n",
 }
 
 
