@@ -178,6 +178,7 @@ class Helper:
                     return
             if order is not None:
                 self._try_to_follow(*order)  # type: ignore[misc]  # an Order
+                del order  # what is lent with it is not kept until the next one
 
     def _try_to_follow(self, what: int, call_id: int, message: "Message") -> None:
         try:
@@ -290,6 +291,7 @@ class Broadcasts:
                 payload = self._waiting.pop(call_id, None)
             if payload is not None:
                 self._run_one(call_id, payload)
+                del payload  # as above
 
     def _become_interruptible(self) -> None:
         """Let what this thread runs be stopped, once."""

@@ -53,7 +53,9 @@ def _pack(error: BaseException) -> _packing.Packed:
     """Pack an exception of the user's code, without the frame that caught it."""
     from interpexec import _failures  # most workers never fail
 
-    return _failures.pack(error, skip=1)
+    packed = _failures.pack(error, skip=1)
+    _forget_frames(error)
+    return packed
 
 
 def _pack_unpickling(error: BaseException) -> _packing.Packed:
@@ -65,4 +67,18 @@ def _pack_unpickling(error: BaseException) -> _packing.Packed:
     """
     from interpexec import _failures  # as above
 
-    return _failures.pack_unpickling(error, skip=1)
+    packed = _failures.pack_unpickling(error, skip=1)
+    _forget_frames(error)
+    return packed
+
+
+def _forget_frames(error: BaseException | None) -> None:
+    """Let go of what the frames held in which an exception was raised.
+
+    They often hold the exception itself, and so each other, until the next collection.
+    """
+    seen = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        BaseException.with_traceback(error, None)
+        error = error.__cause__ or error.__context__

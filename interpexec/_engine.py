@@ -582,7 +582,13 @@ class Engine:
                 self.crossing = None
             self.direct.destroy(crossing)
             _process.leave(self)
+            if self.closing:
+                self.dump_initializer = _no_initializer  # its arguments are let go
         return True
+
+
+def _no_initializer() -> None:
+    """Pickle nothing: no worker is made any more."""
 
 
 def _fail_late(future: AnyFuture) -> None:
@@ -593,6 +599,7 @@ def _fail_late(future: AnyFuture) -> None:
 
 def _finish(future: AnyFuture, error: Exception) -> None:
     """Set the exception of a call, unless it was cancelled meanwhile."""
+    future.payload = None  # what lies beside it is given back
     try:
         future.set_exception(error)
     except _base.InvalidStateError:

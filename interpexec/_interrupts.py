@@ -214,8 +214,8 @@ class Interruptible:
         if not self.steps:
             self._shields += steps
             self.steps = steps
-        if self._coming:
-            self._await_thrower()
+        # What was thrown until now is raised at the latest when this is called.
+        self._await_thrower()
 
     def give_back_held(self) -> None:
         """Give back what the call has locked. By its thread, when it was stopped."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     type AnyFile = io.FileIO | io.BufferedReader | io.BufferedWriter | io.BufferedRandom
 
 
+_MARKED = frozenset({"utf-16", "utf-32", "utf16", "utf32", "utf_16", "utf_32"})
 _ARRAYS = frozenset("bBhHiIlLqQfd")  # the formats that `array` has, too
 
 
@@ -166,6 +167,11 @@ def _file_of(index: int, mode: str, name: object, cls: "type[AnyFile]") -> "AnyF
 
 def _reduce_text(file: io.TextIOWrapper) -> "Recipe":
     _settle(file)
+    if file.readable() and file.seekable() and file.encoding.lower() in _MARKED and file.tell():
+        message = (
+            f"a file in {file.encoding} travels only from its beginning, which tells its order"
+        )
+        raise NotShareableError(message)
     return _text_of, (
         file.buffer,
         file.encoding,

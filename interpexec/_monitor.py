@@ -228,12 +228,17 @@ class Monitor:
         sleeper = _Sleeper(self, line)
         try:
             self._join(line, sleeper.writer)
+            sleeper.has_joined = True
             sleeper.suspend(deadline, before)
             while sleeper.has_slept_for_nothing(deadline):
                 sleeper.suspend(deadline, None)
+        except BaseException as error:  # Ctrl-C, or too many wait already
+            sleeper.interruption = error
+        try:
             sleeper.quit()
-        finally:
-            sleeper.close()
+        except BaseException as error:  # Ctrl-C: it is not done yet
+            sleeper.interruption = error
+            sleeper.quit()
         if sleeper.interruption is not None:
             if sleeper.woken:
                 pass_on()
@@ -294,6 +299,7 @@ class _Sleeper:
         "_steps",
         "_taken",
         "_thread",
+        "has_joined",
         "interruption",
         "woken",
         "writer",
@@ -309,7 +315,7 @@ class _Sleeper:
         self._taken = _inside[self._ident]
         self.writer = bell.token[1]
         self.interruption: BaseException | None = None
-        self.woken = False
+        self.has_joined = self.woken = False
 
     def suspend(self, deadline: Deadline, before: "Callable[[], object] | None") -> None:
         """Leave, sleep, and come back."""
@@ -352,27 +358,18 @@ class _Sleeper:
 
     def is_woken(self) -> bool:
         """Say whether somebody has taken this one out of the line."""
-        self.woken = self.writer not in self._monitor._bells(self._line)  # noqa: SLF001  # as above
+        bells = self._monitor._bells(self._line)  # noqa: SLF001  # as above
+        self.woken = self.has_joined and self.writer not in bells
         return self.woken
 
     def quit(self) -> None:
-        """Be in the line no more."""
-        try:
-            self._look()
-        except BaseException as error:  # Ctrl-C: it is not done yet
-            self.interruption = error
-            self._look()
-
-    def close(self) -> None:
-        """Give the bell back."""
-        try:
-            self._bell.close()
-        except BaseException as error:  # Ctrl-C: whoever woke this one must be heard all the same
-            self.interruption = error
-
-    def _look(self) -> None:
-        if not self.is_woken():
+        """Be in the line no more, and give the bell back. When this raises, call it again."""
+        if self.has_joined and not self.is_woken():
             self._monitor._quit(self._line, self.writer)  # noqa: SLF001  # as above
+        self.has_joined = False
+        if self.writer >= 0:
+            self.writer = -1
+            self._bell.close()
 
 
 @_tasks.step

@@ -35,7 +35,7 @@ from _operator import methodcaller
 from _thread import get_ident
 
 from interpexec import _tasks
-from interpexec._handles import outside
+from interpexec._handles import expect_end, expect_end_no_more, outside
 from interpexec._runtime import NotShareableError
 
 TYPE_CHECKING = False
@@ -63,7 +63,7 @@ _BINBYTES, _BINBYTES8, _FRAME, _NEXT_BUFFER = b"B", b"\x8e", b"\x95", b"\x97"
 class Package:
     """A pickle, and what lies beside it. Owns that until it is loaded, or sent."""
 
-    __slots__ = ("buffers", "entries", "payload", "views")
+    __slots__ = ("__weakref__", "buffers", "entries", "payload", "views")
 
     def __init__(
         self,
@@ -77,6 +77,8 @@ class Package:
         self.buffers = buffers
         self.views = views
         self.entries = entries  # None: was taken
+        if entries:
+            expect_end(self)
 
     @classmethod
     def of(cls, packed: "Packed") -> "Package":
@@ -131,9 +133,13 @@ class Package:
         """Give back what was not taken."""
         self.views = []
         entries, self.entries = self.entries, []
+        if entries:
+            expect_end_no_more(self)
         for entry in entries:
             if entry is not None:
                 abandon(entry)
+
+    release = abandon
 
     def __del__(self) -> None:
         if self.entries:
