@@ -342,9 +342,8 @@ def test_both_sides_write_in_place(pool: Pool) -> None:
             assert block[: len(text)] == text
             block[50:54] = b"home"
             assert pool.submit(there.read, block, 50, 54).result(TIME_LIMIT) == b"home"
-        for keep in range(2):
-            pool.submit(there.forget_all, keep).result(TIME_LIMIT)
-        list(pool.map(there.forget_all, range(20)))
+        for future in pool.broadcast(there.forget_all):
+            future.result(TIME_LIMIT)
 
 
 def test_two_workers_at_once(pool: Pool) -> None:
