@@ -99,7 +99,7 @@ class Engine:
         self.cancel_running = cancel_running
         self._ids = count(1)
         self.lock = threading.Lock()
-        self.ledger = Ledger()
+        self.ledger = Ledger(self._nudge)
         self.crew = Crew(self)
         self.broken: tuple[str, BaseException | None] | None = None
         self._is_terminating = False

@@ -14,11 +14,13 @@ from interpexec import _messages
 from interpexec._clock import Clock
 from interpexec._crossing import Crossing
 from interpexec._future import CallFuture
-from interpexec._packing import Packed
+from interpexec._packing import Lease, Packed
 from interpexec._runtime import NotShareableError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from interpexec._home import WorkerThread
     from interpexec._messages import Message
 
@@ -35,8 +37,8 @@ payload, its kind."""
 LEAST_AHEAD = 1
 MOST_AHEAD = 128
 
-# How many objects may lie beside the pickles of all calls that are out. It keeps
-# below the same 300.
+# How many objects may be lent beside the pickles of calls and not be back yet. With the
+# messages themselves it keeps below the same 300.
 MOST_BESIDE = 160
 
 
@@ -57,15 +59,16 @@ def check_weight(payload: Packed, workers: int) -> None:
 class Ledger:
     """The calls of a pool that are not settled. Used under the engine's lock only."""
 
-    def __init__(self) -> None:
-        """Open empty books."""
+    def __init__(self, nudge: "Callable[[], None]" = lambda: None) -> None:
+        """Open empty books. nudge: has somebody feed, soon."""
         self.pending: deque[AnyFuture] = deque()
         self.out: dict[int, AnyFuture] = {}  # by call id
         # Over the callback channels, by call id: what, and of whom.
         self.asked: dict[int, tuple[AnyFuture, WorkerThread]] = {}
         self.cancelled: deque[AnyFuture] = deque()  # to be let go without the lock
         self._ahead = LEAST_AHEAD
-        self._weights: dict[int, int] = {}  # of what lies beside the calls that are out
+        self._nudge = nudge
+        self._lent: list[tuple[int, Lease]] = []  # what has not come back: how much, and its lease
 
     def __len__(self) -> int:
         """Return how many calls are not settled."""
@@ -101,12 +104,15 @@ class Ledger:
     def _has_room(self, future: AnyFuture) -> bool:
         """Say whether a call may go out, with what lies beside its pickle."""
         payload = future.payload
-        if payload is None or isinstance(payload, bytes):
+        if payload is None or isinstance(payload, bytes) or not payload.weight:
             return True
-        self._weights = {each: kg for each, kg in self._weights.items() if each in self.out}
-        if self._weights and sum(self._weights.values()) + payload.weight > MOST_BESIDE:
+        # A lease may be lost by CPython, too: then nothing is waited for that is not out.
+        self._lent = [each for each in self._lent if not each[1].is_back] if self.out else []
+        if self._lent and sum(kg for kg, _ in self._lent) + payload.weight > MOST_BESIDE:
             return False
-        self._weights[future.call_id] = payload.weight
+        payload.lease = Lease()
+        payload.lease.tell = self._nudge  # there is room then
+        self._lent.append((payload.weight, payload.lease))
         return True
 
     def take_off(self, replies: "list[Message]") -> list[Entry]:

@@ -60,10 +60,35 @@ MOST_VIEWS = 128
 _BINBYTES, _BINBYTES8, _FRAME, _NEXT_BUFFER = b"B", b"\x8e", b"\x95", b"\x97"
 
 
+class Lease:
+    """Says when what was lent with a message has come back to its interpreter.
+
+    Memory that another interpreter lets go of is given back by a call that waits there
+    until some thread runs Python, in the order of letting go. This is let go of last.
+    """
+
+    __slots__ = ("is_back", "tell")
+
+    def __init__(self) -> None:
+        self.is_back = False
+        self.tell: Callable[[], None] = _nothing
+
+    def __buffer__(self, flags: int, /) -> memoryview:
+        return memoryview(b"lease")
+
+    def __release_buffer__(self, view: memoryview, /) -> None:
+        self.is_back = True
+        self.tell()
+
+
+def _nothing() -> None:
+    """Tell nobody."""
+
+
 class Package:
     """A pickle, and what lies beside it. Owns that until it is loaded, or sent."""
 
-    __slots__ = ("__weakref__", "buffers", "entries", "payload", "views")
+    __slots__ = ("__weakref__", "buffers", "entries", "kept", "lease", "payload", "views")
 
     def __init__(
         self,
@@ -77,6 +102,8 @@ class Package:
         self.buffers = buffers
         self.views = views
         self.entries = entries  # None: was taken
+        self.lease: Lease | None = None
+        self.kept: object = None  # the lease as it has arrived: let go of at last
         if entries:
             expect_end(self)
 
@@ -93,7 +120,8 @@ class Package:
     def as_message(self, tail: int) -> "tuple[object, ...]":
         """Return what a line can take. It still owns all, until `was_sent`."""
         entries = _pickle.dumps(self.entries, 5)
-        return self.payload, tail, entries, len(self.buffers), *self.buffers, *self.views
+        lease = memoryview(self.lease) if self.lease is not None else 0
+        return self.payload, tail, entries, lease, len(self.buffers), *self.buffers, *self.views
 
     def give_away(self) -> "list[Entry | None]":
         """Own nothing any more: whoever takes the message out of the line does.
@@ -107,8 +135,10 @@ class Package:
     @classmethod
     def from_message(cls, message: "tuple[Any, ...]") -> "Package":
         """Own what a line has given."""
-        payload, _, entries, buffers, *rest = message
-        return cls(payload, rest[:buffers], rest[buffers:], _pickle.loads(entries))
+        payload, _, entries, lease, buffers, *rest = message
+        package = cls(payload, rest[:buffers], rest[buffers:], _pickle.loads(entries))
+        package.kept = lease
+        return package
 
     def load(self, loads: "Callable[..., Any]") -> "Any":
         """Unpickle; give back what was not taken.
