@@ -61,12 +61,20 @@ _RING = (1).to_bytes(8, "little")
 
 
 def this_thread() -> "Thread | None":
-    """Return the calling thread, to be thrown at; None where CPython's C API is out of reach."""
-    try:
-        from interpexec import _capi
-    except ImportError:  # built without libffi
-        return None
-    return _capi.Thread()
+    """Return the calling thread, to be thrown at; None where CPython's C API is out of reach.
+
+    On 3.15.2 `_ctypes` refused a class for no reason once in some 25,000 interpreters. What
+    runs here cannot be stopped then, if it does so twice; that is no reason to lose a pool.
+    """
+    for _ in range(2):
+        try:
+            from interpexec import _capi
+        except ImportError:  # built without libffi
+            return None
+        except AttributeError:
+            continue
+        return _capi.Thread()
+    return None
 
 
 class Interruptible:

@@ -571,3 +571,21 @@ def test_an_initializer_is_not_hit_by_a_cancel(begun: Pipe, told: Pipe, door: Ga
         pool.submit(stoppable.same, 1).result(TIME_LIMIT)
     assert begun.rest() == b""
     assert told.rest() == b""
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_ctypes_that_fails_for_no_reason(times: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is tried again; then calls cannot be stopped, but they run."""
+    left = [times]
+
+    class Finder:
+        @staticmethod
+        def find_spec(name: str, *_: object) -> None:
+            if name == "interpexec._capi" and left[0]:
+                left[0] -= 1
+                raise AttributeError("class must define a '_type_' attribute")
+
+    monkeypatch.delitem(sys.modules, "interpexec._capi")
+    monkeypatch.delattr("interpexec._capi")
+    monkeypatch.setattr(sys, "meta_path", [Finder, *sys.meta_path])
+    assert (this_thread() is None) == (times == 2)
