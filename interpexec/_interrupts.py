@@ -202,14 +202,28 @@ class Interruptible:
             raise TaskCancelled
 
     def begin_step(self) -> None:
-        """Let nothing be thrown in a step of this package, which sleeps outside of it."""
-        self.raise_shield()
+        """Let nothing be thrown in a step of this package, which sleeps outside of it.
+
+        What `raise_shield` does, without another call: locks do this.
+        """
+        self._shields += 1
         self.steps += 1
+        try:
+            self._await_thrower()
+        except BaseException:
+            self.steps -= 1
+            self._shields -= 1
+            raise
 
     def end_step(self) -> None:
-        """End it, and raise TaskCancelled if that was due."""
+        """End it, and raise TaskCancelled if that was due. As `lower_shield`."""
         self.steps -= 1
-        self.lower_shield()
+        self._shields -= 1
+        if self._coming:
+            self._await_thrower()
+        if self._is_due and not self._shields:
+            self._is_due = False
+            raise TaskCancelled
 
     def leave_steps(self) -> None:
         """Interrupt all steps, to sleep: raise TaskCancelled if that was due, now or later."""

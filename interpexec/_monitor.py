@@ -185,13 +185,11 @@ class Monitor:
             raise
         return result
 
-    def swap(
-        self, index: int, new: int, line: int, note: "Callable[[Held], None]", held: "Held"
-    ) -> bool:
+    def swap(self, index: int, new: int, line: int, held: "Held") -> bool:
         """Set a word that is 0, or set one back to 0, if nobody waits in a line.
 
         Say whether that was so. What `run` does, in the fewest steps: for what must be
-        fast. note: what to do about `held`, in a worker, before the call can be stopped.
+        fast. held: what a call has locked then, or not any more.
         """
         result = False
         taken: list[bytes] = []
@@ -208,8 +206,10 @@ class Monitor:
             if taken:
                 _write(self._writer, _TOKEN)
             if thread is not None:
-                if result:
-                    note(held)
+                if result and new:
+                    thread.held.append(held)
+                elif result and held in thread.held:
+                    thread.held.remove(held)
                 thread.end_step()
         return result
 

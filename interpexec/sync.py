@@ -200,9 +200,7 @@ class Lock(_Shared):
         monitor, thread = self._monitor, get_ident()
         had = monitor.words[_HELD] == thread
         try:
-            return monitor.swap(_HELD, thread, _LINE, _note, self) or monitor.run(
-                self._take, deadline
-            )
+            return monitor.swap(_HELD, thread, _LINE, self) or monitor.run(self._take, deadline)
         except BaseException:  # Ctrl-C: it may have been had already
             if not had:
                 self.give_back()
@@ -215,7 +213,7 @@ class Lock(_Shared):
 
         Raises RuntimeError when it is not held.
         """
-        if not self._monitor.swap(_HELD, 0, _LINE, _forget, self):
+        if not self._monitor.swap(_HELD, 0, _LINE, self):
             self._monitor.run(self._release)
 
     def __exit__(self, *_error: object) -> None:
