@@ -13,7 +13,7 @@ dictionary. Classes that say themselves how they are pickled are left to that.
 import _pickle
 import copyreg
 
-from interpexec import _main, _packing
+from interpexec import _main, _packing, _reducers
 from interpexec._functions import Packer
 from interpexec._messages import loads
 from interpexec._runtime import NotShareableError
@@ -45,7 +45,7 @@ class _ErrorPacker(Packer):
 
     def reducer_override(self, obj: object) -> "Any":
         """Reduce exceptions by hand, unless their class has its own way."""
-        if isinstance(obj, BaseException) and not _packing.says_itself(type(obj)):
+        if isinstance(obj, BaseException) and not _reducers.says_itself(type(obj)):
             return _reduce(obj)
         return super().reducer_override(obj)
 
@@ -143,7 +143,7 @@ def _record(error: BaseException, description: tuple[str, str, str, str, str]) -
 
 def _dump(error: object, packing: "Packing") -> None:
     pickler = _ErrorPacker(packing, 5)
-    pickler.dispatch_table = _packing.table()  # type: ignore[assignment]  # it holds any recipe
+    pickler.dispatch_table = _reducers.table()  # type: ignore[assignment]  # it holds any recipe
     pickler.dump(error)
 
 

@@ -14,7 +14,7 @@ import _pickle
 import marshal
 import sys
 
-from interpexec import _main, _packing
+from interpexec import _main, _packing, _reducers
 from interpexec._runtime import NotShareableError
 
 TYPE_CHECKING = False
@@ -76,7 +76,7 @@ def pack(obj: object, *, lends: bool = False, is_alone: bool = False) -> "Packed
 
 def _dump(obj: object, packing: "Packing") -> None:
     pickler = Packer(packing, 5)
-    pickler.dispatch_table = _packing.table()  # type: ignore[assignment]  # it holds any recipe
+    pickler.dispatch_table = _reducers.table()  # type: ignore[assignment]  # it holds any recipe
     pickler.dump(obj)
 
 

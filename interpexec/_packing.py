@@ -14,7 +14,7 @@ back when the package is let go of: nobody has to remember it. While it is a mes
 in a line, it is owned by whoever takes it out.
 
 How an object comes to lie there. Pickle asks a table how to reduce an object of each
-type that is not plain data (`_Table`). What it names there calls `packing().lend()`
+type that is not plain data (`_reducers`). What it names there calls `packing().lend()`
 or `.hand_over()`, and puts the index that it gets into the pickle. On the other side,
 `take_view()` and `take()` are called with it while the pickle is loaded.
 
@@ -29,12 +29,10 @@ object, wherever it is in the argument.
 """
 
 import _pickle
-import copyreg
 import os
-from _operator import methodcaller
 from _thread import get_ident
 
-from interpexec import _tasks
+from interpexec import _reducers, _tasks
 from interpexec._handles import expect_end, expect_end_no_more, outside
 from interpexec._runtime import NotShareableError
 
@@ -323,7 +321,7 @@ def pack(
     try:
         if dump is None:
             pickler = _pickle.Pickler(packing, 5)
-            pickler.dispatch_table = table()  # type: ignore[assignment]  # it holds any recipe
+            pickler.dispatch_table = _reducers.table()  # type: ignore[assignment]  # it holds any recipe
             pickler.dump(obj)
         else:
             dump(obj, packing)
@@ -402,103 +400,3 @@ def abandon(entry: Entry) -> None:
         return
     for fd in fds:
         os.close(fd)  # type: ignore[arg-type]
-
-
-# -- how each type is reduced ---------------------------------------------------
-
-registered: "dict[type, Callable[[Any], object]]" = {}
-"""The reducers that were added by hand, by type."""
-
-# How pickle itself treats what is in no table. A C function: a table made of these
-# is as fast as none.
-_BY_ITSELF = methodcaller("__reduce_ex__", 5)
-
-_MOST_TYPES = 4096  # so that types which come and go are not kept for ever
-
-# The types that `_kinds` knows, by name: they are imported when one is met.
-_KINDS = frozenset(
-    {
-        "builtins.memoryview",
-        "mmap.mmap",
-        "socket.socket",
-        "multiprocessing.connection.Connection",
-        "_io.FileIO",
-        "_io.BufferedReader",
-        "_io.BufferedWriter",
-        "_io.BufferedRandom",
-        "_io.TextIOWrapper",
-        "tempfile._TemporaryFileWrapper",
-    }
-)
-
-
-class _Table(dict[type, "Callable[[Any], object]"]):
-    """The reducers of all types that were met so far."""
-
-    def __init__(self) -> None:
-        self.known = dict(copyreg.dispatch_table)
-        super().__init__(self.known)
-        self.update(registered)
-
-    def __missing__(self, cls: type) -> "Callable[[Any], object]":
-        """Find out how objects of a type are reduced, and remember it."""
-        if issubclass(cls, type):
-            raise KeyError(cls)  # a class: it travels by its name
-        if len(self) > _MOST_TYPES:
-            self.clear()
-            self.update(self.known | registered)
-        reducer = self[cls] = _reducer_of(cls)
-        return reducer
-
-
-def says_itself(cls: type) -> bool:
-    """Say whether a type has the protocol, or was registered."""
-    return cls in registered or any("__share__" in vars(base) for base in cls.__mro__)
-
-
-def _reducer_of(cls: type) -> "Callable[[Any], object]":
-    if f"{cls.__module__}.{cls.__qualname__}" in _KINDS:
-        from interpexec import _kinds  # few calls need them
-
-        return _kinds.reducer_of(cls) or _BY_ITSELF
-    if says_itself(cls):
-        return _reduce_by_protocol
-    return _BY_ITSELF
-
-
-def _reduce_by_protocol(obj: "Any") -> "tuple[object, ...]":
-    cls = type(obj)
-    if not callable(getattr(cls, "__unshare__", None)):
-        message = f"{cls.__qualname__} has a __share__, but no class method __unshare__(token)"
-        raise NotShareableError(message)
-    return unshare, (cls, checked(cls, obj.__share__()))
-
-
-def unshare(cls: "Any", token: bytes) -> object:
-    """Make an object from the bytes that its `__share__` has given."""
-    return cls.__unshare__(token)
-
-
-def checked(cls: type, token: object) -> bytes:
-    """Return what a share function has returned, which must be `bytes`."""
-    if type(token) is not bytes:
-        message = f"sharing a {cls.__qualname__} must give bytes, not {type(token).__qualname__}"
-        raise NotShareableError(message)
-    return token
-
-
-_table = _Table()
-
-
-def table() -> _Table:
-    """Return the table, which follows `copyreg`'s."""
-    global _table  # noqa: PLW0603  # one for each interpreter
-    if _table.known != copyreg.dispatch_table:
-        _table = _Table()
-    return _table
-
-
-def forget_types() -> None:
-    """Look each type up anew: something was registered."""
-    global _table  # noqa: PLW0603  # as above
-    _table = _Table()

@@ -23,7 +23,7 @@ themselves, at any depth. Without anybody's doing these travel, besides what pic
     `bytearray`, `array.array`      the same              nothing: three copies
 """
 
-from interpexec import _packing, _tasks
+from interpexec import _packing, _reducers, _tasks
 from interpexec._handles import Handle as _Handle
 from interpexec._runtime import NotShareableError
 
@@ -117,10 +117,10 @@ def register[T](
     _check(unshare, "unshare", "callable", is_it=callable(unshare))
 
     def reduce(obj: "Any") -> tuple[object, ...]:
-        return unshare, (_packing.checked(cls, share(obj)),)
+        return unshare, (_reducers.checked(cls, share(obj)),)
 
-    _packing.registered[cls] = reduce
-    _packing.forget_types()
+    _reducers.registered[cls] = reduce
+    _reducers.forget_types()
 
 
 def _check(value: object, name: str, what: str, *, is_it: bool) -> None:

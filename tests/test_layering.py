@@ -23,6 +23,7 @@ ORDER = [
     "_interrupts",
     "_tasks",
     "_handles",
+    "_reducers",
     "_packing",
     "_main",
     "_culprit",
@@ -68,7 +69,7 @@ ORDER = [
 # What closes a circle, late or for the type checker only, and why it may.
 EXCEPTIONS = {
     ("sync", "_work_queue"),  # at first use: it is made of a mailbox
-    ("_packing", "_kinds"),  # when one of them is met: they use what `_packing` has
+    ("_reducers", "_kinds"),  # when one of them is met: they use what `_packing` has
     ("errors", "_pool_errors"),  # at first use: two classes that workers never need
     ("_failures", "_pool_errors"),  # in `revive`, which runs at home
     ("_process", "_engine"),  # for its type
