@@ -116,7 +116,7 @@ class Package:
         return len(self.buffers) + len(self.views)
 
     def as_message(self, tail: int) -> "tuple[object, ...]":
-        """Return what a line can take. It still owns all, until `was_sent`."""
+        """Return what a line can take. It still owns all, until `give_away`."""
         entries = _pickle.dumps(self.entries, 5)
         lease = memoryview(self.lease) if self.lease is not None else 0
         return self.payload, tail, entries, lease, len(self.buffers), *self.buffers, *self.views
@@ -128,6 +128,8 @@ class Package:
         open, and does not close it twice. Returns what to set `entries` to if that failed.
         """
         entries, self.entries = self.entries, []
+        if entries:
+            expect_end_no_more(self)
         return entries
 
     @classmethod
@@ -177,8 +179,7 @@ class Package:
         """Travel inside another one, which owns what lay beside this one from then on."""
         outer = packing()
         indices = [outer.carry(entry) for entry in self.entries if entry is not None]
-        outer.emptied.append((self, self.entries))
-        self.entries = []
+        outer.emptied.append((self, self.give_away()))
         return _repacked, (self.payload, self.buffers, self.views, indices)
 
 
