@@ -6,8 +6,8 @@ from types import GenericAlias
 from interpexec import _packing
 from interpexec._deadline import Deadline
 from interpexec._mailbox import RECEIVER, SENDER, Mailbox
+from interpexec._shared import check_count, until
 from interpexec.errors import ChannelClosedError, ChannelEmptyError, ChannelFullError
-from interpexec.sync import check_count, until
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

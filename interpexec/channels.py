@@ -18,8 +18,8 @@ at once.
 from interpexec import _packing
 from interpexec._mailbox import RECEIVER, SENDER, Mailbox
 from interpexec._runtime import NotShareableError
+from interpexec._shared import check_count, until
 from interpexec.errors import ChannelEmptyError, ChannelFullError
-from interpexec.sync import check_count, until
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -228,7 +228,7 @@ def _ctrl_c_is_as_usual() -> Iterator[None]:
 @pytest.mark.usefixtures("_ctrl_c_is_as_usual")
 def test_ctrl_c_is_held_back_until_it_is_allowed() -> None:
     """It comes out at the next place where it may; then all is as before."""
-    interrupts = Interrupts()
+    interrupts = Interrupts(lambda: None)
     with interrupts:
         with interrupts.allowed():
             pass
@@ -241,7 +241,7 @@ def test_ctrl_c_is_held_back_until_it_is_allowed() -> None:
 @pytest.mark.usefixtures("_ctrl_c_is_as_usual")
 def test_ctrl_c_comes_at_once_where_it_is_allowed() -> None:
     """In the middle of the block."""
-    interrupts = Interrupts()
+    interrupts = Interrupts(lambda: None)
     with interrupts, pytest.raises(KeyboardInterrupt), interrupts.allowed():
         signal.raise_signal(signal.SIGINT)
 
@@ -251,7 +251,7 @@ def test_ctrl_c_is_left_alone_in_another_thread() -> None:
     """Only the main thread may handle signals."""
 
     def work() -> None:
-        with Interrupts():
+        with Interrupts(lambda: None):
             handlers.append(signal.getsignal(signal.SIGINT))
 
     handlers: list[object] = []

@@ -35,11 +35,15 @@ ORDER = [
     "_pins",
     "sharing",
     "_monitor",
-    "sync",
+    "_shared",
+    "_locks",
+    "_conditions",
+    "_barriers",
     "_ring",
     "_mailbox",
     "channels",
     "_work_queue",
+    "sync",
     "_failures",
     "_chunks",
     "_calls",
@@ -68,7 +72,6 @@ ORDER = [
 
 # What closes a circle, late or for the type checker only, and why it may.
 EXCEPTIONS = {
-    ("sync", "_work_queue"),  # at first use: it is made of a mailbox
     ("_reducers", "_kinds"),  # when one of them is met: they use what `_packing` has
     ("errors", "_pool_errors"),  # at first use: two classes that workers never need
     ("_failures", "_pool_errors"),  # in `revive`, which runs at home

@@ -20,6 +20,7 @@ from interpexec import (
     InterpreterPoolExecutor,
     NotShareableError,
     SharedBuffer,
+    _barriers,
     _bell,
     _monitor,
     sync,
@@ -469,7 +470,7 @@ def test_abort_breaks_it_also_while_others_leave() -> None:
     barrier = sync.Barrier(1)
     condition = barrier._condition
     with condition:
-        barrier._words[sync._STATE], barrier._words[sync._COUNT] = sync._DRAINING, 1
+        barrier._words[_barriers._STATE], barrier._words[_barriers._COUNT] = _barriers._DRAINING, 1
     barrier.abort()
     assert barrier.broken
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from interpexec.cli._report import Report
 
     type Settled = tuple[Chunk, Future[Reply]]
-    type Event = list[str] | EndOfItems | Settled
+    type Event = list[str] | EndOfItems | Settled | None
 
 DEPTH = 2
 """Chunks in flight per worker: one that runs and one that stands ready. More
@@ -62,7 +62,7 @@ class Flow:
         self._backlog = Backlog(self._reader.used_up)
         self._pace = Pace(workers)
         self._most_in_flight = DEPTH * workers
-        self._interrupts = Interrupts()
+        self._interrupts = Interrupts(partial(self._events.put, None))
         self._in_flight = 0
         self._reading_error: OSError | None = None
         self._closed = False  # no further items are taken
@@ -88,6 +88,8 @@ class Flow:
         return self._reading_error
 
     def _handle(self, event: "Event") -> None:
+        if event is None:
+            return  # a signal came
         if isinstance(event, EndOfItems):
             self._closed = True
             self._reading_error = event.error
