@@ -7,6 +7,7 @@ itself, so a `Handle` does it, at the latest when its interpreter ends.
 """
 
 import os
+from _collections import deque
 from _thread import get_ident
 from _weakref import ref
 
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 _holders: "dict[int, ref[Holder]]" = {}
 _is_expected = False  # somebody does that
 
+# The descriptors of all handles, also of those whose destructor was interrupted.
+_owned: dict[int, int] = {}
+
 
 class Handle:
     """Owns a descriptor: closes it when it is closed itself, or let go of.
@@ -45,6 +49,7 @@ class Handle:
 
     def __init__(self, fd: int) -> None:
         """Take a descriptor over."""
+        _owned[fd] = fd
         self._fd = fd
         expect_end(self)
 
@@ -68,15 +73,18 @@ class Handle:
         """Return the descriptor, and do not own it any more. ValueError when it was closed."""
         fd = self.fileno()
         self._fd = -1
+        _owned.pop(fd)
         _holders.pop(id(self), None)
         return fd
 
-    def close(self, close: "Callable[[int], None]" = os.close) -> None:
+    def close(self) -> None:
         """Close it, once."""
         fd, self._fd = self._fd, -1
         if fd >= 0:
+            # One call does both: a call that is stopped here does both, or neither, and
+            # then it is closed when this interpreter ends.
+            deque(map(os.close, map(_owned.pop, (fd,))), 0)
             _holders.pop(id(self), None)
-            close(fd)
 
     release = close
 
@@ -148,3 +156,8 @@ def release_all() -> None:
         holder = reference()
         if holder is not None:
             holder.release()
+    while _owned:
+        try:
+            os.close(_owned.popitem()[0])
+        except OSError:
+            pass  # somebody has closed what was not his

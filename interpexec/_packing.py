@@ -33,7 +33,7 @@ import os
 from _thread import get_ident
 
 from interpexec import _reducers, _tasks
-from interpexec._handles import expect_end, expect_end_no_more, outside
+from interpexec._handles import expect_end, outside
 from interpexec._runtime import NotShareableError
 
 TYPE_CHECKING = False
@@ -103,7 +103,8 @@ class Package:
         self.lease: Lease | None = None
         self.kept: object = None  # the lease as it has arrived: let go of at last
         if entries:
-            expect_end(self)
+            _kept[id(entries)] = entries
+            expect_end(_KEEPER)
 
     @classmethod
     def of(cls, packed: "Packed") -> "Package":
@@ -128,8 +129,7 @@ class Package:
         open, and does not close it twice. Returns what to set `entries` to if that failed.
         """
         entries, self.entries = self.entries, []
-        if entries:
-            expect_end_no_more(self)
+        _kept.pop(id(entries), None)
         return entries
 
     @classmethod
@@ -163,13 +163,7 @@ class Package:
         """Give back what was not taken."""
         self.views = []
         entries, self.entries = self.entries, []
-        if entries:
-            expect_end_no_more(self)
-        for entry in entries:
-            if entry is not None:
-                abandon(entry)
-
-    release = abandon
+        _abandon_all(entries)
 
     def __del__(self) -> None:
         if self.entries:
@@ -181,6 +175,30 @@ class Package:
         indices = [outer.carry(entry) for entry in self.entries if entry is not None]
         outer.emptied.append((self, self.give_away()))
         return _repacked, (self.payload, self.buffers, self.views, indices)
+
+
+# What packages own, by the id of its list: also of those whose destructor was interrupted.
+_kept: "dict[int, list[Entry | None]]" = {}
+
+
+def _abandon_all(entries: "list[Entry | None]") -> None:
+    for index, entry in enumerate(entries):
+        entries[index] = None
+        if entry is not None:
+            abandon(entry)
+    _kept.pop(id(entries), None)
+
+
+class _Keeper:
+    """Gives back what packages own, when the interpreter ends."""
+
+    @staticmethod
+    def release() -> None:
+        for entries in list(_kept.values()):
+            _abandon_all(entries)
+
+
+_KEEPER = _Keeper()
 
 
 def _repacked(

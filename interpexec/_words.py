@@ -2,6 +2,8 @@
 
 import reprlib
 
+from interpexec.errors import TaskCancelled
+
 _REPR = reprlib.Repr()
 _REPR.maxstring = _REPR.maxother = _REPR.maxlong = 80
 
@@ -11,6 +13,8 @@ def shown(obj: object) -> str:
     name = type(obj).__qualname__
     try:
         text = _REPR.repr(obj)
+    except TaskCancelled:
+        raise  # this call is stopped, just here
     except BaseException:  # the user's __repr__
         return f"<{name} object>"
     return text if name in text or isinstance(obj, _PLAIN) else f"{text} of type {name}"
@@ -24,6 +28,8 @@ def told(error: BaseException, *, with_class: bool = True) -> str:
     name = type(error).__name__
     try:
         text = str.__str__(str(error))  # exactly a str, and no subclass
+    except TaskCancelled:
+        raise  # as above
     except BaseException:  # the user's __str__
         text = "<exception str() failed>"
     if not with_class:
