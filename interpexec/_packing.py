@@ -103,8 +103,7 @@ class Package:
         self.lease: Lease | None = None
         self.kept: object = None  # the lease as it has arrived: let go of at last
         if entries:
-            _kept[id(entries)] = entries
-            expect_end(_KEEPER)
+            _keep(entries)
 
     @classmethod
     def of(cls, packed: "Packed") -> "Package":
@@ -181,6 +180,11 @@ class Package:
 _kept: "dict[int, list[Entry | None]]" = {}
 
 
+def _keep(entries: "list[Entry | None]") -> None:
+    _kept[id(entries)] = entries
+    expect_end(_KEEPER)
+
+
 def _abandon_all(entries: "list[Entry | None]") -> None:
     for index, entry in enumerate(entries):
         entries[index] = None
@@ -252,6 +256,7 @@ class Packing:
 
     def carry(self, entry: Entry) -> int:
         """Own an entry; return its index."""
+        _keep(self._entries)
         self._entries.append(entry)
         return len(self._entries) - 1
 
@@ -274,8 +279,7 @@ class Packing:
             for entry in entries:
                 if entry is not None:
                     self._entries.remove(entry)
-        for entry in self._entries:
-            abandon(entry)  # type: ignore[arg-type]  # none was taken
+        _abandon_all(self._entries)
         self._entries, self._views = [], []
 
     def _join(self, parts: list[bytes], buffers: list[bytes]) -> bytes:
