@@ -286,12 +286,15 @@ class Broadcasts:
 
     def _run(self) -> None:
         self._become_interruptible()
-        while (call_id := self._queue.get()) != _END:
-            with self._lock:
-                payload = self._waiting.pop(call_id, None)
-            if payload is not None:
-                self._run_one(call_id, payload)
-                del payload  # as above
+        try:
+            while (call_id := self._queue.get()) != _END:
+                with self._lock:
+                    payload = self._waiting.pop(call_id, None)
+                if payload is not None:
+                    self._run_one(call_id, payload)
+                    del payload  # as above
+        finally:
+            _tasks.leave()
 
     def _become_interruptible(self) -> None:
         """Let what this thread runs be stopped, once."""

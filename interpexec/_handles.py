@@ -53,11 +53,6 @@ class Handle:
         self._fd = fd
         expect_end(self)
 
-    @classmethod
-    def duplicate(cls, fd: int) -> "Handle":
-        """Own a duplicate of a descriptor. OSError when it is not open."""
-        return cls(os.dup(fd))
-
     def fileno(self) -> int:
         """Return the descriptor. Raises ValueError when it was closed."""
         if self._fd < 0:
@@ -89,7 +84,8 @@ class Handle:
     release = close
 
     def __del__(self) -> None:
-        self.close()
+        if _owned:  # None when the modules of a process that ends were emptied
+            self.close()
 
 
 def expect_end(holder: "Holder") -> None:

@@ -12,6 +12,7 @@ import gates
 
 # The first one to load it makes libffi keep a descriptor, for as long as the process lives.
 import interpexec._capi  # noqa: F401
+from interpexec import _tasks
 from stops import Pipe, pipe
 
 
@@ -42,6 +43,8 @@ def leftovers(before: tuple[set[threading.Thread], set[int], set[tuple[int, str]
         "threads": set(threading.enumerate()) - threads,
         "interpreters": _interpreter_ids() - interpreters,
         "descriptors": _descriptors() - descriptors,
+        # A thread that comes later may have the same ident, and would keep what it locks.
+        "threads that run calls": set(_tasks.running),
     }
     return ", ".join(f"{kind}: {left}" for kind, left in new.items() if left)
 

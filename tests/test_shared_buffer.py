@@ -8,6 +8,7 @@ import struct
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ import sharing_tasks as there
 from gates import TIME_LIMIT, gate
 from interpexec import InterpreterPoolExecutor, NotShareableError, SharedBuffer, create_channel
 from interpexec import buffers as module
+from programs import output, write
 from stops import Pipe, finish, pool_of, start
 
 type Pool = InterpreterPoolExecutor
@@ -551,3 +553,17 @@ def test_holders_of_one_block_each_let_go(pool: Pool) -> None:
         assert all(each[:1] == b"s" for each in held)
         held.clear()
     assert blocks()[0] == before[0]
+
+
+def test_one_that_outlives_the_modules_of_a_process_that_ends(tmp_path: Path) -> None:
+    """Python empties them, in some order, and then says what destructors raise."""
+    program = """
+        from interpexec import SharedBuffer, _handles
+        buffer = SharedBuffer(10)
+        names = list(vars(_handles))
+        for name in sorted(names, key=lambda name: not name.startswith("_")):
+            setattr(_handles, name, None)
+        del buffer
+        print("deleted")
+    """
+    assert output(write(tmp_path / "program.py", program)) == "deleted\n"

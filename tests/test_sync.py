@@ -517,7 +517,7 @@ def test_a_call_cancelled_while_it_waits_gives_its_place_back(
     lock = make()
     with pool_of(1) as pool:
         lock.acquire()
-        future = pool.submit(sync_tasks.take, lock)
+        future = pool.submit(sync_tasks.pass_through, lock)
         await_waiting(lock._monitor)
         assert future.cancel()
         results: list[bool] = []
