@@ -10,8 +10,8 @@ import sys
 HAS_EVENTFD = hasattr(os, "eventfd")
 """Tests set this to False to force the portable path."""
 
-# One ring. An eventfd takes it as the number 1, a pipe as eight bytes.
-_RING = (1).to_bytes(8, sys.byteorder)
+RING = (1).to_bytes(8, sys.byteorder)
+"""One ring. An eventfd takes it as the number 1, a pipe as eight bytes."""
 
 # One read takes all rings at once: an eventfd gives its counter and resets it,
 # a pipe gives all that is in it (its capacity on Linux is 64 KiB).
@@ -46,7 +46,7 @@ class Bell:
         try:
             # Not os.eventfd_write: unlike os.write it gives up when a signal
             # arrives (EINTR).
-            os.write(self._writer, _RING)
+            os.write(self._writer, RING)
         except BlockingIOError:
             pass  # the pipe is full of rings that were not heard yet
 

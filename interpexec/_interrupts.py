@@ -37,6 +37,7 @@ import sys
 from _collections import deque
 from _thread import RLock
 
+from interpexec._bell import RING
 from interpexec.errors import TaskCancelled
 
 TYPE_CHECKING = False
@@ -56,8 +57,6 @@ if TYPE_CHECKING:
 # How many orders are remembered for calls that are not running. One can be early by
 # some bytecodes only, for a call that was just taken.
 _MOST_UNMET = 64
-
-_RING = (1).to_bytes(8, "little")
 
 
 def this_thread() -> "Thread | None":
@@ -137,7 +136,7 @@ class Interruptible:
                     return False
                 is_thrown = self._throw()
                 if self.bell:
-                    os.write(self.bell, _RING)
+                    os.write(self.bell, RING)
                 return is_thrown
             finally:
                 self._coming = False

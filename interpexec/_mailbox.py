@@ -17,7 +17,7 @@ from _thread import get_ident
 from functools import partial
 
 from interpexec import _messages, _packing, _tasks
-from interpexec._bell import Bell
+from interpexec._bell import RING, Bell
 from interpexec._deadline import Deadline
 from interpexec._frozen import PLAIN, freeze, thaw
 from interpexec._functions import pack_or_explain
@@ -50,7 +50,6 @@ _ROOM = 1 << 14  # bytes, for one message; what is longer lies beside
 
 _NOBODY = 0  # no thread has this number
 
-_TOKEN = (1).to_bytes(8, "little")
 _FOREVER = Deadline(None)
 
 # How often one looks for a message before one sleeps: as in `_line`, and for the same
@@ -200,7 +199,7 @@ class Mailbox:
         message = self._ring.pop()
         if words[_WATCHED] and not words[_CLOSED] and not self._ring.count():
             try:
-                os.read(self._ready[0].fileno(), len(_TOKEN))
+                os.read(self._ready[0].fileno(), len(RING))
             except BlockingIOError:
                 pass  # Ctrl-C came before it was rung
         return message
@@ -278,7 +277,7 @@ class Mailbox:
                 self._ring_ready()
 
     def _ring_ready(self) -> None:
-        os.write(self._ready[-1].fileno(), _TOKEN)
+        os.write(self._ready[-1].fileno(), RING)
 
     # -- closing --------------------------------------------------------------------
 

@@ -25,7 +25,7 @@ from _thread import get_ident
 from array import array
 
 from interpexec import _packing, _tasks
-from interpexec._bell import Bell
+from interpexec._bell import RING, Bell
 from interpexec._deadline import Deadline
 from interpexec._handles import Handle, catch_up, expect_end, expect_end_no_more
 from interpexec._handles import inside as _inside
@@ -50,8 +50,7 @@ _LINE = MOST_WAITING + 1  # words: where it begins << _HALF | how long it is, an
 _HALF = 32  # bits
 _MASK = (1 << _HALF) - 1
 
-_TOKEN = (1).to_bytes(8, "little")
-_SIZES = (len(_TOKEN),)
+_SIZES = (len(RING),)
 
 # Looked up once: each of them is used at every step.
 _read, _write = os.read, os.write
@@ -129,10 +128,6 @@ class Monitor:
         """Be of no use: the words are the parent's, and those who wait are not here."""
         self._reader = _FORKED
 
-    def release(self) -> None:
-        """Do as `close`: at the end of the interpreter."""
-        self.close()
-
     def close(self) -> None:
         """Let go of it. By nobody who is inside, or waits."""
         expect_end_no_more(self)
@@ -141,6 +136,8 @@ class Monitor:
         self._block.close()
         for handle in self._mutex:
             handle.close()
+
+    release = close  # at the end of the interpreter
 
     def __reduce__(self) -> "tuple[object, ...]":
         return _arrived, (_packing.packing().hand_over(*self.descriptors()), self.size)
@@ -170,7 +167,7 @@ class Monitor:
                 result = step(*args)
             finally:
                 if taken:
-                    _write(self._writer, _TOKEN)
+                    _write(self._writer, RING)
                 if outer is None:
                     _inside.pop(ident, None)
                     if _postponed:
@@ -204,7 +201,7 @@ class Monitor:
                 result = True
         finally:
             if taken:
-                _write(self._writer, _TOKEN)
+                _write(self._writer, RING)
             if thread is not None:
                 if result and new:
                     thread.held.append(held)
@@ -251,7 +248,7 @@ class Monitor:
         head, length = words[start] >> _HALF, words[start] & _MASK
         if not length:
             return False
-        _write(words[start + 1 + head], _TOKEN)
+        _write(words[start + 1 + head], RING)
         words[start] = (head + 1) % MOST_WAITING << _HALF | length - 1
         return True
 

@@ -247,12 +247,9 @@ class Packing:
         return len(self._views) - 1
 
     @_tasks.step
-    def hand_over(self, *fds: int, owner: str = "") -> int:
-        """Let the receiver have duplicates of descriptors; return what to give to `take`.
-
-        owner: a module of ours, whose `abandon(*fds)` gives them back. "": they are closed.
-        """
-        return self.carry((owner, *duplicates(fds)))
+    def hand_over(self, *fds: int) -> int:
+        """Let the receiver have duplicates of descriptors; return what to give to `take`."""
+        return self.carry(("", *duplicates(fds)))
 
     def carry(self, entry: Entry) -> int:
         """Own an entry; return its index."""

@@ -14,6 +14,8 @@ say, leaves the line as it was before, or as it is after.
 import mmap
 import os
 
+from interpexec.buffers import map_file
+
 _GRAIN = mmap.ALLOCATIONGRANULARITY
 
 SMALLEST = _GRAIN
@@ -145,8 +147,7 @@ class Ring:
 
     def _map(self, size: int) -> mmap.mmap:
         self.unmap()
-        trackfd = {} if os.name == "nt" else {"trackfd": False}
-        mapping = mmap.mmap(self._fd, size, offset=self._base, **trackfd)
+        mapping = map_file(self._fd, size, self._base)
         lengths = memoryview(mapping).cast("Q")
         self._lengths, self._size, self._bytes = lengths, size, mapping
         return mapping

@@ -28,16 +28,12 @@ class Shared:
     def __reduce__(self) -> "tuple[object, ...]":
         """Travel as what it is. Raises NotShareableError outside of a call or a channel."""
         _packing.packing()
-        return _arrived, (type(self), self._state())
-
-    def _state(self) -> "dict[str, object]":
-        return {"_monitor": self._monitor}
+        return _arrived, (type(self), self._monitor)
 
 
-def _arrived(cls: type[Shared], state: "dict[str, object]") -> Shared:
+def _arrived(cls: type[Shared], monitor: Monitor) -> Shared:
     shared = cls.__new__(cls)
-    for name, value in state.items():
-        setattr(shared, name, value)
+    shared._monitor = monitor  # noqa: SLF001  # one of us
     return shared
 
 

@@ -204,7 +204,7 @@ class SharedBuffer:
             if self._map is None:
                 if self._handle.closed:
                     raise ValueError("the SharedBuffer was closed")
-                self._map = _map(self.fileno(), self._size)
+                self._map = map_file(self.fileno(), self._size)
             return self._map
 
 
@@ -235,10 +235,11 @@ def _checked_slice(key: object) -> slice:
     return key
 
 
-def _map(fd: int, size: int) -> mmap.mmap:
+def map_file(fd: int, size: int, offset: int = 0) -> mmap.mmap:
+    """Map a part of a file, without a duplicate of its descriptor."""
     if os.name == "nt":
-        return mmap.mmap(fd, size)
-    return mmap.mmap(fd, size, trackfd=False)  # else it would hold a duplicate of its own
+        return mmap.mmap(fd, size, offset=offset)
+    return mmap.mmap(fd, size, offset=offset, trackfd=False)
 
 
 def _new_block(size: int, *, grows: bool = False) -> int:
