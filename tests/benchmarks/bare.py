@@ -1,7 +1,8 @@
-"""Two interpreters without any pool: the floor under two ready workers."""
+"""Interpreters without any pool: the floor under workers that are ready."""
 
 import importlib
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
@@ -11,8 +12,8 @@ from benchmarks.missing import MissingError
 
 
 @contextmanager
-def bare_interpreters(module: ModuleType) -> Iterator[None]:
-    """Create an interpreter in each of two threads, have it run a statement, close both."""
+def bare_interpreters(module: ModuleType, count: int = WORKERS) -> Iterator[None]:
+    """Create an interpreter in each of so many threads, have it run a statement, close all."""
     made = []
 
     def make() -> None:
@@ -20,7 +21,7 @@ def bare_interpreters(module: ModuleType) -> Iterator[None]:
         made.append(interpreter)
         interpreter.exec("import pickle")
 
-    threads = [threading.Thread(target=make) for _ in range(WORKERS)]
+    threads = [threading.Thread(target=make) for _ in range(count)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -36,3 +37,11 @@ def interpreters_module() -> ModuleType:
         return importlib.import_module("concurrent.interpreters")
     except ImportError as error:
         raise MissingError(str(error)) from error
+
+
+def bare_start(count: int) -> float:
+    """Return how many ms so many bare interpreters take until each has run a statement."""
+    module = interpreters_module()
+    start = time.perf_counter()
+    with bare_interpreters(module, count):
+        return (time.perf_counter() - start) * 1e3

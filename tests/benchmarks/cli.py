@@ -1,89 +1,124 @@
-"""The command line."""
+"""The command line: measure or read, show, write, check."""
 
-import argparse
-import json
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
-from pathlib import Path
 
-from benchmarks import report
-from benchmarks.cases import CASES
-from benchmarks.contenders import CONTENDERS, OURS, STDLIB, absentees
+from benchmarks import check, record, report
+from benchmarks.cases import CASES, QUICK
+from benchmarks.chart import chart
+from benchmarks.check import Reference
+from benchmarks.contenders import FLOOR, OURS, STDLIB, absentees
+from benchmarks.options import Options, parse
+from benchmarks.record import Record
 from benchmarks.rounds import Rounds, one_round
-from benchmarks.sample import FLOOR
 from benchmarks.setting import setting, title
+from benchmarks.summary import Readings
+from benchmarks.table import table
 
-ROUNDS = 9
-QUICK_ROUNDS = 3
-QUICK_SCALE = 0.25
+CPU = "cpu_map"
+"""The case whose floor tells how many cores the machine has to give."""
+
+LONGER = 2
+"""How many times as many rounds a case gets that seems to have fallen."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the benchmark; return 0 unless something broke. A missed target is no breakage."""
-    options = parser().parse_args(argv)
-    absent = {name: why for name, why in absentees().items() if name in options.contender}
-    present = [name for name in options.contender if name not in absent]
+    """Run the benchmark; return 0 unless something broke, or a check found a fall.
+
+    A missed target is no breakage.
+    """
+    options = parse(argv)
+    run = options.source.only(options.cases) if options.source else measured(options)
+    show(run)
+    write(options, run)
+    good = not run.rounds.failed and OURS not in run.absent
+    if options.reference:
+        good = checked(options, options.reference, run) and good
+    return 0 if good else 1
+
+
+def measured(options: Options) -> Record:
+    """Return what a new run measures."""
+    absent = {name: why for name, why in absentees().items() if name in options.contenders}
+    present = [name for name in options.contenders if name not in absent]
     start = time.perf_counter()
-    rounds = run(options, [*present, FLOOR])
+    rounds = take(options, options.cases, present, options.rounds)
     say(f"{time.perf_counter() - start:.0f} s")
-    show(options, rounds, [*present, FLOOR], absent)
-    if options.json:
-        options.json.write_text(document(options, rounds, absent), encoding="utf-8")
-    return 1 if rounds.failed or OURS in absent else 0
+    cases = [CASES[name] for name in options.cases]
+    return Record(setting(), options.quick, cases, present, absent, rounds)
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the parser of the options."""
-    parser = argparse.ArgumentParser(prog="run.py", description="interpexec and its peers")
-    add = parser.add_argument
-    add("--quick", action="store_true", help="fewer rounds, less work: does it run at all")
-    add("--rounds", type=int, metavar="N", help=f"default {ROUNDS}, or {QUICK_ROUNDS} if quick")
-    add("--json", type=Path, metavar="FILE", help="write every reading and the setting")
-    add("--case", nargs="+", choices=CASES, default=[*CASES], help="only these")
-    add("--contender", nargs="+", choices=CONTENDERS, default=[*CONTENDERS], help="only these")
-    return parser
-
-
-def run(options: argparse.Namespace, names: Sequence[str]) -> Rounds:
+def take(options: Options, cases: Sequence[str], names: Sequence[str], count: int) -> Rounds:
     """Take every sample, round by round, telling stderr how far it is."""
     rounds = Rounds()
-    count = options.rounds or (QUICK_ROUNDS if options.quick else ROUNDS)
-    cases = [CASES[name] for name in options.case]
     for number in range(count):
         say(f"round {number + 1} of {count}")
-        for sample in one_round(number, cases, names):
-            rounds.add(sample, QUICK_SCALE if options.quick else 1.0)
+        for sample in one_round(number, [CASES[name] for name in cases], names):
+            rounds.add(sample, options.scale)
     return rounds
 
 
-def show(
-    options: argparse.Namespace, rounds: Rounds, names: Sequence[str], absent: dict[str, str]
-) -> None:
+def show(run: Record) -> None:
     """Print the report."""
-    cases = [CASES[name] for name in options.case]
-    print(title())  # noqa: T201 - the report
-    lines = [*report.tables(rounds, cases, names), "", *report.remarks(rounds, absent)]
-    if STDLIB in absent:
+    print(title(run.setting))  # noqa: T201 - the report
+    lines = [*report.tables(run.rounds, run.cases, run.contenders), ""]
+    lines += report.remarks(run.rounds, run.absent)
+    if STDLIB in run.absent:
         lines += ["no stdlib class here: ratios against threads and processes only"]
-    for line in [*lines, "", *report.targets(rounds.readings, cases)]:
+    for line in [*lines, "", *report.targets(run.rounds.readings, run.cases)]:
         print(line)  # noqa: T201 - the report
 
 
-def document(options: argparse.Namespace, rounds: Rounds, absent: dict[str, str]) -> str:
-    """Return the raw data as JSON."""
-    readings = [{**asdict(sample), "value": value} for sample, value in rounds.readings.items()]
-    data = {
-        "setting": setting(),
-        "quick": options.quick,
-        "units": {name: CASES[name].unit for name in options.case},
-        "absent": absent,
-        "missing": [[*pair, reason] for pair, reason in rounds.missing.items()],
-        "failed": [[*pair, reason] for pair, reason in rounds.failed.items()],
-        "readings": readings,
-    }
-    return json.dumps(data, indent=1) + "\n"
+def write(options: Options, run: Record) -> None:
+    """Write the files that were asked for."""
+    outputs = (
+        (options.json, record.dump),
+        (options.table, table),
+        (options.chart, chart),
+        (options.new_reference, lambda run: check.dump(new_reference(run))),
+    )
+    for path, make in outputs:
+        if path:
+            path.write_text(make(run), encoding="utf-8")
+
+
+def new_reference(run: Record) -> Reference:
+    """Return the ratios of a run to the stdlib class, of the cases of a quick one."""
+    found = check.ratios(run.rounds.readings, QUICK, STDLIB)
+    return Reference(title(run.setting), STDLIB, found)
+
+
+def checked(options: Options, reference: Reference, run: Record) -> bool:
+    """Compare with *reference*, tell stderr what has fallen, and return whether nothing has."""
+
+    def again(names: Sequence[str]) -> Readings:
+        say(f"seems to have fallen, once more: {', '.join(names)}")
+        return take(options, names, run.contenders, LONGER * options.rounds).readings
+
+    if reference.against in run.absent:
+        say(f"nothing to compare with: {reference.against} is not here")
+        return False
+    if options.source:
+        fallen = check.falls(reference, run.rounds.readings)
+    else:
+        fallen = check.last_falls(reference, run.rounds.readings, again)
+    for fall in fallen:
+        say(f"FALLEN: {fall}")
+    return not fallen or (options.source is None and crowded(options))
+
+
+def crowded(options: Options) -> bool:
+    """Tell whether the machine has no two cores to give, so that no fall means anything.
+
+    A wake-up costs a tenth where both threads must share a core, and the ratios are others.
+    """
+    rounds = take(options, [CPU], [FLOOR], 1)
+    speeds = [speed for speed in rounds.readings.values() if speed < check.TWO_CORES]
+    for speed in speeds:
+        say(f"UNDECIDED: two bare processes are {speed:.2f} times as fast as one, so that")
+        say("somebody else has a core, or there is only one. Repeat it when it is free.")
+    return bool(speeds)
 
 
 def say(text: str) -> None:

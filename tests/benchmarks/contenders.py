@@ -1,18 +1,18 @@
-"""The contenders: one small function for each, and the registry.
+"""The contenders: who takes part, and what each can do.
 
 A new contender is a function that imports what it needs and returns a factory, plus a line
-in ``CONTENDERS``. What is no ``Executor`` by itself comes with an adapter that is one.
+in ``CONTENDERS``. What is no ``Executor`` by itself comes with an adapter, in ``adapters.py``.
 """
 
 import importlib
-import multiprocessing
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
-type Factory = Callable[[int], Executor]
-"""Makes a pool of so many workers, everything it needs being imported already."""
+from benchmarks import adapters
+from benchmarks.adapters import Factory, process_context
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,18 +20,27 @@ class Contender:
     """An executor under test.
 
     ``load`` does the imports, which no case measures, and raises ImportError where this
-    Python has no such executor. ``in_process`` is false where the workers' memory belongs
-    to other processes, so that the growth of this one says nothing. ``stops_calls`` is true
-    where ``Future.cancel()`` stops a call that runs, ``shares_memory`` where an argument can
-    show the caller's memory, ``queue`` where two workers can have a queue between them.
+    Python has no such executor. It returns a ``Factory``; where ``awaits`` is true there is
+    no pool, and it returns what makes a ``Call`` from a number of workers.
+
+    ``submits`` is true where single calls return futures, ``maps`` where there is a ``map``.
+    ``in_process`` is false where the workers' memory belongs to other processes, so that the
+    growth of this one says nothing. ``stops_calls`` is true where ``Future.cancel()`` stops a
+    call that runs, ``shares_memory`` where an argument can show the caller's memory,
+    ``queue`` where two workers can have a queue between them. ``most_rounds`` is in how many
+    rounds it takes part: fewer for those that are there to be seen beside the others only.
     """
 
     name: str
-    load: Callable[[], Factory]
+    load: Callable[[], Any]
+    submits: bool = True
+    maps: bool = True
+    awaits: bool = False
     in_process: bool = True
     stops_calls: bool = False
     shares_memory: bool = False
     queue: bool = False
+    most_rounds: int | None = None
 
 
 def load_ours() -> Factory:
@@ -58,39 +67,17 @@ def load_processes() -> Factory:
     """``ProcessPoolExecutor`` over a fork server (over ``spawn`` where there is none)."""
     from concurrent.futures import ProcessPoolExecutor
 
-    methods = multiprocessing.get_all_start_methods()
-    method = "forkserver" if "forkserver" in methods else "spawn"
-    context = multiprocessing.get_context(method)
-    return partial(ProcessPoolExecutor, mp_context=context)
-
-
-def load_pebble() -> Factory:
-    """``pebble.ProcessPool``, where it is installed: it stops a call by killing its process."""
-    from concurrent.futures import Future
-
-    pebble = importlib.import_module("pebble")
-
-    class Pebble(Executor):
-        def __init__(self, max_workers: int) -> None:
-            self._pool = pebble.ProcessPool(max_workers)
-
-        def submit(
-            self, fn: Callable[..., object], /, *args: object, **kwargs: object
-        ) -> "Future[object]":
-            future: Future[object] = self._pool.schedule(fn, args=args, kwargs=kwargs)
-            return future
-
-        def shutdown(self, *_: object, **__: object) -> None:
-            self._pool.close()
-            self._pool.join()
-
-    return Pebble
+    return partial(ProcessPoolExecutor, mp_context=process_context())
 
 
 OURS = "interpexec"
 STDLIB = "stdlib"
 THREADS = "thread"
 PROCESSES = "process"
+POOL = "mp.Pool"
+LOKY = "loky"
+JOBLIB = "joblib"
+ANYIO = "anyio"
 PEBBLE = "pebble"
 
 CONTENDERS = {
@@ -100,9 +87,16 @@ CONTENDERS = {
         Contender(STDLIB, load_stdlib, queue=True),
         Contender(THREADS, load_threads, queue=True),
         Contender(PROCESSES, load_processes, in_process=False),
-        Contender(PEBBLE, load_pebble, in_process=False, stops_calls=True),
+        Contender(POOL, adapters.load_multiprocessing, in_process=False),
+        Contender(LOKY, adapters.load_loky, in_process=False, most_rounds=2),
+        Contender(JOBLIB, adapters.load_joblib, submits=False, in_process=False, most_rounds=2),
+        Contender(ANYIO, adapters.load_anyio, submits=False, maps=False, awaits=True),
+        Contender(PEBBLE, adapters.load_pebble, in_process=False, stops_calls=True, most_rounds=2),
     )
 }
+
+FLOOR = "floor"
+"""Stands where a contender's name does."""
 
 REFERENCES = (STDLIB, THREADS, PROCESSES)
 """The contenders that get a ratio column of their own."""

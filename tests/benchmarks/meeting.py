@@ -1,33 +1,28 @@
 """The meeting: two calls that cannot both be served by one worker."""
 
 import os
-import tempfile
 from concurrent.futures import Executor
-from pathlib import Path
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
 
 from benchmarks import tasks
-from benchmarks.missing import MissingError
+from benchmarks.fifo import fifos
 
-WORKERS = 2  # every pool measured here has as many workers as a meeting has guests
+WORKERS = 2  # nearly every pool measured here has as many workers as a meeting has guests
+ENDS = (os.O_RDONLY, os.O_WRONLY)
 
 
 class Meeting:
     """A FIFO that two workers open from both ends, so that each proves the other is up.
 
-    A named one, since the workers of a process pool inherit no descriptors. Where there are
-    no FIFOs (Windows) the constructor raises MissingError, and the case is left out.
+    The constructor raises MissingError where there are no FIFOs.
     """
 
     def __init__(self) -> None:
         """Make the FIFO, so that ``hold()`` does nothing but meet."""
-        if not hasattr(os, "mkfifo"):
-            message = "no os.mkfifo"
-            raise MissingError(message)
-        self._directory = tempfile.TemporaryDirectory(prefix="benchmark-")
-        self._fifo = str(Path(self._directory.name) / "meeting")
-        os.mkfifo(self._fifo)
+        self._stack = ExitStack()
+        (self.fifo,) = self._stack.enter_context(fifos("meeting"))
 
     def __enter__(self) -> Self:
         """Return itself; the FIFO lives until the block ends."""
@@ -40,13 +35,14 @@ class Meeting:
         trace: TracebackType | None,
     ) -> None:
         """Remove the FIFO."""
-        self._directory.cleanup()
+        self._stack.close()
 
     def hold(self, pool: Executor) -> None:
         """Block until two workers of *pool* have met and answered."""
-        guests = [
-            pool.submit(tasks.meet, self._fifo, flags) for flags in (os.O_RDONLY, os.O_WRONLY)
-        ]
+        if type(pool).submit is Executor.submit:  # one that only maps
+            list(pool.map(tasks.meet, [self.fifo] * len(ENDS), ENDS))
+            return
+        guests = [pool.submit(tasks.meet, self.fifo, end) for end in ENDS]
         for guest in guests:
             guest.result()
 

@@ -3,13 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from benchmarks.cases.case import Case
-from benchmarks.contenders import OURS, REFERENCES
+from benchmarks.contenders import REFERENCES
+from benchmarks.outcome import outcomes
 from benchmarks.rounds import Rounds
-from benchmarks.sample import FLOOR, Sample
-from benchmarks.summary import Summary, ratio, summarize, values_of
+from benchmarks.summary import Readings, Summary, ratio, summarize, values_of
 from benchmarks.target import Target
-
-type Readings = Mapping[Sample, float]
 
 NOTHING = "-"
 
@@ -27,18 +25,18 @@ def tables(rounds: Rounds, cases: Sequence[Case], contenders: Sequence[str]) -> 
 def heading(case: Case, references: Sequence[str]) -> str:
     """Return the line above the rows of *case*."""
     ratios = "".join(f"{f'÷ {name}':>11}" for name in references)
-    return f"{f'{case.title}, {case.unit}':<50}{'quartiles':>19}{ratios}"
+    return f"{f'{case.title}, {case.unit}':<58}{'quartiles':>26}{ratios}"
 
 
 def row(readings: Readings, case: Case, name: str, references: Sequence[str]) -> str:
     """Return the line of one contender."""
     values = values_of(readings, case.name, name)
     if not values:
-        return f"  {name:<34}{NOTHING:>14}"
+        return f"  {name:<42}{NOTHING:>14}"
     summary = summarize(list(values.values()))
     ratios = (ratio(values, values_of(readings, case.name, other)) for other in references)
     return (
-        f"  {name:<34}{number(summary.median):>14}{spread(summary):>19}"
+        f"  {name:<42}{number(summary.median):>14}{spread(summary):>26}"
         + "".join(f"{number(one.median) if one else NOTHING:>11}" for one in ratios)
     ).rstrip()
 
@@ -56,39 +54,21 @@ def remarks(rounds: Rounds, absent: Mapping[str, str]) -> Iterator[str]:
 def targets(readings: Readings, cases: Sequence[Case]) -> Iterator[str]:
     """Yield the lines of the targets, which end the report."""
     yield (
-        f"{'interpexec against its targets':<42}"
-        f"{'ratio':>7}{'quartiles':>16}{'floor':>8}{'target':>9}"
+        f"{'interpexec against its targets':<54}"
+        f"{'ratio':>14}{'quartiles':>19}{'floor':>11}{'target':>14}"
     )
-    for case in cases:
-        target = case.target
-        measured, lowest = against(readings, case, OURS), against(readings, case, FLOOR)
+    for outcome in outcomes(readings, cases):
+        case, target, measured = outcome.case, outcome.target, outcome.measured
         yield (
-            f"{f'{target.title}, {target.against}':<42}"
-            f"{times(measured, target):>7}{spread(measured) if measured else NOTHING:>16}"
-            f"{times(lowest, target):>8}{target!s:>9}  {verdict(target, measured, lowest)}"
+            f"{f'{case.name}, {target.against}':<54}"
+            f"{times(measured, target):>14}{spread(measured) if measured else NOTHING:>19}"
+            f"{times(outcome.lowest, target):>11}{target!s:>14}  {outcome.verdict}"
         )
-
-
-def against(readings: Readings, case: Case, contender: str) -> Summary | None:
-    """Return what the target of *case* is about, for *contender*, if there is one."""
-    values = values_of(readings, case.name, contender)
-    if case.target.reference is not None:
-        return ratio(values, values_of(readings, case.name, case.target.reference))
-    return summarize(list(values.values())) if values else None
 
 
 def times(measured: Summary | None, target: Target) -> str:
     """Return the median of what a target is about as text."""
     return f"{number(measured.median)}{target.unit}" if measured else NOTHING
-
-
-def verdict(target: Target, measured: Summary | None, lowest: Summary | None) -> str:
-    """Return the last word on a target."""
-    if measured is None:
-        return "not measured"
-    if target.met(measured.median):
-        return "met"
-    return "missed, by the floor too" if lowest and not target.met(lowest.median) else "missed"
 
 
 def spread(summary: Summary) -> str:
@@ -97,7 +77,9 @@ def spread(summary: Summary) -> str:
 
 
 def number(value: float) -> str:
-    """Return *value* with three digits that count, and no exponent."""
-    if value >= 100:
+    """Return *value* with three digits that count, or three decimals, and no exponent."""
+    if value >= 100 or value == 0:
         return f"{value:,.0f}"
-    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+    if value >= 10:
+        return f"{value:.1f}"
+    return f"{value:.2f}" if value >= 0.1 else f"{value:.3f}"

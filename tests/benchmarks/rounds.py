@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from benchmarks.cases.case import Case
-from benchmarks.contenders import CONTENDERS
+from benchmarks.contenders import CONTENDERS, FLOOR, Contender
 from benchmarks.missing import MissingError
-from benchmarks.sample import FLOOR, Sample, SampleError, take
+from benchmarks.sample import Sample, SampleError, take
 
 
 @dataclass(slots=True)
@@ -39,11 +39,19 @@ def one_round(number: int, cases: Sequence[Case], contenders: Sequence[str]) -> 
 
     Who goes first rotates, so that nobody always comes after the same neighbour.
     """
+    names = [name for name in contenders if name == FLOOR or takes_part(CONTENDERS[name], number)]
     for case in cases:
+        if not takes_part(case, number):
+            continue
         for turn in range(number * case.per_round, (number + 1) * case.per_round):
-            for name in rotated(contenders, turn):
+            for name in rotated(names, turn):
                 if name == FLOOR or case.admits(CONTENDERS[name]):
                     yield Sample(turn, case.name, name)
+
+
+def takes_part(one: Case | Contender, number: int) -> bool:
+    """Tell whether a case or a contender is for round *number*, too."""
+    return one.most_rounds is None or number < one.most_rounds
 
 
 def rotated(names: Sequence[str], turn: int) -> list[str]:

@@ -5,24 +5,25 @@ measurement left behind would be part of the next one; and because a crash of on
 then costs that contender's number and no other.
 """
 
+import asyncio
 import faulthandler
 import json
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.cases import CASES
-from benchmarks.contenders import CONTENDERS
+from benchmarks.cases.case import Case
+from benchmarks.contenders import CONTENDERS, FLOOR
 from benchmarks.missing import MissingError
 
-FLOOR = "floor"
-"""Stands where a contender's name does."""
-
 TIME_LIMIT = 60.0
-"""Seconds. A sample takes about three; one that hangs shows its stacks and ends."""
+"""Seconds. A sample takes one or two, a million pending calls half a minute; one that hangs
+shows its stacks and ends."""
 
 GRACE = 10.0
 """Seconds more, for a process too stuck to end by itself, or whose workers stay on."""
@@ -110,12 +111,26 @@ def value_of(answer: dict[str, float | str]) -> float:
 def measure(case_name: str, contender: str, scale: float) -> float:
     """Measure, in this process."""
     case = CASES[case_name]
-    if contender != FLOOR:
-        return case.measure(CONTENDERS[contender].load(), scale)
+    if contender == FLOOR:
+        return floor(case, scale)
+    load = CONTENDERS[contender].load
+    if CONTENDERS[contender].awaits:
+        assert case.awaited is not None, "not admitted"
+        return asyncio.run(awaited(case.awaited(load(), scale)))
+    return case.measure(load(), scale)
+
+
+def floor(case: Case, scale: float) -> float:
+    """Measure what the machine asks for."""
     if case.floor is None:
         message = "this case has no floor"
         raise MissingError(message)
     return case.floor(scale)
+
+
+async def awaited(measured: Awaitable[float]) -> float:
+    """Return what comes of something that need not be a coroutine."""
+    return await measured
 
 
 def main(case_name: str, contender: str, scale: str) -> None:

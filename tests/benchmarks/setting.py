@@ -4,6 +4,7 @@ import importlib
 import os
 import platform
 import sys
+from collections.abc import Mapping
 
 
 def setting() -> dict[str, str | int | None]:
@@ -32,7 +33,6 @@ def version_of_ours() -> str | None:
     return version
 
 
-def title() -> str:
-    """Return the setting in one line."""
-    here = setting()
+def title(here: Mapping[str, object]) -> str:
+    """Return a setting in one line."""
     return "{implementation} {python}, {system} {architecture}, {usable_cpus} CPUs".format(**here)

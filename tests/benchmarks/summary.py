@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from benchmarks.sample import Sample
 
+type Readings = Mapping[Sample, float]
+
 
 @dataclass(frozen=True, slots=True)
 class Summary:
@@ -26,7 +28,7 @@ def summarize(values: Sequence[float]) -> Summary:
     return Summary(median, low, high, len(values))
 
 
-def values_of(readings: Mapping[Sample, float], case: str, contender: str) -> dict[int, float]:
+def values_of(readings: Readings, case: str, contender: str) -> dict[int, float]:
     """Return the readings of one case and contender by turn."""
     return {
         sample.turn: value
@@ -38,12 +40,14 @@ def values_of(readings: Mapping[Sample, float], case: str, contender: str) -> di
 def ratio(values: Mapping[int, float], reference: Mapping[int, float]) -> Summary | None:
     """Return the ratio of the medians, and the quartiles of the ratios turn by turn.
 
-    Those of one turn were taken seconds apart, so what slowed the machine down for both is
-    not in their ratio. None where the two have no turn in common.
+    Only turns that both have count: their two readings were taken seconds apart, so what
+    slowed the machine down for both is not in their ratio. None where there is no such turn,
+    or the reference has nothing but zeros to divide by.
     """
-    turns = sorted(values.keys() & reference.keys())
+    turns = sorted(turn for turn in values.keys() & reference.keys() if reference[turn])
     if not turns:
         return None
     each = summarize([values[turn] / reference[turn] for turn in turns])
-    medians = statistics.median(values.values()) / statistics.median(reference.values())
+    above, below = ([side[turn] for turn in turns] for side in (values, reference))
+    medians = statistics.median(above) / statistics.median(below)
     return Summary(medians, each.low, each.high, each.count)

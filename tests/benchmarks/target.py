@@ -9,15 +9,16 @@ from benchmarks.contenders import STDLIB
 class Target:
     """A bound on interpexec's median, divided by the *reference* contender's.
 
-    A reference of None takes the median as it is: the case is a ratio already, or the
-    target is absolute, in *unit*.
+    A reference of None takes the median as it is: the number is a ratio already, or the
+    target is absolute, in *unit*. *case* names another case for the reference's median to
+    be taken from. All targets of a case have the same *at_least*: whether more is better.
     """
 
-    title: str
     bound: float
-    at_least: bool = False
     reference: str | None = STDLIB
+    at_least: bool = False
     unit: str = "x"
+    case: str | None = None
 
     def met(self, ratio: float) -> bool:
         """Tell whether *ratio* is on the right side of the bound."""
@@ -28,8 +29,10 @@ class Target:
         """Return what the ratio is taken against."""
         if self.unit != "x":
             return "absolute"
-        return f"÷ {self.reference or 'serial'}"
+        place = f" in {self.case}" if self.case else ""
+        return f"÷ {self.reference or 'serial'}{place}"
 
     def __str__(self) -> str:
         """Return the bound as the report prints it."""
-        return f"{'≥' if self.at_least else '≤'} {self.bound:g}{self.unit}"
+        bound = f"{self.bound:,.3g}" if self.bound < 1000 else f"{self.bound:,.0f}"
+        return f"{'≥' if self.at_least else '≤'} {bound}{self.unit}"

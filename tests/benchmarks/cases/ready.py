@@ -8,9 +8,10 @@ created in its own thread (CPython 3.14 and later).
 
 import time
 
-from benchmarks.bare import bare_interpreters, interpreters_module
+from benchmarks.adapters import Factory
+from benchmarks.bare import bare_start
 from benchmarks.cases.case import Case
-from benchmarks.contenders import Factory
+from benchmarks.contenders import FLOOR
 from benchmarks.meeting import WORKERS, Meeting
 from benchmarks.target import Target
 
@@ -26,10 +27,7 @@ def measure(factory: Factory, scale: float) -> float:
 
 def floor(scale: float) -> float:
     """Return the time until two bare interpreters have imported pickle in ms."""
-    module = interpreters_module()
-    start = time.perf_counter()
-    with bare_interpreters(module):
-        return (time.perf_counter() - start) * 1e3
+    return bare_start(WORKERS)
 
 
 CASE = Case(
@@ -39,5 +37,5 @@ CASE = Case(
     measure=measure,
     floor=floor,
     per_round=3,
-    target=Target("two workers ready, time", 0.5),
+    targets=(Target(0.35), Target(1.5, reference=FLOOR)),
 )

@@ -4,13 +4,14 @@ Measured: ``pool.submit(noop).result()``, one at a time, two workers ready and i
 median of the calls of one process. Unit: µs. Floor: two wake-ups of a sleeping thread, one
 on the way there and one on the way back; no pickling and no future is in them. Measured by
 a thread that echoes a byte between two pipes (it shares the caller's GIL, which a sleeping
-caller leaves free).
+caller leaves free). What is awaited is measured inside one event loop, which runs all along.
 
 A wake-up costs tens of µs when the sleeper's core has gone idle, and 2 µs when the kernel
 puts both threads on one core, which it decides once and keeps to: in a process the floor is
 either about 3 or about 60 µs. Look at the quartiles before you believe a median.
 """
 
+import asyncio
 import os
 import statistics
 import threading
@@ -18,8 +19,9 @@ import time
 from collections.abc import Callable
 
 from benchmarks import tasks
+from benchmarks.adapters import Call, Factory
 from benchmarks.cases.case import Case
-from benchmarks.contenders import Factory
+from benchmarks.contenders import ANYIO
 from benchmarks.meeting import WORKERS, hold_meeting
 from benchmarks.target import Target
 
@@ -54,6 +56,20 @@ def floor(scale: float) -> float:
     return median
 
 
+async def awaited(make_call: Callable[[int], Call], scale: float) -> float:
+    """Return the median round trip of a no-op, awaited, in µs."""
+    call = make_call(WORKERS)
+    await asyncio.gather(*(call(tasks.noop) for _ in range(WORKERS)))
+    for _ in range(WARM_UP):
+        await call(tasks.noop)
+    durations = []
+    for _ in range(round(CALLS * scale)):
+        start = time.perf_counter()
+        await call(tasks.noop)
+        durations.append(time.perf_counter() - start)
+    return statistics.median(durations) * 1e6
+
+
 def median_time(call: Callable[[], object], calls: int) -> float:
     """Return the median duration of *call* in µs, after a warm-up."""
     for _ in range(WARM_UP):
@@ -73,5 +89,6 @@ CASE = Case(
     measure=measure,
     floor=floor,
     per_round=3,
-    target=Target("round trip of a no-op, time", 0.8),
+    awaited=awaited,
+    targets=(Target(0.5), Target(0.9, reference=ANYIO)),
 )

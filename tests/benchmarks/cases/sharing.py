@@ -1,8 +1,5 @@
 """Sharing: what it costs to hand over memory, and to meet at a queue or a lock.
 
-- `bytes_in`, `bytes_out`: a call with 32 MiB of `bytes` as its argument, or its result, ms.
-  Floor: one `memcpy` of as many into fresh memory; its page faults are most of it.
-- `bytes_nested`: the same as an argument, in a list in a dict.
 - `view`: a call with a `memoryview` of 1 GiB in a list, ms. `buffer`: the same with an
   `interpexec.SharedBuffer`. Nobody else has either.
 - `queue`: 100,000 numbers through a queue from one worker to another one, items/s.
@@ -14,38 +11,24 @@
 """
 
 import mmap
-import os
-import statistics
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Any
 
 from benchmarks import tasks
+from benchmarks.adapters import Factory
 from benchmarks.cases import round_trip
 from benchmarks.cases.case import Case
-from benchmarks.contenders import Factory, make_queue
+from benchmarks.contenders import make_queue
 from benchmarks.meeting import WORKERS, hold_meeting
 from benchmarks.target import Target
+from benchmarks.timing import median_ms, timed
 
-SIZE = 32 << 20
-CALLS = 7
 VIEW = 1 << 30
 ITEMS = 100_000
 ECHOES = 100
 PAIRS = 20_000
-
-
-def median_ms(step: Callable[[], object], scale: float) -> float:
-    """Return the median ms of a step, after a warm-up."""
-    step()
-    durations = []
-    for _ in range(max(round(CALLS * scale), 3)):
-        start = time.perf_counter()
-        step()
-        durations.append((time.perf_counter() - start) * 1e3)
-    return statistics.median(durations)
 
 
 def with_argument(make: Callable[[], object]) -> Callable[[Factory, float], float]:
@@ -57,18 +40,6 @@ def with_argument(make: Callable[[], object]) -> Callable[[Factory, float], floa
             return median_ms(lambda: pool.submit(tasks.take, argument).result(), scale)
 
     return measure
-
-
-def bytes_out(factory: Factory, scale: float) -> float:
-    """Return the median ms of a call whose result is large."""
-    with factory(1) as pool:
-        return median_ms(lambda: pool.submit(tasks.give, SIZE).result(), scale)
-
-
-def copy_floor(scale: float) -> float:
-    """Return the median ms of one copy into fresh memory."""
-    data = os.urandom(SIZE)
-    return median_ms(lambda: bytearray(data), scale)
 
 
 def shared_buffer() -> object:
@@ -85,9 +56,7 @@ def queue_rate(factory: Factory, scale: float) -> float:
         queue = make_queue(pool)
         count = round(ITEMS * scale)
         transfer(pool, queue, count // 10)
-        start = time.perf_counter()
-        transfer(pool, queue, count)
-        return count / (time.perf_counter() - start)
+        return count / timed(lambda: transfer(pool, queue, count))[0]
 
 
 def transfer(pool: Executor, queue: object, count: int) -> None:
@@ -129,39 +98,18 @@ def case(name: str, title: str, measure: Callable[..., float], **rest: Any) -> C
 
 CASES = (
     case(
-        "bytes_in",
-        "32 MiB of bytes as an argument",
-        with_argument(lambda: os.urandom(SIZE)),
-        floor=copy_floor,
-        target=Target("32 MiB of bytes in, time", 1.3, reference="floor"),
-    ),
-    case(
-        "bytes_out",
-        "32 MiB of bytes as a result",
-        bytes_out,
-        floor=copy_floor,
-        target=Target("32 MiB of bytes out, time", 1.3, reference="floor"),
-    ),
-    case(
-        "bytes_nested",
-        "32 MiB of bytes in a list in a dict",
-        with_argument(lambda: {"data": [os.urandom(SIZE)]}),
-        floor=copy_floor,
-        target=Target("32 MiB of bytes in a list, time", 1.3, reference="floor"),
-    ),
-    case(
         "view",
         "a memoryview of 1 GiB in a list",
         with_argument(lambda: [memoryview(mmap.mmap(-1, VIEW))]),
         needs="shares_memory",
-        target=Target("a memoryview of 1 GiB", 1, reference=None, unit=" ms"),
+        targets=(Target(1, reference=None, unit=" ms"),),
     ),
     case(
         "buffer",
         "a SharedBuffer of 1 GiB in a list",
         with_argument(shared_buffer),
         needs="shares_memory",
-        target=Target("a SharedBuffer of 1 GiB", 1, reference=None, unit=" ms"),
+        targets=(Target(1, reference=None, unit=" ms"),),
     ),
     case(
         "queue",
@@ -169,7 +117,7 @@ CASES = (
         queue_rate,
         unit="items/s",
         needs="queue",
-        target=Target("queue, items/s", 100_000, at_least=True, reference=None, unit="/s"),
+        targets=(Target(100_000, at_least=True, reference=None, unit="/s"),),
     ),
     case(
         "queue_echo",
@@ -178,7 +126,7 @@ CASES = (
         unit="µs",
         floor=round_trip.floor,
         needs="queue",
-        target=Target("queue there and back, time", 0.1),
+        targets=(Target(0.1),),
     ),
     case(
         "lock",
@@ -187,6 +135,6 @@ CASES = (
         unit="µs",
         floor=lock_floor,
         needs="shares_memory",
-        target=Target("uncontended lock", 2, reference=None, unit=" µs"),
+        targets=(Target(2, reference=None, unit=" µs"),),
     ),
 )

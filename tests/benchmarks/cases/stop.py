@@ -22,9 +22,9 @@ import time
 from pathlib import Path
 
 from benchmarks import tasks
-from benchmarks.bare import interpreters_module
+from benchmarks.adapters import Factory
+from benchmarks.bare import bare_start
 from benchmarks.cases.case import Case
-from benchmarks.contenders import Factory
 from benchmarks.target import Target
 
 CALLS = 100
@@ -106,14 +106,7 @@ def next_result(factory: Factory, scale: float) -> float:
 
 def next_floor(scale: float) -> float:
     """Return the median ms that a bare interpreter takes to be made and to run something."""
-    module = interpreters_module()
-    durations = []
-    for _ in range(max(round(NEXT_CALLS * scale), 1)):
-        start = time.perf_counter()
-        interpreter = module.create()
-        interpreter.exec("import pickle")
-        durations.append((time.perf_counter() - start) * 1e3)
-        interpreter.close()
+    durations = [bare_start(1) for _ in range(max(round(NEXT_CALLS * scale), 1))]
     return statistics.median(durations)
 
 
@@ -125,7 +118,7 @@ INTERRUPT = Case(
     floor=lambda scale: statistics.median(interrupt_floor(scale)),
     in_process_only=True,
     needs="stops_calls",
-    target=Target("busy loop notices cancel(), p50", 2, reference=None, unit=" ms"),
+    targets=(Target(2, reference=None, unit=" ms"),),
 )
 INTERRUPT_P99 = Case(
     name="interrupt_p99",
@@ -135,7 +128,7 @@ INTERRUPT_P99 = Case(
     floor=lambda scale: percentile_99(interrupt_floor(scale)),
     in_process_only=True,
     needs="stops_calls",
-    target=Target("busy loop notices cancel(), p99", 10, reference=None, unit=" ms"),
+    targets=(Target(10, reference=None, unit=" ms"),),
 )
 NEXT = Case(
     name="stop_next",
@@ -144,5 +137,5 @@ NEXT = Case(
     measure=next_result,
     floor=next_floor,
     needs="stops_calls",
-    target=Target("from cancel() to the next result", 30, reference=None, unit=" ms"),
+    targets=(Target(30, reference=None, unit=" ms"),),
 )

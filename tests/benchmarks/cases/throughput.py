@@ -3,9 +3,11 @@
 Measured: a burst of ``submit(noop)``, then ``result()`` of every future, two workers ready;
 the median over the bursts of one process. Unit: tasks/s. Floor, here a ceiling: what one
 thread can do of the work that no pool can leave out (a future, pickle and unpickle there,
-pickle and unpickle back, settle, ask), with no other thread to wake.
+pickle and unpickle back, settle, ask), with no other thread to wake. What is awaited has no
+queue: as many asyncio tasks as workers share the calls, each awaiting one after the other.
 """
 
+import asyncio
 import pickle
 import statistics
 import time
@@ -13,10 +15,12 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future
 
 from benchmarks import tasks
+from benchmarks.adapters import Call, Factory
 from benchmarks.cases.case import Case
-from benchmarks.contenders import Factory
+from benchmarks.contenders import THREADS
 from benchmarks.meeting import WORKERS, hold_meeting
 from benchmarks.target import Target
+from benchmarks.timing import timed
 
 TASKS = 5000
 BURSTS = 3
@@ -36,16 +40,30 @@ def burst(pool: Executor, count: int) -> None:
         future.result()
 
 
+async def awaited(make_call: Callable[[int], Call], scale: float) -> float:
+    """Return the number of no-ops per second, awaited by as many tasks as there are workers."""
+    call, count = make_call(WORKERS), round(TASKS * scale)
+
+    async def share(calls: int) -> None:
+        for _ in range(calls):
+            await call(tasks.noop)
+
+    await asyncio.gather(*(share(count // 5) for _ in range(WORKERS)))
+    start = time.perf_counter()
+    await asyncio.gather(*(share(count // WORKERS) for _ in range(WORKERS)))
+    return count / (time.perf_counter() - start)
+
+
 def floor(scale: float) -> float:
     """Return the calls per second of one thread that only pickles and settles."""
     return median_rate(bare_burst, round(TASKS * scale))
 
 
-def bare_burst(count: int) -> None:
-    """Pickle, unpickle, run and settle *count* no-ops, here and now."""
+def bare_burst(count: int, called: Callable[..., object] = tasks.noop, *arguments: object) -> None:
+    """Pickle, unpickle, run and settle *count* calls, here and now."""
     for number in range(count):
-        future: Future[None] = Future()
-        call = pickle.dumps((number, tasks.noop, ()))
+        future: Future[object] = Future()
+        call = pickle.dumps((number, called, arguments))
         number, task, args = pickle.loads(call)  # noqa: PLW2901 - our own bytes
         done = pickle.dumps((number, task(*args)))
         future.set_result(pickle.loads(done)[1])
@@ -55,12 +73,7 @@ def bare_burst(count: int) -> None:
 def median_rate(run: Callable[[int], None], count: int) -> float:
     """Return the median rate of *run* in tasks/s, after a warm-up."""
     run(count // 5)
-    rates = []
-    for _ in range(BURSTS):
-        start = time.perf_counter()
-        run(count)
-        rates.append(count / (time.perf_counter() - start))
-    return statistics.median(rates)
+    return statistics.median(count / timed(lambda: run(count))[0] for _ in range(BURSTS))
 
 
 CASE = Case(
@@ -69,5 +82,6 @@ CASE = Case(
     unit="tasks/s",
     measure=measure,
     floor=floor,
-    target=Target("no-op tasks per second", 4.0, at_least=True),
+    awaited=awaited,
+    targets=(Target(6, at_least=True), Target(0.7, reference=THREADS, at_least=True)),
 )

@@ -1,0 +1,15 @@
+"""What travels in the cases of payloads: here, since workers import it by name."""
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Payload:
+    """A dataclass that holds many elements."""
+
+    elements: list[int]
+
+
+def give_back(payload: object) -> object:
+    """Return what came."""
+    return payload
