@@ -6,6 +6,7 @@
       .stop_call(id)  -- Order STOP ---->    TaskCancelled is thrown at that call
       .broadcast(id)  -- Order CALL ---->    ... and on to the Broadcasts thread
       .ask_stack(id)  -- Order STACK --->    the frames of the running call
+      .ask_items(id)  -- Order ITEMS --->    what it has not begun is taken from it
       .go()           -- Order GO ------>    a successor may take its first call
 
 Answers travel home with those of the calls. It is the "pending-call callback
@@ -17,11 +18,10 @@ of its own (made for the first one): a call can be stopped meanwhile.
 """
 
 import _pickle
-import _signal
-import threading
+import _thread
 from _queue import SimpleQueue
 
-from interpexec import _main, _tasks
+from interpexec import _main, _tasks, _threads
 from interpexec._calls import Outcome, attempt
 from interpexec._interrupts import Interruptible, this_thread
 from interpexec._line import Line, Token
@@ -49,12 +49,13 @@ if TYPE_CHECKING:
             """End after the call that runs."""
 
 
-_STOP, _CALL, _STACK, _GO = range(4)
+_STOP, _CALL, _STACK, _ITEMS, _GO = range(5)
 
 _END = 0
 
 type Order = tuple[int, int, "Message"]
-"""Which of the above, the id of a call, and what is about it: of CALL the call itself."""
+"""Which of the above, the id of a call, and what is about it: of CALL the call itself, of
+ITEMS the id of the call that has them."""
 
 type Frames = list[tuple[str, int, str]]
 """File, line and function of each frame, the outermost first."""
@@ -97,6 +98,10 @@ class CallbackLine:
         """Ask for the frames of what the worker runs; they come as a value."""
         self._send(_STACK, call_id)
 
+    def ask_items(self, call_id: int, of: int) -> None:
+        """Take from a call what it has not begun; the number of items comes as a value."""
+        self._send(_ITEMS, call_id, of.to_bytes(8, "little"))
+
     def go(self) -> None:
         """Let a successor take its first call."""
         self._send(_GO, 0)
@@ -131,24 +136,29 @@ class Helper:
         self._line = line
         self._worker = worker
         self.calls = Interruptible(this_thread())
+        self.calls.answer = self._send_count
         self._broadcasts = Broadcasts(name, worker, self.calls)
-        self._may_go = threading.Lock()
+        self._may_go = _thread.allocate_lock()
         self._may_go.acquire()
         # Whose call was stopped, and what may get it out of a system call.
         self._stopped: Interruptible | None = None
         self._signal = 0
         self._pauses: list[float] = []
-        self._listener = threading.Thread(target=self._listen, name=f"{name}_callbacks")
+        self._name = f"{name}_callbacks"
+        self._listener: _thread._ThreadHandle | None = None
 
     def start(self) -> None:
         """Begin to listen.
 
         While calls run the helper imports nothing: a call that was stopped in the
-        middle of an import may hold the lock of all imports.
+        middle of an import may hold the lock of all imports. (But `_packing`, when the
+        first thing that lies beside a pickle was broadcast. Where that has to wait for
+        such a call, nothing is lost: its worker leaves.)
         """
         if SIGNALS_WAKE:
-            import select  # for a bell's timeout  # noqa: F401
-        self._listener.start()
+            import _signal  # noqa: F401  # for `_wake_stopped`
+            import select  # noqa: F401  # for a bell's timeout
+        self._listener = _threads.start(self._listen, self._name)
 
     def is_ready(self) -> None:
         """Learn that the initializer has run: what is broadcast may run from now on."""
@@ -163,7 +173,7 @@ class Helper:
         # In this order: what is broadcast can be stopped as long as somebody listens.
         self._broadcasts.stop()
         self._line.close()
-        if self._listener.ident is not None:  # it could be started
+        if self._listener is not None:  # it could be started
             self._listener.join()
         self._line.release()
 
@@ -195,6 +205,8 @@ class Helper:
             self._broadcasts.add(call_id, unseal(message)[0])
         elif what == _STACK:
             self._send_stack(call_id)
+        elif what == _ITEMS:
+            self.calls.ask_for_items(int.from_bytes(message[:8], "little"), call_id)
         else:
             self._may_go.release()
 
@@ -218,8 +230,13 @@ class Helper:
         if not self._signal or thread is None or not thread.armed:
             return None
         assert thread.thread is not None  # it was thrown at
+        import _signal  # at the start it was
+
         _signal.pthread_kill(thread.thread.ident, self._signal)
         return self._pauses.pop(0) if len(self._pauses) > 1 else self._pauses[0]
+
+    def _send_count(self, call_id: int, count: int) -> None:
+        self._worker.reply((_pickle.dumps(count, 5), None), call_id)
 
     def _send_stack(self, call_id: int) -> None:
         self._worker.reply((_pickle.dumps(self._frames(), 5), None), call_id)
@@ -244,9 +261,9 @@ class Broadcasts:
         self._worker = worker
         self._beside = beside
         self.calls = Interruptible(None)
-        self._lock = threading.Lock()  # guards what follows, but for the queue
+        self._lock = _thread.allocate_lock()  # guards what follows, but for the queue
         self._waiting: dict[int, Packed] = {}  # what was not begun, by call id
-        self._thread: threading.Thread | None = None
+        self._thread: _thread._ThreadHandle | None = None
         self._has_begun = False
         self._is_over = False
         self._queue: SimpleQueue[int] = SimpleQueue()  # ids in their order, then _END
@@ -264,9 +281,7 @@ class Broadcasts:
             if self._is_over:
                 return  # home takes it for cancelled
             if self._thread is None:
-                thread = threading.Thread(target=self._run, name=self._name)
-                thread.start()  # RuntimeError: there is none to be had
-                self._thread = thread
+                self._thread = _threads.start(self._run, self._name)
             self._waiting[call_id] = payload
             if self._has_begun:
                 self._queue.put(call_id)

@@ -1,6 +1,6 @@
 """Running a pickled call, on the far side: its value or its failure, pickled in turn."""
 
-from interpexec import _main, _messages, _packing
+from interpexec import _main, _messages
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -8,17 +8,18 @@ if TYPE_CHECKING:
     from typing import Any
 
     from interpexec._interrupts import Interruptible
+    from interpexec._packing import Packed
 
-type Outcome = tuple[_packing.Packed | None, _packing.Packed | None]
+type Outcome = tuple[Packed | None, Packed | None]
 """The pickled value, or None and the packed failure; both None when it was stopped."""
 
 _STOPPED: Outcome = None, None
 
 
 def attempt(
-    payload: _packing.Packed,
+    payload: "Packed",
     thread: "Interruptible",
-    load: "Callable[[_packing.Packed], Any]" = _main.loads,
+    load: "Callable[[Packed], Any]" = _main.loads,
 ) -> Outcome:
     """Run a call. Whatever it raises is its failure: SystemExit and KeyboardInterrupt too.
 
@@ -39,7 +40,7 @@ def attempt(
         return _STOPPED if thread.hit else (None, _pack(error))
 
 
-def perform(payload: _packing.Packed, thread: "Interruptible") -> Outcome:
+def perform(payload: "Packed", thread: "Interruptible") -> Outcome:
     """Run a call whose value nobody wants: the pool's initializer."""
     try:
         fn, args, kwargs = _main.loads(payload)
@@ -49,7 +50,7 @@ def perform(payload: _packing.Packed, thread: "Interruptible") -> Outcome:
     return b"", None
 
 
-def _pack(error: BaseException) -> _packing.Packed:
+def _pack(error: BaseException) -> "Packed":
     """Pack an exception of the user's code, without the frame that caught it."""
     from interpexec import _failures  # most workers never fail
 
@@ -58,7 +59,7 @@ def _pack(error: BaseException) -> _packing.Packed:
     return packed
 
 
-def _pack_unpickling(error: BaseException) -> _packing.Packed:
+def _pack_unpickling(error: BaseException) -> "Packed":
     """Pack what happened while a call was unpickled.
 
     A failed import, or a program that could not be run again, is the user's

@@ -140,10 +140,10 @@ def timeout(value: object) -> float | None:
     return seconds
 
 
-def chunksize(value: int | None) -> int:
-    """Return the number of items in a chunk; None means one."""
+def chunksize(value: int | None) -> int | None:
+    """Return the number of items in a chunk; None: as they are measured."""
     if value is None:
-        return 1
+        return None
     number = _integer(value, "chunksize")
     if number < 1:
         raise ValueError(f"chunksize must be None or > 0, got {shown(value)}")

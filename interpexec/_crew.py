@@ -66,6 +66,11 @@ class Crew:
         """Return the active worker that has a number."""
         return next((each for each in self.active.values() if each.number == number), None)
 
+    def is_ready(self, number: int) -> None:
+        """Note that the worker that has a number takes calls from now on."""
+        for worker in self.everyone():
+            worker.is_ready = worker.is_ready or worker.number == number
+
     def hire_successor(self, crossing: "Crossing", worker: WorkerThread) -> None:
         """Start who is to take the place of an active worker, and waits for that.
 

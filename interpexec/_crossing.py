@@ -10,6 +10,7 @@ It lives from the start of the first worker until the end of the last one.
 from interpexec import _messages
 from interpexec._line import Line, Token
 from interpexec._messages import Message
+from interpexec._patience import Patience
 from interpexec._slots import Slots
 
 TYPE_CHECKING = False
@@ -26,9 +27,7 @@ _DIRECT, _COLLECTOR = range(2)
 # How often who waits for one call looks before it sleeps: some 60 µs, as long as
 # waking two threads takes on two cores. Its call is the only one that is out, so
 # there is nobody to contend with.
-_MOST_SPINS = 256
-_RETRY = 64
-
+_LOOKS = 256
 
 # Seats beyond one for each worker: for those that leave while their successors are
 # already there, and that may be blocked for as long as they like. A seat that is
@@ -43,7 +42,11 @@ class Crossing:
         """Make them for so many workers."""
         self.seats = 2 * workers + _SPARE_SEATS
         self._requests = Line(self.seats)
-        self._spins, self._waits = _MOST_SPINS, 0
+        # Used once, by home: CPython closes a line when all interpreters that have used
+        # it have ended. Workers may come and go before there is a call.
+        self._requests.send(True)
+        self._requests.recv_nowait()
+        self._patience = Patience(_LOOKS)  # of who waits directly
         self.is_closing = False  # the workers were told to end
         self._replies = Line(2)
         self._replies.open_seat(_DIRECT)
@@ -90,26 +93,7 @@ class Crossing:
         As long as it sleeps here, the collector is not woken by replies. Who is
         done here must `take()` once more.
         """
-        if (message := self._spin()) is not None:
-            return [message, *self.take()]  # type: ignore[list-item]
-        return self._receive(_DIRECT, timeout)
-
-    def _spin(self) -> object:
-        """Look for a reply for as long as a wake-up would take, where that is of use.
-
-        It is if the worker runs on another core. If it shares this one, looking
-        only keeps it waiting: then fewer looks come next, but for a try now and then.
-        """
-        self._waits += 1
-        if self._waits % _RETRY == 0:
-            self._spins = _MOST_SPINS
-        look = self._replies.recv_nowait
-        for _ in range(self._spins):
-            if (message := look()) is not None:
-                self._spins = _MOST_SPINS
-                return message
-        self._spins //= 2
-        return None
+        return self._receive(_DIRECT, timeout, self._patience)
 
     def leave_direct_seat(self) -> None:
         """Have no reply wake who is in `wait_directly`: it cannot take them now."""
@@ -119,8 +103,10 @@ class Crossing:
         """Wake who is in `wait_directly`."""
         self._replies.ring(_DIRECT)
 
-    def _receive(self, seat: int, timeout: float | None) -> list[Message]:
-        message = self._replies.recv_or_ring(seat, timeout)
+    def _receive(
+        self, seat: int, timeout: float | None, patience: Patience | None = None
+    ) -> list[Message]:
+        message = self._replies.recv_or_ring(seat, timeout, patience)
         return [] if message is None else [message, *self.take()]  # type: ignore[list-item]
 
     def take(self) -> list[Message]:

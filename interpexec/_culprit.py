@@ -1,7 +1,7 @@
 """Which part of an object cannot travel. Imported when something is wrong."""
 
 import copyreg
-from functools import partial
+from _functools import partial  # `functools` is dear, and may be out of a worker's reach
 
 from interpexec._runtime import NotShareableError
 from interpexec._words import shown, told

@@ -53,12 +53,13 @@ from interpexec._ledger import AnyFuture, Entry, Ledger, check_weight
 from interpexec._pool_errors import BrokenInterpreterPool
 from interpexec._relay import Relay
 from interpexec._runtime import NotShareableError
-from interpexec._stopper import GRACE, Stopper
+from interpexec._stopper import GRACE, LOOK_AGAIN, Stopper
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from interpexec._ledger import Source
     from interpexec._messages import Message
     from interpexec._packing import Packed
 
@@ -104,6 +105,8 @@ class Engine:
         self.broken: tuple[str, BaseException | None] | None = None
         self._is_terminating = False
         self.closing = False  # no more calls; what is here is still computed
+        # Of who waits for the workers: told when one has become ready, or none will.
+        self._curious: list[threading.Event] = []
         self._resting = False  # no workers for a while, because of a fork
         self.crossing: Crossing | None = None
         self._stopper = Stopper(self.ledger, self.crew, self._nudge)
@@ -123,13 +126,22 @@ class Engine:
 
     # -- submitting: any thread at home ------------------------------------
 
-    def submit(self, payload: "Packed", name: str = "", limit: float | None = None) -> AnyFuture:
+    def submit(
+        self,
+        payload: "Packed",
+        name: str = "",
+        limit: float | None = None,
+        *,
+        source: "Source | None" = None,
+    ) -> AnyFuture:
         """Take a pickled call; return its future. Never waits for a worker.
 
-        name: of the function. limit: the seconds that it may run.
+        name: of the function. limit: the seconds that it may run. source: what it comes
+        from, if that was accepted before.
         """
         with self.lock:
-            self.refuse_if_over()
+            if source is None or source not in self.ledger.sources or self.broken:
+                self.refuse_if_over()
             future: AnyFuture = CallFuture(next(self._ids), payload, self, name, limit)
             self.ledger.pending.append(future)
             try:
@@ -139,6 +151,21 @@ class Engine:
                     self.ledger.pending.remove(future)
                 raise
             return future
+
+    def accept(self, source: "Source") -> None:
+        """Take what will bring calls, also when the pool takes no others any more.
+
+        Raises what `submit` raises.
+        """
+        with self.lock:
+            self.refuse_if_over()
+            self.ledger.sources.add(source)
+
+    def release(self, source: "Source") -> None:
+        """Learn that a source brings no further call. From anywhere, as `close`."""
+        self.ledger.sources.discard(source)
+        if self.closing:
+            self._nudge()
 
     def refuse_if_over(self) -> None:
         """Raise what `submit` raises when the pool takes no call any more."""
@@ -158,14 +185,50 @@ class Engine:
         if self._resting or self.broken or not self.ledger:
             return
         crossing = self.crossing or self._open()
-        while len(self.crew.active) < min(self.max_workers, len(self.ledger)):
+        self._hire(crossing, len(self.ledger))
+        self._feed(crossing)
+
+    def _hire(self, crossing: Crossing, wanted: int) -> None:
+        """Start workers until there are so many, if the pool is that wide. Under the lock.
+
+        None is waited for: each makes its interpreter in its own thread.
+        """
+        while len(self.crew.active) < min(self.max_workers, wanted):
             try:
                 self.crew.hire(crossing)
             except (RuntimeError, OSError):  # there is no thread, or no descriptor, to be had
                 if self.crew.is_empty():
                     raise
                 break
-        self._feed(crossing)
+
+    def warm(self, *, wait: bool) -> None:
+        """Start all workers that the pool may have; wait until they are ready.
+
+        Raises what `submit` raises. A pool that rests starts them when there are calls.
+        """
+        with self.lock:
+            self.refuse_if_over()
+            if not self._resting:
+                self._hire(self.crossing or self._open(), self.max_workers)
+        while wait:
+            news = threading.Event()
+            with self.lock:
+                self.refuse_if_over()
+                if self._is_warm():
+                    return
+                self._curious.append(news)
+            news.wait()
+
+    def _tell_curious(self) -> None:
+        """Have those look who wait for the workers."""
+        while self._curious:
+            self._curious.pop().set()
+
+    def _is_warm(self) -> bool:
+        """Say whether no worker is still to become ready. Under the lock."""
+        if self.crossing is None:
+            return True
+        return all(worker.is_ready for worker in self.crew.active.values())
 
     def _open(self) -> Crossing:
         """Make the channels and start the collector. Under the lock."""
@@ -197,7 +260,7 @@ class Engine:
     def _have_all_begun(self, crossing: Crossing) -> bool:
         """Say whether no call waits any more, here or in the request channel. Under the lock."""
         out = self.ledger.out
-        if self.ledger.pending or len(out) > len(self.crew.active):
+        if self.ledger.pending or self.ledger.sources or len(out) > len(self.crew.active):
             return False
         return not out or out.keys() <= self.crew.running(crossing).keys()
 
@@ -219,6 +282,16 @@ class Engine:
             self._feed(crossing)  # what was taken back to look for this call
             return is_stopped
 
+    def take_back(self, future: AnyFuture) -> bool:
+        """Take a call back that no worker has begun; return whether it is PENDING now."""
+        with self.lock:
+            crossing = self.crossing
+            if crossing is None or crossing.is_closing:
+                return False
+            is_back = self.ledger.withdraw(crossing, future)
+            self._feed(crossing)
+            return is_back
+
     def _look_at_clock(self, crossing: Crossing) -> None:
         """Stop the calls whose time is over, and replace those that do not end. Under the lock."""
         vacancies, late = self._stopper.look(crossing)
@@ -227,6 +300,7 @@ class Engine:
             self._fill_vacancy()
         if vacancies:
             self._move_on()
+        self._look_for_idle()
         if self._is_terminating and not self._is_quiet.is_set():
             # To see whether only those are left that cannot end.
             self._stopper.clock.expect(GRACE)
@@ -243,6 +317,7 @@ class Engine:
         """Cancel what waits, stop what runs, and wait until all is over that can be."""
         self.cancel_running = True
         self.close()
+        self._end_sources(None)
         with self.lock:
             self._is_terminating = True
             crossing, ledger = self.crossing, self.ledger
@@ -261,6 +336,28 @@ class Engine:
             self._is_quiet.wait(TERMINATION_LIMIT)
             if self.crew.is_empty():
                 relay.join()
+
+    def idle(self) -> int:
+        """Return how many workers have nothing to do, nor will have at once. Without the lock."""
+        ready = sum(worker.is_ready for worker in list(self.crew.active.values()))
+        return 0 if self.ledger.pending else max(ready - len(self.ledger.out), 0)
+
+    def _look_for_idle(self) -> None:
+        """Have the sources told if workers are idle. Under the lock."""
+        if self.ledger.sources and self.idle():
+            self._todo.append(self._tell_sources)
+
+    def _tell_sources(self) -> None:
+        for source in list(self.ledger.sources):
+            source.workers_are_idle()
+
+    def _end_sources(self, error: BaseException | None) -> None:
+        """Let no further calls come of what was accepted. Not under the lock."""
+        with self.lock:
+            sources = list(self.ledger.sources)
+        for source in sources:
+            source.end(error)
+            self.ledger.sources.discard(source)
 
     def _give_up(self, futures: list[AnyFuture]) -> None:
         """Cancel calls that are PENDING and in no books: all of them, before any callback.
@@ -293,13 +390,35 @@ class Engine:
 
         payload: the pickled call; None asks for the worker's stack.
         """
-        future: AnyFuture = CallFuture(next(self._ids), None, self, name)
-        future.set_running_or_notify_cancel()
-        self.ledger.asked[future.call_id] = future, worker
+        future = self._asked(worker, name)
         if payload is None:
             worker.line.ask_stack(future.call_id)
         else:
             worker.line.broadcast(future.call_id, payload)
+        return future
+
+    def ask_items(self, call: AnyFuture) -> AnyFuture | None:
+        """Take from a call what it has not begun; return the future of how many items.
+
+        When its worker ends before that, the future is cancelled. None when the call is
+        not running. If it is about to, the sources are told again of idle workers soon.
+        """
+        with self.lock:
+            crossing = self.crossing
+            worker = None if crossing is None else self.crew.runner(crossing, call.call_id)
+            if worker is None:
+                if call.call_id in self.ledger.out and self._stopper.clock.expect(LOOK_AGAIN):
+                    self._nudge()
+                return None
+            future = self._asked(worker, "")
+            worker.line.ask_items(future.call_id, call.call_id)
+            return future
+
+    def _asked(self, worker: WorkerThread, name: str) -> AnyFuture:
+        """Make the future of what a worker is asked. Under the lock."""
+        future: AnyFuture = CallFuture(next(self._ids), None, self, name)
+        future.set_running_or_notify_cancel()
+        self.ledger.asked[future.call_id] = future, worker
         return future
 
     # -- collecting: the thread that leads the relay --------------------------
@@ -341,8 +460,9 @@ class Engine:
         with self.lock:
             if not self.closing and not self._resting:
                 return False
+            self._tell_curious()
             self._feed(crossing)
-            if self.closing and not self.ledger and self.crew.is_done(GRACE):
+            if self.closing and self.ledger.is_clear() and self.crew.is_done(GRACE):
                 self._is_quiet.set()
             return self.crew.is_empty() and not (self._gone or self._arrived or self._todo)
 
@@ -364,6 +484,7 @@ class Engine:
         """Take what was answered off the books, and feed. Under the lock."""
         entries = self.ledger.take_off(replies)
         self._feed(crossing)
+        self._look_for_idle()
         if replies:
             self._stopper.replies_came()
         return entries
@@ -385,7 +506,12 @@ class Engine:
 
     def _notice(self, payload: "Packed", kind: int) -> None:
         """Do what a worker gives notice of."""
-        if kind == _messages.NOT_READY:
+        if kind == _messages.READY:
+            with self.lock:
+                self.crew.is_ready(_messages.worker_of(payload))
+                self._tell_curious()
+                self._look_for_idle()
+        elif kind == _messages.NOT_READY:
             self._initializer_failed(_failures.revive(payload))
         elif kind == _messages.RETIRING:
             with self.lock:
@@ -450,6 +576,7 @@ class Engine:
             if is_vacant:
                 self._fill_vacancy()
             self._move_on()
+            self._tell_curious()
 
     def _initializer_failed(self, error: BaseException) -> None:
         """Report it as the stdlib's executors do, and break the pool."""
@@ -464,19 +591,25 @@ class Engine:
         with self.lock:
             self.broken = self.broken or (reason, cause)
             self.closing = True
+            self._tell_curious()
             if self.crossing is not None:
                 self.ledger.recall(self.crossing)
                 self.crossing.no_more_calls()
             while self.ledger.pending:
                 self._todo.append(partial(self._fail, self.ledger.pending.popleft()))
+        self._end_sources(self._error_of_broken())
 
     def _fail(self, future: AnyFuture) -> None:
         """Finish a call that will never run."""
+        _finish(future, self._error_of_broken())
+
+    def _error_of_broken(self) -> Exception:
+        """Return what is the matter with every call of a pool that is broken."""
         assert self.broken is not None
         message, cause = self.broken
         error = BrokenInterpreterPool(message)
         error.__cause__ = cause
-        _finish(future, error)
+        return error
 
     # -- ending, and resting -------------------------------------------------
 
@@ -494,6 +627,7 @@ class Engine:
 
         That one may be about to begin.
         """
+        self._end_sources(None)
         with self.lock:
             if self.crossing is not None and not self.crossing.is_closing:
                 self.ledger.leave_one_for_each(
@@ -519,8 +653,8 @@ class Engine:
         """
         with self.lock:
             if self.crossing is None:
-                return not self.ledger
-            if self.ledger or self.ledger.asked:
+                return self.ledger.is_clear()
+            if not self.ledger.is_clear() or self.ledger.asked:
                 return False
             if self._stopper.is_held_up(self.crossing):
                 return False
@@ -580,6 +714,7 @@ class Engine:
                 return False  # it left its callbacks
             with self._ringing:
                 self.crossing = None
+            self._tell_curious()
             self.direct.destroy(crossing)
             _process.leave(self)
             if self.closing:

@@ -11,8 +11,7 @@ The states are those of `concurrent.futures`; what they mean here:
 """
 
 from concurrent.futures import _base
-from queue import SimpleQueue
-from types import BuiltinMethodType, FunctionType
+from types import FunctionType, MethodType
 
 from interpexec import _failures, _messages
 from interpexec._deadline import Deadline
@@ -65,6 +64,8 @@ pool broke. RUNNING becomes PENDING when a call is taken back, because somebody
 wants to cancel it or another one, or its time is over. A worker that has begun it
 is stopped then, and what it answers is thrown away: no state is needed for that.
 """
+
+_BATCHES = "interpexec._batches"
 
 REFUSED = 0
 """The `call_id` of a call that could not travel, and was never submitted."""
@@ -228,8 +229,8 @@ def _nothing() -> None:
 
 def _may_block(callback: "Callable[[Any], object]") -> bool:
     """Say whether a callback may block. Those of asyncio and of our maps never do."""
-    if type(callback) is BuiltinMethodType:
-        return type(callback.__self__) is not SimpleQueue
+    if type(callback) is MethodType:
+        return callback.__module__ != _BATCHES
     if type(callback) is FunctionType:
         return callback.__module__ != "asyncio.futures"
     return True

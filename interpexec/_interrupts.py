@@ -42,6 +42,7 @@ from interpexec.errors import TaskCancelled
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType
     from typing import Protocol
 
@@ -53,6 +54,9 @@ if TYPE_CHECKING:
         def give_back(self) -> None:
             """Give it back, if the calling thread still has it."""
 
+
+END = object()
+"""Stands behind the items that a call has to do."""
 
 # How many orders are remembered for calls that are not running. One can be early by
 # some bytecodes only, for a call that was just taken.
@@ -99,12 +103,17 @@ class Interruptible:
         """How many of the shields are this package's own: see `begin_step`."""
         self.held: list[Held] = []
         """What the call has locked, to be given back if it is stopped."""
+        self._uncut: list[deque[object]] | None = None  # see `begin_items`
+        self._asks: deque[int] = deque()
+        self.answer: Callable[[int, int], None] = _nothing
+        """Tells home how many items were cut off, for the id of who asked."""
 
     def arm(self, call_id: int) -> bool:
         """Begin a call; return False when it was stopped before that: skip it."""
         self._shields = self.steps = 0
         if self.held:
             self.held.clear()
+        self._uncut = None
         self.armed = call_id
         return not (self._unmet and call_id in self._unmet)
 
@@ -131,6 +140,8 @@ class Interruptible:
                 if self.armed != call_id or self.hit:
                     return False  # once is enough: its `finally` blocks may be running
                 self.hit = call_id
+                if self._uncut is not None:
+                    cut_off(self._uncut)
                 if self._shields:
                     self._is_due = True
                     return False
@@ -179,6 +190,33 @@ class Interruptible:
         Thrown.__module__ = TaskCancelled.__module__
         self.thread.throw(Thrown)
         return True
+
+    def begin_items(self, uncut: "list[deque[object]]") -> None:
+        """Let what a call has not begun be cut off. By its thread, before the first item.
+
+        uncut: what `cut_off` takes.
+        """
+        self._uncut = uncut
+        while self._asks:  # they came before this: one item is enough then
+            if (ask := _pop(self._asks)) is not None:
+                self.answer(ask, cut_off(uncut, keep_first=True))
+
+    def ask_for_items(self, call_id: int, ask: int) -> None:
+        """Cut off what a call has not begun, and answer how many items that is. By the helper.
+
+        Each ask is answered once: here, when the items begin, or when the call has ended.
+        """
+        self._asks.append(ask)
+        uncut = self._uncut  # first: if it is the next call's, the ask was answered already
+        if self.armed != call_id:
+            self.answer_asks()
+        elif uncut is not None and (mine := _pop(self._asks)) is not None:
+            self.answer(mine, cut_off(uncut))
+
+    def answer_asks(self) -> None:
+        """Answer that nothing was cut off: the call is over, or had no items."""
+        while (ask := _pop(self._asks)) is not None:
+            self.answer(ask, 0)
 
     def raise_shield(self) -> None:
         """Let nothing be thrown from here on, until `lower_shield`."""
@@ -254,3 +292,38 @@ class Interruptible:
             # On 3.14, what was thrown is raised between the locking and the block.
             if self._lock._is_owned():  # type: ignore[attr-defined]  # noqa: SLF001  # there is no public way
                 self._lock.release()
+
+
+def cut_off(uncut: "list[deque[object]]", *, keep_first: bool = False) -> int:
+    """Take the items away that a call has not begun; return how many.
+
+    uncut: the items, which the running thread takes from the left, and END behind them.
+        In a list, from which whoever cuts them off takes them: it happens once.
+    keep_first: leave one. By the running thread only, before it has taken any.
+
+    One call of C code brings END to the front, so it is before an item, or after it, that
+    the running thread finds it there. It takes no further one then.
+    """
+    try:
+        items = uncut.pop()
+    except IndexError:
+        return 0
+    items.rotate(1)
+    if keep_first and len(items) > 1:
+        items[0], items[1] = items[1], END
+        return len(items) - 2
+    left = items.copy()
+    return len(left) - 1 if left and left[0] is END else len(left)
+
+
+def _pop(ids: "deque[int]") -> int | None:
+    """Take the first one, if there is one."""
+    try:
+        first: int = ids.popleft()
+    except IndexError:
+        return None
+    return first
+
+
+def _nothing(_ask: int, _count: int) -> None:
+    """Tell nobody."""

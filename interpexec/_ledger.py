@@ -20,9 +20,20 @@ from interpexec._runtime import NotShareableError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Protocol
 
     from interpexec._home import WorkerThread
     from interpexec._messages import Message
+
+    class Source(Protocol):
+        """What was accepted, and comes as calls bit by bit: a map."""
+
+        def end(self, error: BaseException | None) -> None:
+            """Bring no further call; what would have, fails, or (None) is cancelled."""
+
+        def workers_are_idle(self) -> None:
+            """Learn that workers have nothing to do."""
+
 
 type AnyFuture = CallFuture[object]
 type Entry = tuple[AnyFuture | None, Packed, int]
@@ -66,6 +77,7 @@ class Ledger:
         # Over the callback channels, by call id: what, and of whom.
         self.asked: dict[int, tuple[AnyFuture, WorkerThread]] = {}
         self.cancelled: deque[AnyFuture] = deque()  # to be let go without the lock
+        self.sources: set[Source] = set()  # what will bring further calls
         self._ahead = LEAST_AHEAD
         self._nudge = nudge
         self._lent: list[tuple[int, Lease]] = []  # what has not come back: how much, and its lease
@@ -73,6 +85,10 @@ class Ledger:
     def __len__(self) -> int:
         """Return how many calls are not settled."""
         return len(self.pending) + len(self.out)
+
+    def is_clear(self) -> bool:
+        """Say whether nothing is to be done, nor will be by what was accepted."""
+        return not (self.pending or self.out or self.sources)
 
     def feed(self, crossing: Crossing, workers: int, clock: Clock) -> bool:
         """Send pending calls to the workers while there is room.

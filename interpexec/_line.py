@@ -24,20 +24,17 @@ receiver that finds nothing sleeps again.
 """
 
 from interpexec._bell import Bell
-from interpexec._deadline import Deadline
+from interpexec._patience import Patience
 from interpexec._runtime import Fifo
 from interpexec.errors import ChannelClosedError
 
 # The values in the shared bytes. Byte 0 is the line's, the seats follow.
 _AWAKE, _ASLEEP, _CLOSED = 0, 1, 2
 
-# How often a receiver looks at an empty line before it sleeps (0.2 µs a look).
-# None: it sleeps between any two small messages, and each costs a wake-up of
+# How often a receiver looks at an empty line before it sleeps (0.2 µs a look), if it does
+# not say. None: it sleeps between any two small messages, and each costs a wake-up of
 # tens of µs. A hundred: the lookers contend for the mutex that all lines of the
 # process share. Twenty was best by measurement: 42 k -> 55-75 k no-ops a second.
-# But looking in vain delays the one who is to answer, if the two share a core:
-# so each time that it was in vain, half as many come next, down to one, and when
-# it was not, all of them again.
 _LOOKS = 20
 
 type Token = tuple[int, memoryview, tuple[tuple[int, tuple[int, int]], ...]]
@@ -54,7 +51,7 @@ class Line:
 
     def __init__(self, seats: int = 1, *, token: Token | None = None) -> None:
         """Make a new line with so many seats, or reach the one `token` names."""
-        self._looks = _LOOKS
+        self._patience = Patience(_LOOKS)
         self._state: bytearray | memoryview
         if token is None:
             self._fifo = Fifo()
@@ -105,7 +102,9 @@ class Line:
         Raises `ChannelClosedError` when the line is closed and nothing is
         left in it, `TimeoutError` when the time is over. Blocks without the GIL.
         """
-        if (item := self._look()) is not None:
+        from interpexec._deadline import Deadline  # not what workers do
+
+        if (item := self._patience.look(self._fifo.recv)) is not None:
             return item
         deadline = Deadline(timeout)
         while (item := self._sleep(seat, deadline.remaining())) is None:
@@ -115,14 +114,18 @@ class Line:
                 return self._last_item(TimeoutError("nothing was received in time"))
         return item
 
-    def recv_or_ring(self, seat: int = 0, timeout: float | None = None) -> object:
+    def recv_or_ring(
+        self, seat: int = 0, timeout: float | None = None, patience: "Patience | None" = None
+    ) -> object:
         """Take the first item, or sleep once: then None, and there may be an item now.
 
         Wakes for an item, for `ring()` and `close()`, and when the time is over.
         Who gets None must look once more, if only to leave: a sender may have
         chosen this bell, and nobody else was woken for its item.
+
+        patience: how often to look before that.
         """
-        if (item := self._look()) is not None:
+        if (item := (patience or self._patience).look(self._fifo.recv)) is not None:
             return item
         return self._sleep(seat, timeout)
 
@@ -158,16 +161,6 @@ class Line:
         self._fifo.destroy()
         for bell in self._bells.values():
             bell.close()
-
-    def _look(self) -> object:
-        """Take an item if one comes soon, or return None."""
-        recv = self._fifo.recv
-        for _ in range(self._looks):
-            if (item := recv()) is not None:
-                self._looks = _LOOKS
-                return item
-        self._looks = self._looks // 2 or 1
-        return None
 
     def _sleep(self, seat: int, timeout: float | None) -> object:
         """Take an item, or sleep once and return None: there may be one now."""

@@ -13,13 +13,11 @@ What is typed into a REPL or a notebook cannot be run again; `origin` is None
 then, and functions of `__main__` travel by value (see `_functions`).
 """
 
+import _io  # `io` is not in a bare interpreter
+import _pickle
 import _thread
-import functools
-import io
 import os
 import sys
-
-from interpexec import _packing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,6 +38,10 @@ _finders: set[int] = set()  # the threads that are unpickling a call
 _last_absence = ""  # what was last said about a name that `__main__` does not have
 _program: "_Program | None" = None  # in a worker, the program that home runs
 
+# The last module that was asked about, and what was said. (A notebook may put its own
+# into the place of the first one. `functools.lru_cache` would be dear for each worker.)
+_described: "tuple[ModuleType | None, Origin | None]" = None, None
+
 
 class NotRunnableError(RuntimeError):
     """The program, or a module, could not be run in a worker as it is.
@@ -55,10 +57,17 @@ def can_run_again() -> bool:
 
 def describe() -> Origin | None:
     """Say how this program was started, or None where it cannot be run again."""
-    return _describe(sys.modules.get("__main__")) if _program is None else _program.origin
+    global _described  # noqa: PLW0603  # see there
+    if _program is not None:
+        return _program.origin
+    main = sys.modules.get("__main__")
+    known, origin = _described
+    if main is not known:
+        origin = _describe(main)
+        _described = main, origin
+    return origin
 
 
-@functools.lru_cache(1)  # a notebook may put its own module into the place of the first one
 def _describe(main: "ModuleType | None") -> Origin | None:
     spec = getattr(main, "__spec__", None)
     if spec is not None and spec.name != "__main__":
@@ -166,9 +175,7 @@ class _Program:
 
     def _run(self, origin: Origin) -> None:
         """Run the program under `RUN_NAME`, and let it be `__main__` here."""
-        from types import ModuleType  # only workers that need it pay for it
-
-        main = ModuleType(RUN_NAME)
+        main = type(sys)(RUN_NAME)  # to import `types` for that is dear
         code = _prepare(main, origin)
         self._appear_as(main)
         exec(code, main.__dict__)  # noqa: S102  # the user's own program
@@ -205,7 +212,9 @@ def loads(payload: "Packed") -> "Any":
     thread = _thread.get_ident()
     _finders.add(thread)
     try:
-        return _packing.load(payload)
+        if type(payload) is bytes:
+            return _pickle.loads(payload)
+        return payload.load(_pickle.loads)  # type: ignore[union-attr]
     finally:
         _finders.discard(thread)
 
@@ -264,7 +273,7 @@ def _code_of_file(path: str) -> "CodeType":
         loader = SourcelessFileLoader(RUN_NAME, path)
         return loader.get_code(RUN_NAME)  # type: ignore[return-value]
     if os.path.isfile(path):  # noqa: PTH113  # pathlib is dear to import
-        with io.open_code(os.path.abspath(path)) as file:  # noqa: PTH100  # as above
+        with _io.open_code(os.path.abspath(path)) as file:  # noqa: PTH100  # as above
             return compile(file.read(), path, "exec")
     # `python archive.zip`: __file__ is inside, where only its importer can read.
     from pkgutil import get_importer  # as in `_run`

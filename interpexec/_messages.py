@@ -13,11 +13,10 @@ payload is not copied to put a tail behind it: the two travel as a tuple. So doe
 what lies beside the pickle (`_packing.Package`), if something does.
 """
 
+import _io  # `io` is not in a bare interpreter
 import _pickle
-import io
 
-from interpexec import _main, _packing, _tasks
-from interpexec._packing import Package
+from interpexec import _main, _tasks
 from interpexec._runtime import NotShareableError
 
 TYPE_CHECKING = False
@@ -91,6 +90,8 @@ def unseal(message: Message) -> "tuple[Packed, int, int]":
     if isinstance(message, tuple):
         payload, tail, *beside = message
         if beside:
+            from interpexec._packing import Package  # what is sent is mostly a pickle alone
+
             payload = Package.from_message(message)
     else:
         payload, tail = message, int.from_bytes(message[-8:], "little")
@@ -150,6 +151,8 @@ def dumps_value(value: object) -> "Packed":
     try:
         if type(value) in _PLAIN:
             return _pickle.dumps(value, 5)
+        from interpexec import _packing  # many workers return plain values only
+
         return _packing.pack(value)
     except BaseException as error:  # the user's classes run; tried again with care
         _tasks.end_if_stopped(error)
@@ -182,11 +185,14 @@ def loads(payload: "Packed", *, after_main: bool = False) -> object:
     In a worker that has run the program, what the program defines belongs to
     `__mp_main__`; here it belongs to `__main__`.
     """
-    return _packing.load(payload, _loads_after_main if after_main else _pickle.loads)
+    unpickle = _loads_after_main if after_main else _pickle.loads
+    if type(payload) is bytes:
+        return unpickle(payload)
+    return payload.load(unpickle)  # type: ignore[union-attr]
 
 
 def _loads_after_main(pickled: bytes, /, *, buffers: "Iterable[Any] | None" = None) -> object:
-    return _MainUnpickler(io.BytesIO(pickled), buffers=buffers).load()
+    return _MainUnpickler(_io.BytesIO(pickled), buffers=buffers).load()
 
 
 def loads_anything(payload: "Packed") -> "Any":

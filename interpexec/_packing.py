@@ -115,6 +115,24 @@ class Package:
         """How many objects lie beside the pickle that their sender must be asked to let go of."""
         return len(self.buffers) + len(self.views)
 
+    @property
+    def can_be_copied(self) -> bool:
+        """Whether nothing but views of memory and plain descriptors lie beside the pickle."""
+        return not any(entry is None or entry[0] for entry in self.entries)
+
+    def copy(self) -> "Package":
+        """Return another one of the same, with descriptors of its own.
+
+        Raises NotShareableError when there are no more to be had.
+        """
+        copies: list[Entry | None] = []
+        try:
+            copies.extend(("", *duplicates(entry[1:])) for entry in self.entries)  # type: ignore[arg-type,index]  # see above
+        except BaseException:
+            _abandon_all(copies)
+            raise
+        return Package(self.payload, self.buffers[:], self.views[:], copies)
+
     def as_message(self, tail: int) -> "tuple[object, ...]":
         """Return what a line can take. It still owns all, until `give_away`."""
         entries = _pickle.dumps(self.entries, 5)

@@ -11,14 +11,16 @@ when they are taken.
 """
 
 import _pickle
+import gc
 import sys
 from time import monotonic, monotonic_ns
 
-from interpexec import _calls, _main, _messages, _tasks
+from interpexec import _calls, _main, _messages, _tasks, _threads
 from interpexec._callbacks import Helper
 from interpexec._line import Line, Token
 from interpexec._messages import AFTER_MAIN, FAILURE, LEAVING, NOT_READY, READY, RETIRING, VALUE
-from interpexec._runtime import Fifo, name_this_thread, release_import_locks
+from interpexec._patience import Patience
+from interpexec._runtime import Fifo, release_import_locks
 from interpexec._slots import BESIDE, CALL, DONE, LEAVE, SINCE
 from interpexec.errors import TaskCancelled
 
@@ -46,6 +48,10 @@ successor, which waits until its predecessor takes no further call."""
 # thread waits, it costs nothing.
 _SWITCH_INTERVAL = 0.001
 
+# How often to look for the next call before sleeping: some 50 µs, as long as home takes
+# to hand a result to who waits for it, and to take the next call from him.
+_LOOKS = 256
+
 # A successor is wanted when what is left for this worker takes no more than so many
 # times as long as this worker took to be ready.
 _HEAD_START = 2
@@ -60,12 +66,14 @@ def main(setup_line: int) -> None:
     name, sys.argv[:], origin, has_initializer, career = config
     initializer = _messages.unseal(call)[0] if has_initializer else None
     del setup, call
-    name_this_thread(name)
+    _threads.name_this(name)
+    _threads.expect_threading()
     _tasks.keep_unraisable()
     _main.expect(origin)
     requests, replies = Line(token=requests_token), Line(token=replies_token)
     worker = Worker(number, seat, requests, replies, slot)
     helper = Helper(name, Line(token=callbacks_token), worker)
+    gc.enable()  # the bootstrap has disabled it
     try:
         helper.start()
         worker.live(helper, initializer, career)
@@ -93,6 +101,7 @@ class Worker:
     ) -> None:
         self._number = number
         self._seat = seat
+        self._patience = Patience(_LOOKS)
         self._requests = requests
         self._replies = replies
         self._slot = slot
@@ -106,9 +115,9 @@ class Worker:
             if not self.initialize(calls, initializer):
                 return
             del initializer  # what was lent for it
-            # Home may have to look at the time now: a call can begin.
-            self._give_notice(READY)
         self._slot[SINCE] = monotonic_ns()  # from here on home knows that it is ready
+        # It may have to look at the time now, as a call can begin; and somebody may wait.
+        self._give_notice(READY)
         helper.is_ready()
         if is_successor:
             helper.wait_to_go()
@@ -151,7 +160,7 @@ class Worker:
     def _next(self) -> object:
         """Take the next call; wait for it. None when this worker is to end."""
         requests, seat = self._requests, self._seat
-        while (message := requests.recv_or_ring(seat)) is None:
+        while (message := requests.recv_or_ring(seat, None, self._patience)) is None:
             if self._slot[LEAVE]:
                 requests.pass_on()  # what this one was woken for
                 return None
@@ -176,6 +185,7 @@ class Worker:
             stopped = calls.disarm()
         except TaskCancelled:  # it came beside the user's code
             stopped = calls.disarm()
+        calls.answer_asks()
         if not stopped:
             return outcome
         release_import_locks()  # for what was broadcast, and runs still

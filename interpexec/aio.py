@@ -10,20 +10,18 @@ All of it belongs to the thread of the event loop, and never blocks that.
 """
 
 import asyncio
-from collections import deque
+from contextlib import suppress
 
 from interpexec import _checks
-from interpexec._chunks import Outcomes, opened
+from interpexec._batches import Batch, Segment
+from interpexec._chunks import Outcomes
 from interpexec._words import shown
 from interpexec.executor import InterpreterPoolExecutor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterable
-    from concurrent.futures import Future
     from typing import Self
-
-    from interpexec._mapping import Supply
 
 __all__ = ["imap_unordered", "map", "run"]
 
@@ -56,33 +54,33 @@ def map[T](  # noqa: A001  # the executor's name for it
 ) -> "AsyncGenerator[T]":
     """Return an asynchronous iterator over `fn(*items)`, in order, as `executor.map` does.
 
-    chunksize: items per call. None: one.
-    buffersize: how many items may be in flight, submitted and not yet yielded. None:
-        two calls for each worker.
+    chunksize: items per call. None: as `executor.map`, as far as `buffersize` lets it.
+    buffersize: how many items may be in flight, read and not yet yielded. None: two
+        calls for each worker, of `chunksize` items, or one. For many short items, give
+        some thousands.
 
     The iterables are read in the event loop, as far as `buffersize` lets them. When
     an item raises, when the task that iterates is cancelled, or the iterator is
     closed (`contextlib.aclosing`), everything in flight is cancelled, what runs
     included. Raises TypeError or ValueError at once, naming the argument.
     """
-    supply = _supply(executor, fn, iterables, chunksize, buffersize)
-    return _in_order(supply)  # type: ignore[return-value]  # of what `fn` returns
+    make = _batch(executor, fn, iterables, chunksize, buffersize)
+    return _in_order(make())  # type: ignore[return-value]  # of what `fn` returns
 
 
-async def _in_order(supply: "Supply") -> "AsyncGenerator[object]":
-    futures: deque[Future[object]] = deque()
+async def _in_order(batch: Batch) -> "AsyncGenerator[object]":
     try:
-        futures.extend(supply.begin())
-        while futures:
-            outcomes = opened(await asyncio.wrap_future(futures[0]))
-            del futures[0]
+        segment = batch.begin()
+        while (following := batch.after(segment)) is not None:
+            segment = following
+            value = await asyncio.wrap_future(segment.future)
+            outcomes = batch.outcomes(segment, value)
+            del value
             while outcomes:
-                if len(outcomes) == 1:
-                    futures.extend(supply.refill())
+                batch.refill()
                 yield outcomes.take()  # no name for it: the caller alone holds it
     finally:
-        for future in futures:
-            future.cancel()
+        batch.cancel()
 
 
 def imap_unordered[T](
@@ -97,16 +95,19 @@ def imap_unordered[T](
     An exception costs its own item only: it is raised by the `anext()` that meets it,
     and the next one goes on. Otherwise as `map`.
     """
-    return Unordered(_supply(executor, fn, iterables, chunksize, buffersize))
+    return Unordered(_batch(executor, fn, iterables, chunksize, buffersize))
 
 
 class Unordered[T]:
     """What `imap_unordered` returns. One task may iterate."""
 
-    def __init__(self, supply: "Supply") -> None:
-        self._supply = supply
-        self._has_begun = False
-        self._pending: set[asyncio.Future[object]] = set()
+    def __init__(self, make: "Callable[..., Batch]") -> None:
+        """make: makes the batch, given what is to be told of segments."""
+        self._make = make
+        self._batch: Batch | None = None
+        self._arrived: asyncio.Queue[Segment | None] = asyncio.Queue()
+        self._taken = 0
+        self._is_over = False
         self._open = Outcomes([])
 
     def __aiter__(self) -> "Self":
@@ -114,55 +115,78 @@ class Unordered[T]:
 
     async def __anext__(self) -> T:
         """Return the next result; wait for it."""
-        if not self._has_begun:
-            self._has_begun = True
-            self._add(self._supply.begin())
         while not self._open:
-            if not self._pending:
+            batch = self._begun()
+            if self._is_over or self._taken == batch.made:
                 raise StopAsyncIteration
-            self._open = await self._next_arrived()
-        if len(self._open) == 1:
-            self._add(self._supply.refill())
-        return self._open.take()  # type: ignore[return-value]  # of what the function returns
+            self._open = await self._next_arrived(batch)
+        outcomes = self._open  # the iterable may close this when it is read
+        self._begun().refill()
+        try:
+            return outcomes.take()  # type: ignore[return-value]  # of what the function returns
+        except StopAsyncIteration as error:  # of an item: not the end of all
+            raise RuntimeError("the function raised StopAsyncIteration") from error
 
     async def aclose(self) -> None:
         """Cancel everything in flight; the iterator is then exhausted. Never blocks."""
-        self._has_begun = True
+        self._is_over = True
         self._open = Outcomes([])
-        pending, self._pending = self._pending, set()
-        for future in pending:
-            future.cancel()
+        if self._batch is not None:
+            self._batch.cancel()
+        self._arrived.put_nowait(None)  # another task may be waiting
 
-    async def _next_arrived(self) -> Outcomes:
+    def __del__(self) -> None:
+        """Cancel what is still pending, when nobody wants it any more."""
+        if self._batch is not None and not self._is_over:
+            self._batch.give_up()
+
+    def _begun(self) -> Batch:
+        """Return the batch. It begins with the first item that is wanted."""
+        if self._batch is None:
+            loop, put = asyncio.get_running_loop(), self._arrived.put_nowait
+
+            def arrived(segment: Segment) -> None:
+                # A loop that is closed has nobody who waits.
+                with suppress(RuntimeError):
+                    loop.call_soon_threadsafe(put, segment)
+
+            self._batch = self._make(arrived=arrived)
+            if not self._is_over:
+                self._batch.begin()
+        return self._batch
+
+    async def _next_arrived(self, batch: Batch) -> Outcomes:
         """Wait for a call to finish and return its outcomes; raise its exception."""
         try:
-            done, _ = await asyncio.wait(self._pending, return_when=asyncio.FIRST_COMPLETED)
+            segment = await self._arrived.get()
         except asyncio.CancelledError:  # the task is: one of the calls would not raise here
             await self.aclose()
             raise
-        future = done.pop()
-        self._pending.discard(future)
+        if segment is None:
+            raise asyncio.CancelledError
+        self._taken += 1
         try:
-            return opened(future.result())
-        except BaseException:
-            self._add(self._supply.refill())
+            value = await asyncio.wrap_future(segment.future)  # it is finished
+        except BaseException as error:
+            batch.refill()
+            if isinstance(error, StopAsyncIteration):  # as above
+                message = "the function raised StopAsyncIteration"
+                raise RuntimeError(message) from error  # noqa: TRY004  # as PEP 479 has it
             raise
-
-    def _add(self, futures: "Iterable[Future[object]]") -> None:
-        self._pending.update(asyncio.wrap_future(future) for future in futures)
+        return batch.outcomes(segment, value)
 
 
-def _supply(
+def _batch(
     executor: InterpreterPoolExecutor,
     fn: "Callable[..., object]",
     iterables: "tuple[Iterable[object], ...]",
     chunksize: int | None,
     buffersize: int | None,
-) -> "Supply":
+) -> "Callable[..., Batch]":
     """Check the arguments, and bound what is in flight."""
     if not isinstance(executor, InterpreterPoolExecutor):
         raise TypeError(f"executor must be an InterpreterPoolExecutor, got {shown(executor)}")
     if buffersize is None:
         workers = executor._max_workers  # noqa: SLF001  # one of us
-        buffersize = _CALLS_PER_WORKER * workers * _checks.chunksize(chunksize)
-    return executor._supply(fn, iterables, chunksize, buffersize)  # noqa: SLF001  # as above
+        buffersize = _CALLS_PER_WORKER * workers * (_checks.chunksize(chunksize) or 1)
+    return executor._batch(fn, iterables, chunksize, buffersize)  # noqa: SLF001  # as above

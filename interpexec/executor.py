@@ -7,9 +7,10 @@ from functools import partial
 from itertools import count
 
 from interpexec import _checks, _main, _messages, _signals
+from interpexec._batches import Batch
 from interpexec._engine import Engine
 from interpexec._future import REFUSED, CallFuture
-from interpexec._mapping import Supply, Unordered, ordered
+from interpexec._mapping import Unordered, ordered
 from interpexec._pool_errors import BrokenInterpreterPool
 from interpexec.errors import NotShareableError
 
@@ -69,9 +70,9 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
             raises, or cannot travel, that is logged by `concurrent.futures`, and
             every call gets BrokenInterpreterPool.
         max_tasks_per_child: after so many calls a worker is replaced by a fresh one,
-            which is made ready before that. None: never. A chunk of a map counts as
-            one call. On CPython 3.13 each replacement leaks 3 MB, or more, by what
-            the calls import (see `docs/limits.md`).
+            which is made ready before that. None: never. Each item of a map counts, or
+            each chunk if there is a `chunksize`. On CPython 3.13 each replacement leaks
+            3 MB, or more, by what the calls import (see `docs/limits.md`).
         cancel_running: whether `Future.cancel()` stops a call that runs. False: it
             returns False then, as in the standard library.
 
@@ -129,7 +130,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
             are counted from the moment at which a worker begins the call. When they
             are over, the future gets a TimeoutError that names the limit and the
             function, the call is interrupted as by `Future.cancel()`, and its worker
-            is replaced. A chunk of a map is one call.
+            is replaced. A chunk of a map is one call; without a `chunksize`, each item is.
 
         >>> pool.with_options(timeout=5).submit(f, x)  # doctest: +SKIP
 
@@ -154,21 +155,24 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         """Return an iterator over `fn(*items)`, in order, for the zipped iterables.
 
         timeout: seconds from now, after which `next()` raises TimeoutError.
-        chunksize: items per call. None: one.
-        buffersize: how many items may be in flight, submitted and not yet
-            yielded. None: the iterables are read to their end at once.
+        chunksize: items per call. None: as many as take some 5 ms, by what the items
+            before them took; one, until that is known, and where each has a time limit
+            of its own (`with_options`) or counts (`max_tasks_per_child`). What a call
+            has not begun is handed to workers that are idle. A number: always so many.
+        buffersize: how many items may be in flight, read and not yet yielded. None:
+            the iterables are read to their end at once.
 
         An exception that `fn` raises is raised by the `next()` whose turn it is;
         what has not begun by then is cancelled, as it is when the iterator is
-        closed. (A call that runs then comes to its end, as in the standard library;
-        but the one that `next()` waits for when the time is over is stopped.) Other
-        items of the same chunk are computed all the same.
+        closed. (A call that runs then comes to the end of its item, as in the standard
+        library; but the one that `next()` waits for when the time is over is stopped.)
+        What the iterables raise comes behind the results of all items before it.
 
         Raises TypeError or ValueError, naming the argument, and what `submit`
         raises.
         """
-        supply = self._supply(fn, iterables, chunksize, buffersize)
-        return ordered(supply, _checks.timeout(timeout))  # type: ignore[return-value]
+        make = self._batch(fn, iterables, chunksize, buffersize)
+        return ordered(make(), _checks.timeout(timeout))  # type: ignore[return-value]
 
     def imap_unordered[T](
         self,
@@ -185,18 +189,19 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         other items. Arguments and errors as in `map`. `close()` cancels what has
         not finished, also what runs.
         """
-        supply = self._supply(fn, iterables, chunksize, buffersize)
-        return Unordered(supply, _checks.timeout(timeout))  # type: ignore[return-value]
+        make = self._batch(fn, iterables, chunksize, buffersize)
+        return Unordered(make, _checks.timeout(timeout))  # type: ignore[return-value]
 
-    def _supply(
+    def _batch(
         self,
         fn: "Callable[..., object]",
         iterables: "tuple[Iterable[object], ...]",
         chunksize: int | None,
         buffersize: int | None,
-    ) -> Supply:
-        """Check the arguments of a map."""
-        return Supply(
+    ) -> "Callable[..., Batch]":
+        """Check the arguments of a map; return what makes its batch."""
+        return partial(
+            Batch,
             self._whole or self,  # since what `with_options` returned may be gone soon
             fn,
             _checks.mappable(fn, iterables),
@@ -205,6 +210,17 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
             chunksize=_checks.chunksize(chunksize),
             buffersize=_checks.buffersize(buffersize),
         )
+
+    def warm(self, *, wait: bool = True) -> None:
+        """Start all workers now; otherwise each starts when there is a call for it.
+
+        wait: return when all of them are ready, their initializers included. They start
+            side by side, and take calls as soon as they can, whether this waits or not.
+
+        From any thread. Raises BrokenInterpreterPool when an initializer fails, and what
+        else `submit` raises.
+        """
+        self._engine.warm(wait=wait)
 
     def shutdown(
         self, wait: bool = True, *, cancel_futures: bool = False

@@ -116,13 +116,22 @@ def _broken(length: int) -> Iterator[int]:
     raise LookupError("the iterable broke")
 
 
-@pytest.mark.parametrize("method", ["map", "imap_unordered"])
-def test_an_iterable_that_raises_raises_in_the_caller(
-    pool: InterpreterPoolExecutor, method: str
+@pytest.mark.parametrize("chunksize", [None, 1, 2])
+@pytest.mark.parametrize("length", [0, 5, 3000])
+def test_an_iterable_that_raises_costs_none_of_the_items_before(
+    pool: InterpreterPoolExecutor, length: int, chunksize: int | None
 ) -> None:
-    """Read at once, the error comes from the call itself; the pool goes on."""
+    """They were accepted; the error comes where the next item would, and the pool goes on."""
+    results = pool.map(tasks.same, _broken(length), chunksize=chunksize)
+    for number in range(length):
+        assert next(results) == number
     with pytest.raises(LookupError, match="the iterable broke"):
-        getattr(pool, method)(tasks.same, _broken(5))
+        next(results)
+    assert list(results) == []
+    unordered = pool.imap_unordered(tasks.same, _broken(length), chunksize=chunksize)
+    outcomes = _outcomes(unordered)
+    assert outcomes.count(LookupError) == 1
+    assert len(outcomes) == length + 1
     assert list(pool.map(tasks.same, range(3))) == [0, 1, 2]
 
 

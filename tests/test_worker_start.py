@@ -1,0 +1,97 @@
+"""A worker starts with the least; what it does without is there when a call asks for it."""
+
+import os
+import sys
+
+import pytest
+
+import stoppable
+from interpexec import InterpreterPoolExecutor, _runtime, _threads
+from stops import TIME_LIMIT, Pipe, pool_of
+
+_IS_IMPORTED = "{!r} in __import__('sys').modules"
+_NAME = "__import__('threading').current_thread().name"
+_NAMES = "sorted(thread.name for thread in __import__('threading').enumerate())"
+
+
+def _bare_modules() -> set[str]:
+    """Return the names of the modules that an interpreter has which ran nothing."""
+    reader, writer = os.pipe()
+    interpreter = _runtime.Interpreter()
+    try:
+        interpreter.run(f"import os, sys; os.write({writer}, '\\n'.join(sys.modules).encode())")
+        return set(os.read(reader, 1 << 16).decode().split())
+    finally:
+        interpreter.destroy()
+        os.close(reader)
+        os.close(writer)
+
+
+@pytest.mark.parametrize("name", ["threading", "functools", "collections", "array"])
+def test_what_is_dear_is_imported_by_the_call_that_needs_it(name: str) -> None:
+    """Not at the start; and it is the real one."""
+    if name in _bare_modules():
+        pytest.skip("each interpreter here imports it anyway")
+    with InterpreterPoolExecutor(1) as pool:
+        assert not pool.submit(eval, _IS_IMPORTED.format(name)).result(TIME_LIMIT)
+        spec = f"(lambda spec: (spec.name, spec.origin))(__import__({name!r}).__spec__)"
+        expected = sys.modules[name].__spec__
+        assert expected is not None
+        found = pool.submit(eval, spec).result(TIME_LIMIT)
+        assert found == (expected.name, expected.origin)
+
+
+def test_a_worker_knows_its_threads_when_threading_is_imported_late() -> None:
+    """A call that imports `threading` finds the names; nothing of ours stays in its way."""
+    with InterpreterPoolExecutor(1, thread_name_prefix="cook") as pool:
+        assert pool.submit(int).result(TIME_LIMIT) == 0
+        (done,) = pool.broadcast(int)
+        assert done.result(TIME_LIMIT) == 0  # so all our threads are up
+        assert pool.submit(eval, _NAME).result(TIME_LIMIT) == "cook_0"
+        names = pool.submit(eval, _NAMES).result(TIME_LIMIT)
+        assert names == ["MainThread", "cook_0", "cook_0_broadcasts", "cook_0_callbacks"]
+        ours = "[type(each).__module__ for each in __import__('sys').meta_path]"
+        assert _threads.__name__ not in pool.submit(eval, ours).result(TIME_LIMIT)
+        loader = "type(__import__('threading').__loader__).__module__"
+        assert pool.submit(eval, loader).result(TIME_LIMIT) != _threads.__name__
+
+
+def test_what_is_broadcast_may_be_the_first_to_import_threading() -> None:
+    """It is told both threads, and forgets the one that ends."""
+    with InterpreterPoolExecutor(1, thread_name_prefix="cook") as pool:
+        assert pool.submit(int).result(TIME_LIMIT) == 0
+        (told,) = pool.broadcast(eval, _NAME)
+        assert told.result(TIME_LIMIT) == "cook_0_broadcasts"
+        assert pool.submit(eval, _NAME).result(TIME_LIMIT) == "cook_0"
+
+
+def test_a_thread_that_has_ended_is_not_told() -> None:
+    """`threading` has no dead thread on its list, whoever comes first."""
+    handle = _threads.start(lambda: None, "short")
+    handle.join()
+    assert handle.ident not in _threads._names
+
+
+def test_garbage_is_collected_in_a_worker() -> None:
+    """It is not while the worker starts."""
+    with InterpreterPoolExecutor(1) as pool:
+        assert pool.submit(eval, "__import__('gc').isenabled()").result(TIME_LIMIT)
+
+
+def test_hired_workers_end_with_their_pool() -> None:
+    """Also where no call ever came: the pool that is dropped ends."""
+    pool = InterpreterPoolExecutor(2)
+    pool.warm(wait=False)
+    del pool
+
+
+def test_hired_workers_may_end_before_the_first_call(begun: Pipe) -> None:
+    """What was broadcast was stopped there; the call finds who has taken the place."""
+    with pool_of(1) as pool:
+        pool.warm(wait=False)
+        (former,) = pool._threads
+        (future,) = pool.broadcast(stoppable.spin, begun.writer)
+        begun.hear()
+        assert future.cancel()
+        former.join(TIME_LIMIT)
+        assert pool.submit(pow, 2, 3).result(TIME_LIMIT) == 8
