@@ -303,6 +303,7 @@ class FakeEngine:
     """
 
     max_workers = 2
+    max_tasks = None
 
     def __init__(self, orders: list[int]) -> None:
         self._orders = orders
