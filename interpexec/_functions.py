@@ -55,23 +55,28 @@ def pack(obj: object, *, lends: bool = False, is_alone: bool = False) -> "Packed
     """Pack `obj`, with the functions in it taken by value where that is needed.
 
     Raises what pickle raises, and NotShareableError for a function that needs more
-    than its code; where `cloudpickle` is installed, it takes over then. The rest is
+    than its code; where `cloudpickle` is installed, that is tried then. The rest is
     that of `_packing.pack`.
     """
     try:
         return _packing.pack(obj, lends=lends, is_alone=is_alone, dump=_dump)
     except Exception:
         try:
-            import cloudpickle  # an optional extra
-        except ImportError:
+            return _packing.pack(obj, lends=lends, is_alone=is_alone, dump=_dump_by_cloudpickle())
+        except Exception:  # noqa: S110  # there is none; or else ours says better what is the matter
             pass
-        else:
-
-            def dump(obj: object, packing: "Packing") -> None:
-                packing.write(cloudpickle.dumps(obj, protocol=5))
-
-            return _packing.pack(obj, lends=lends, is_alone=is_alone, dump=dump)
         raise
+
+
+def _dump_by_cloudpickle() -> "Callable[[object, Packing], None]":
+    """Return what pickles by cloudpickle, which is told of what is shared. ImportError."""
+    from cloudpickle import Pickler
+
+    class Both(Pickler):  # type: ignore[misc]  # it has no types
+        # Of the class, since it is looked for when the pickler is made.
+        dispatch_table = _reducers.Before(Pickler.dispatch_table)
+
+    return lambda obj, packing: Both(packing, 5).dump(obj)
 
 
 def _dump(obj: object, packing: "Packing") -> None:

@@ -13,7 +13,7 @@ from interpexec._runtime import NotShareableError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Any
 
 registered: "dict[type, Callable[[Any], object]]" = {}
@@ -59,6 +59,19 @@ class _Table(dict[type, "Callable[[Any], object]"]):
             self.update(self.known | registered)
         reducer = self[cls] = _reducer_of(cls)
         return reducer
+
+
+class Before:
+    """A dispatch table: what has a reducer of ours, and all else from another table."""
+
+    def __init__(self, others: "Mapping[type, Any]") -> None:
+        """others: the other table."""
+        self._others = others
+
+    def __getitem__(self, cls: type) -> "Callable[[Any], object]":
+        """Return how objects of a type are reduced. KeyError: as pickle does."""
+        reducer = table()[cls]
+        return self._others[cls] if reducer is _BY_ITSELF else reducer
 
 
 def says_itself(cls: type) -> bool:

@@ -1,6 +1,8 @@
 """Callables that need more than their code: refused by name, or taken by cloudpickle."""
 
+import copyreg
 import pickle
+import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -11,7 +13,7 @@ import pytest
 
 import tasks
 from gates import TIME_LIMIT
-from interpexec import InterpreterPoolExecutor, NotShareableError
+from interpexec import InterpreterPoolExecutor, NotShareableError, sync
 
 FACTOR = 3
 
@@ -157,8 +159,15 @@ def test_a_cloudpickle_that_is_found_is_asked(
     pool: InterpreterPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Any module of that name is given what we cannot pickle, and only that."""
+
+    class Pickler(pickle.Pickler):
+        dispatch_table = copyreg.dispatch_table
+
+        def dump(self, _: object) -> None:
+            super().dump((max, (1, 5), {}))
+
     fake = ModuleType("cloudpickle")
-    fake.dumps = lambda _, protocol=None: pickle.dumps((max, (1, 5), {}), protocol)  # type: ignore[attr-defined]
+    fake.Pickler = Pickler  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "cloudpickle", fake)
     offset = 1
     assert pool.submit(lambda: offset).result(TIME_LIMIT) == 5
@@ -169,3 +178,18 @@ def test_what_cloudpickle_refuses_is_refused_with_its_name(pool: InterpreterPool
     """A lock cannot travel by cloudpickle either; the argument is named."""
     pytest.importorskip("cloudpickle")
     assert "args[0]" in _refusal(pool, tasks.same, threading.Lock())
+
+
+def test_what_is_shared_travels_with_what_cloudpickle_takes(pool: InterpreterPoolExecutor) -> None:
+    """As an argument, or among the variables around the function."""
+    pytest.importorskip("cloudpickle")
+    ours, theirs = socket.socketpair()
+    lock = sync.Lock()
+    with ours, theirs:
+
+        def send(sock: socket.socket) -> int:
+            with lock:
+                return sock.send(b"hi") + ours.fileno()
+
+        assert pool.submit(send, theirs).result(TIME_LIMIT) > 2
+        assert ours.recv(10) == b"hi"
