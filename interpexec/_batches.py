@@ -121,6 +121,7 @@ class Batch:
         self._is_filling = False
         self._is_ended = False
         self._end_error: BaseException | None = None
+        self._fault: BaseException | None = None
         self._has_end = False  # a segment that says so
         self._out: dict[Future[object], Segment] = {}
         self._asked: dict[Future[object], Segment] = {}
@@ -182,7 +183,8 @@ class Batch:
                 if error is not None or len(read) < count:
                     self._is_read, self._error = True, error
                 self._fill()
-            except KeyboardInterrupt:  # half way
+            except KeyboardInterrupt as interrupt:  # half way
+                self._fault = interrupt
                 self.give_up()
                 raise
         return len(read)
@@ -325,7 +327,8 @@ class Batch:
                 return
             try:
                 self._finish(segment)
-            except BaseException:  # Ctrl-C, half way
+            except BaseException as error:  # Ctrl-C, half way; or memory ran out
+                self._fault = error
                 self.give_up()
                 raise
 
@@ -417,8 +420,14 @@ class Batch:
 
     def after(self, segment: Segment) -> Segment | None:
         """Return the segment behind one that is finished; None at the end."""
+        self.check()
         with self._lock:
             return segment.next
+
+    def check(self) -> None:
+        """Raise RuntimeError if this was left half way: then its end is not the end of all."""
+        if self._fault is not None:
+            raise RuntimeError("the map was interrupted") from self._fault
 
     # -- ending ------------------------------------------------------------------------
 

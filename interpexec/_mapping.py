@@ -89,7 +89,10 @@ class Unordered:
         StopIteration when every item was returned.
         """
         while not self._open:
-            if self._is_over or self._batch.is_given_up or self._taken == self._batch.made:
+            if self._is_over:
+                raise StopIteration
+            self._batch.check()
+            if self._taken == self._batch.made:
                 raise StopIteration
             self._open = self._next_arrived()
         outcomes = self._open  # the iterable may close this when it is read

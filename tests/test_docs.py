@@ -16,7 +16,7 @@ PROGRAMS = dict(
 PRIMES = [n for n in range(2, 100) if all(n % d for d in range(2, n))]
 
 EXPECTED = {
-    "Map a function over many small items": "2250000\n",
+    "Map a function over many items, small or large": "2250000\n",
     "Map over more than fits into memory": f"{sum(n * n for n in range(32))}\n",
     "Use it from asyncio": "[[1], {}]\n",
     "Prepare each worker once": "[True, False]\n",
