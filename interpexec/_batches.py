@@ -117,6 +117,7 @@ class Batch:
         self._count = 0  # of the items in it
         self._is_read = False  # to the end
         self._error: BaseException | None = None  # what comes behind the last item
+        self._is_beginning = True  # and reading
         self._is_accepted = False
         self._is_filling = False
         self._is_ended = False
@@ -145,6 +146,9 @@ class Batch:
             if left is not None:
                 left -= taken
             count = min(2 * count, MOST) if monotonic_ns() - begun < _QUICK else 1
+        with self._lock:
+            self._is_beginning = False
+            self._fill()
         return origin
 
     def refill(self) -> None:
@@ -247,7 +251,7 @@ class Batch:
             return None
         first = self._waiting[0]
         size = self._sizer.size(self._count, self._engine.max_workers, first.weight)
-        if self._sizer.is_fixed and self._count < size and not self._is_read:
+        if self._sizer.is_fixed and self._count < size and self._may_become_more():
             return None  # until it is full
         items = first.cut(size)
         while len(items) < size and len(self._waiting) > 1:
@@ -257,6 +261,10 @@ class Batch:
             del self._waiting[0]
         self._count -= len(items)
         return items
+
+    def _may_become_more(self) -> bool:
+        """Say whether to wait for more items: not when nobody might read on. Under the lock."""
+        return not self._is_read and (self._is_beginning or bool(self._out))
 
     def _insert(self, segment: Segment, behind: Segment) -> Segment:
         """Put a segment into the list. Under the lock."""

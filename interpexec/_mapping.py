@@ -26,12 +26,15 @@ def ordered(batch: Batch, timeout: float | None) -> "Iterator[object]":
     except BaseException:
         batch.give_up()
         raise
-    return _in_order(batch, origin, deadline)
+    results = _in_order(batch, origin, deadline)
+    next(results)  # so that it ends as it must when it is dropped before it is iterated
+    return results
 
 
 def _in_order(batch: Batch, segment: Segment, deadline: Deadline) -> "Iterator[object]":
-    """Yield the results in the order of the items; cancel what is left at the end."""
+    """Yield None, then the results in the order of the items; cancel what is left at the end."""
     try:
+        yield None
         while (following := batch.after(segment)) is not None:
             segment = following
             del following

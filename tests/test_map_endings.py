@@ -363,3 +363,35 @@ def test_a_map_that_takes_too_long_leaves_a_usable_pool(
         list(results)
     results.close()
     assert list(pool.map(abs, range(100))) == list(range(100))
+
+
+# -- what waits for a chunk to become full -----------------------------------------------
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("taken", [0, 1, 5])
+def test_a_pool_ends_though_a_chunk_is_not_full(method: str, taken: int) -> None:
+    """Nobody reads on while it shuts down; what was read is computed all the same."""
+    with InterpreterPoolExecutor(2) as pool:
+        results = getattr(pool, method)(tasks.same, range(100), chunksize=4, buffersize=6)
+        for _ in range(taken):
+            next(results)
+    pool.shutdown()
+    assert next(results) is not None
+
+
+@pytest.mark.parametrize("chunksize", [None, 4])
+@pytest.mark.parametrize("method", METHODS)
+def test_an_iterator_that_is_dropped_before_it_was_iterated(
+    pass_by: tuple[InterpreterPoolExecutor, Gate], method: str, chunksize: int | None
+) -> None:
+    """What has not begun is cancelled then, too, and the pool is usable, and ends."""
+    pool, door = pass_by
+    handles = [door.handle] * 50
+    results = getattr(pool, method)(tasks.pass_gate, handles, chunksize=chunksize, buffersize=6)
+    door.await_knocks(1)
+    del results
+    gc.collect()
+    assert not pool._engine.ledger.sources
+    door.open()
+    assert pool.submit(abs, -1).result(TIME_LIMIT) == 1
