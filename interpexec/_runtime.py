@@ -8,7 +8,6 @@ ends here. It is imported by workers too, so it imports next to nothing.
     Fifo          a first-in-first-out line that every interpreter can reach
 """
 
-import _thread
 import sys
 
 try:
@@ -120,14 +119,6 @@ def release_import_locks() -> None:
         pass  # another thread holds it
 
 
-# On 3.13, one at a time. Each new interpreter numbers its types, for the cache of attributes,
-# from one counter of the process that nothing guards: where a thread is preempted between
-# reading and writing it, another one's types get numbers twice, and each other's attributes.
-# ("descriptor 'closed' for '_io.BufferedReader' objects doesn't apply to a '_io.FileIO'
-# object", once in some ten runs of our tests.) Most types are numbered in this step.
-_CREATING = _thread.allocate_lock()
-
-
 class Interpreter:
     """A subinterpreter of its own: isolated modules, its own GIL.
 
@@ -139,11 +130,7 @@ class Interpreter:
     def __init__(self) -> None:
         """Create it. Blocks for some milliseconds, without the caller's GIL."""
         prepare()
-        if sys.version_info >= (3, 14):
-            self.id = _interpreters.create("isolated", reqrefs=False)
-            return
-        with _CREATING:
-            self.id = _interpreters.create("isolated", reqrefs=False)
+        self.id = _interpreters.create("isolated", reqrefs=False)
 
     def run(self, code: str) -> "SimpleNamespace | None":
         """Run `code` in its `__main__`, on this thread, and wait for the end.
