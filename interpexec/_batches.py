@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from interpexec._packing import Packed
     from interpexec.executor import InterpreterPoolExecutor
 
-# Calls in flight for each worker, where their sizes are measured: one runs, one stands ready.
-_CALLS_PER_WORKER = 2
+CALLS_PER_WORKER = 2
+"""In flight, where their sizes are measured: one runs, one stands ready."""
 
 _QUICK = 1_000_000  # ns: what is read faster than that is read in larger pieces
 
@@ -104,13 +104,13 @@ class Batch:
         if chunksize is not None:
             most = chunksize if buffersize is None else min(chunksize, buffersize)
         elif buffersize is not None:
-            most = max(1, min(MOST, buffersize // (_CALLS_PER_WORKER * workers)))
+            most = max(1, min(MOST, buffersize // (CALLS_PER_WORKER * workers)))
         self._are_calls = chunksize == 1
         self._function: Packed = b""
         self.is_given_up = False  # nobody wants the rest; set without the lock
         self._lock = threading.RLock()
         self._sizer = Sizer(None if chunksize is None else most, most)
-        self._most_out = _CALLS_PER_WORKER * workers
+        self._most_out = CALLS_PER_WORKER * workers
         if chunksize is not None:
             self._most_out += MOST_AHEAD
         self._waiting: deque[Items] = deque()

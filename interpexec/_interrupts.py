@@ -215,8 +215,9 @@ class Interruptible:
 
     def answer_asks(self) -> None:
         """Answer that nothing was cut off: the call is over, or had no items."""
-        while (ask := _pop(self._asks)) is not None:
-            self.answer(ask, 0)
+        while self._asks:  # after each call: nearly always there is none
+            if (ask := _pop(self._asks)) is not None:
+                self.answer(ask, 0)
 
     def raise_shield(self) -> None:
         """Let nothing be thrown from here on, until `lower_shield`."""

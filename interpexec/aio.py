@@ -13,7 +13,7 @@ import asyncio
 from contextlib import suppress
 
 from interpexec import _checks
-from interpexec._batches import Batch, Segment
+from interpexec._batches import CALLS_PER_WORKER, Batch, Segment
 from interpexec._chunks import Outcomes
 from interpexec._words import shown
 from interpexec.executor import InterpreterPoolExecutor
@@ -24,10 +24,6 @@ if TYPE_CHECKING:
     from typing import Self
 
 __all__ = ["imap_unordered", "map", "run"]
-
-# How many calls are in flight for each worker if the caller does not say: one runs,
-# and one stands ready while the event loop is busy with the result.
-_CALLS_PER_WORKER = 2
 
 
 async def run[**P, T](
@@ -188,5 +184,5 @@ def _batch(
         raise TypeError(f"executor must be an InterpreterPoolExecutor, got {shown(executor)}")
     if buffersize is None:
         workers = executor._max_workers  # noqa: SLF001  # one of us
-        buffersize = _CALLS_PER_WORKER * workers * (_checks.chunksize(chunksize) or 1)
+        buffersize = CALLS_PER_WORKER * workers * (_checks.chunksize(chunksize) or 1)
     return executor._batch(fn, iterables, chunksize, buffersize)  # noqa: SLF001  # as above

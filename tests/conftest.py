@@ -5,6 +5,7 @@ import gc
 import os
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
@@ -12,7 +13,7 @@ import gates
 
 # The first one to load it makes libffi keep a descriptor, for as long as the process lives.
 import interpexec._capi  # noqa: F401
-from interpexec import _tasks
+from interpexec import InterpreterPoolExecutor, _tasks
 from stops import Pipe, pipe
 
 
@@ -89,4 +90,11 @@ def told() -> Iterator[Pipe]:
 def door() -> Iterator[gates.Gate]:
     """Return a gate that opens at the end, so that no call stays blocked."""
     with gates.gate() as made:
+        yield made
+
+
+@pytest.fixture
+def pass_by() -> Iterator[tuple[InterpreterPoolExecutor, gates.Gate]]:
+    """Make a pool of two workers, and a gate that opens before that is waited for."""
+    with gates.gated(partial(InterpreterPoolExecutor, 2)) as made:
         yield made

@@ -43,18 +43,6 @@ def single() -> Iterator[InterpreterPoolExecutor]:
         assert pool.submit(tasks.interpreter).result(TIME_LIMIT) == before
 
 
-def _outcomes(results: Iterator[object]) -> list[object]:
-    """Return the results, and the types of exceptions, of an iterator that goes on after them."""
-    outcomes: list[object] = []
-    while True:
-        try:
-            outcomes.append(next(results))
-        except StopIteration:
-            return outcomes
-        except BaseException as error:  # any of them is an outcome
-            outcomes.append(type(error))
-
-
 # -- chunks ------------------------------------------------------------------------
 
 

@@ -14,10 +14,11 @@ import pytest
 
 import sizing_tasks
 import tasks
-from gates import TIME_LIMIT, Gate, gated
+from gates import TIME_LIMIT, Gate
 from interpexec import BrokenInterpreterPool, InterpreterPoolExecutor, _batches, aio
 from interpexec._batches import Segment
 from interpexec._sizing import Sizer
+from iterators import outcomes
 from stops import Pipe, finish, shut_down, start
 
 METHODS = "map", "imap_unordered"
@@ -30,25 +31,6 @@ def pool() -> Iterator[InterpreterPoolExecutor]:
     """Make a pool of two workers."""
     with InterpreterPoolExecutor(2) as pool:
         yield pool
-
-
-@pytest.fixture
-def pass_by() -> Iterator[tuple[InterpreterPoolExecutor, Gate]]:
-    """Make a pool of two workers, and a gate that opens before that is waited for."""
-    with gated(partial(InterpreterPoolExecutor, 2)) as made:
-        yield made
-
-
-def outcomes(results: Iterator[object]) -> list[object]:
-    """Return all results, and the types of exceptions, of an iterator that goes on after them."""
-    found: list[object] = []
-    while True:
-        try:
-            found.append(next(results))
-        except StopIteration:
-            return found
-        except BaseException as error:  # any of them is an outcome
-            found.append(type(error))
 
 
 # -- bounds ------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import mishaps
 import tasks
 from gates import TIME_LIMIT
 from interpexec import InterpreterPoolExecutor, NotShareableError
+from iterators import outcomes
 
 
 @pytest.fixture
@@ -29,18 +30,6 @@ def single() -> Iterator[InterpreterPoolExecutor]:
         assert pool.submit(tasks.interpreter).result(TIME_LIMIT) == before
 
 
-def _outcomes(results: Iterator[object]) -> list[object]:
-    """Return the results, and the types of exceptions, of an iterator that goes on after them."""
-    outcomes: list[object] = []
-    while True:
-        try:
-            outcomes.append(next(results))
-        except StopIteration:
-            return outcomes
-        except BaseException as error:  # any of them is an outcome
-            outcomes.append(type(error))
-
-
 @pytest.mark.parametrize("chunksize", [1, 2, 3, 5])
 def test_an_exception_belongs_to_its_item(single: InterpreterPoolExecutor, chunksize: int) -> None:
     """Items before it in the chunk are given; `imap_unordered` gives those after it too."""
@@ -49,7 +38,7 @@ def test_an_exception_belongs_to_its_item(single: InterpreterPoolExecutor, chunk
     with pytest.raises(ZeroDivisionError):
         next(results)
     results = single.imap_unordered(tasks.divide, repeat(6), [1, 2, 0, 3, 6], chunksize=chunksize)
-    assert _outcomes(results) == [6, 3, ZeroDivisionError, 2, 1]
+    assert outcomes(results) == [6, 3, ZeroDivisionError, 2, 1]
 
 
 @pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt, GeneratorExit, StopIteration])
@@ -75,7 +64,7 @@ def test_a_result_that_cannot_travel_costs_no_other_item(
 ) -> None:
     """Whether it fails to be pickled there or to be unpickled here."""
     results = single.imap_unordered(fn, range(3), repeat(1), repeat(kind), chunksize=chunksize)
-    first, second, third = _outcomes(results)
+    first, second, third = outcomes(results)
     assert (first, third) == (0, 2)
     assert isinstance(second, type)
     assert issubclass(second, BaseException)
@@ -89,7 +78,7 @@ def test_an_item_that_cannot_travel_costs_no_other_item(
     """Whether it fails to be pickled here or to be unpickled there."""
     items = [0, kind(), 2]
     results = single.imap_unordered(tasks.same, items, chunksize=chunksize)
-    assert sorted(map(str, _outcomes(results))) == sorted(map(str, [0, 2, NotShareableError]))
+    assert sorted(map(str, outcomes(results))) == sorted(map(str, [0, 2, NotShareableError]))
     ordered = single.map(tasks.same, items, chunksize=chunksize)
     assert next(ordered) == 0
     with pytest.raises(NotShareableError):
@@ -129,9 +118,9 @@ def test_an_iterable_that_raises_costs_none_of_the_items_before(
         next(results)
     assert list(results) == []
     unordered = pool.imap_unordered(tasks.same, _broken(length), chunksize=chunksize)
-    outcomes = _outcomes(unordered)
-    assert outcomes.count(LookupError) == 1
-    assert len(outcomes) == length + 1
+    found = outcomes(unordered)
+    assert found.count(LookupError) == 1
+    assert len(found) == length + 1
     assert list(pool.map(tasks.same, range(3))) == [0, 1, 2]
 
 
@@ -147,6 +136,6 @@ def test_an_iterable_that_raises_later_loses_no_result_before(
         given.extend(results)
     assert given == list(range(7))
     assert list(results) == []
-    outcomes = _outcomes(single.imap_unordered(tasks.same, _broken(7), **sizes))
-    outcomes.remove(LookupError)
-    assert outcomes == list(range(7))
+    found = outcomes(single.imap_unordered(tasks.same, _broken(7), **sizes))
+    found.remove(LookupError)
+    assert found == list(range(7))

@@ -15,6 +15,7 @@ import tasks
 from gates import TIME_LIMIT, Gate, gated
 from interpexec import InterpreterPoolExecutor, NotShareableError, aio, sync
 from interpexec._sizing import Sizer
+from iterators import outcomes
 from stops import Pipe, finish, start
 
 METHODS = "map", "imap_unordered"
@@ -27,13 +28,6 @@ def pool() -> Iterator[InterpreterPoolExecutor]:
     """Make a pool of two workers."""
     with InterpreterPoolExecutor(2) as pool:
         yield pool
-
-
-@pytest.fixture
-def pass_by() -> Iterator[tuple[InterpreterPoolExecutor, Gate]]:
-    """Make a pool of two workers, and a gate that opens before that is waited for."""
-    with gated(partial(InterpreterPoolExecutor, 2)) as made:
-        yield made
 
 
 @pytest.fixture(params=["measured", "fifty"])
@@ -61,18 +55,6 @@ def submitted(pool: InterpreterPoolExecutor, monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(pool._engine, "submit", counting)
     return calls
-
-
-def outcomes(results: Iterator[object]) -> list[object]:
-    """Return all results, and the types of exceptions, of an iterator that goes on after them."""
-    found: list[object] = []
-    while True:
-        try:
-            found.append(next(results))
-        except StopIteration:
-            return found
-        except BaseException as error:  # any of them is an outcome
-            found.append(type(error))
 
 
 def take_until(results: Iterator[object], wanted: set[int]) -> list[object]:
