@@ -26,7 +26,7 @@ from time import monotonic_ns
 from interpexec import _chunks, _main, _messages, _packing
 from interpexec._chunks import Outcomes, opened
 from interpexec._items import Items, calls, packed
-from interpexec._ledger import MOST_AHEAD
+from interpexec._loans import MOST_AHEAD
 from interpexec._runtime import NotShareableError
 from interpexec._sizing import BUDGET, MOST, Sizer
 

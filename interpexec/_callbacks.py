@@ -25,7 +25,7 @@ from interpexec import _main, _tasks, _threads
 from interpexec._calls import Outcome, attempt
 from interpexec._interrupts import Interruptible, this_thread
 from interpexec._line import Line, Token
-from interpexec._messages import seal, unseal
+from interpexec._messages import end_lease, seal, unseal
 from interpexec._runtime import SIGNALS_WAKE, ChannelGoneError, release_import_locks
 from interpexec.errors import TaskCancelled
 
@@ -333,6 +333,7 @@ class Broadcasts:
             self._worker.leave()
             self._become_interruptible()
         elif outcome is not None:
+            end_lease(payload)
             self._worker.reply(outcome, call_id)
         self._worker.run_beside(0)
 

@@ -41,7 +41,7 @@ from collections import deque
 from concurrent.futures import _base
 from contextlib import suppress
 from functools import partial
-from itertools import count
+from itertools import count, repeat
 
 from interpexec import _failures, _messages, _process
 from interpexec._crew import Crew
@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from interpexec._ledger import Source
+    from interpexec._loans import Loan
     from interpexec._messages import Message
     from interpexec._packing import Packed
 
@@ -382,15 +383,26 @@ class Engine:
         payloads = [payload] * count if once else [payload, *(dump() for _ in range(count - 1))]
         with self.lock:
             self.refuse_if_over()
-            pairs = zip(self.crew.present(), payloads, strict=False)
-            return [self.ask(worker, name, each) for worker, each in pairs]
+            pairs = list(zip(self.crew.present(), payloads, strict=False))
+            lent = self.ledger.lend_to_all([each for _, each in pairs])
+            loans = lent or repeat(None)
+            return [
+                self.ask(worker, name, each, loan)
+                for (worker, each), loan in zip(pairs, loans, strict=False)
+            ]
 
-    def ask(self, worker: WorkerThread, name: str, payload: "Packed | None") -> AnyFuture:
+    def ask(
+        self,
+        worker: WorkerThread,
+        name: str,
+        payload: "Packed | None",
+        loan: "Loan | None" = None,
+    ) -> AnyFuture:
         """Send a worker a call over its callback channel. Under the lock.
 
-        payload: the pickled call; None asks for the worker's stack.
+        payload: the pickled call; None asks for the worker's stack. loan: of what lies beside it.
         """
-        future = self._asked(worker, name)
+        future = self._asked(worker, name, loan)
         if payload is None:
             worker.line.ask_stack(future.call_id)
         else:
@@ -414,11 +426,11 @@ class Engine:
             worker.line.ask_items(future.call_id, call.call_id)
             return future
 
-    def _asked(self, worker: WorkerThread, name: str) -> AnyFuture:
+    def _asked(self, worker: WorkerThread, name: str, loan: "Loan | None" = None) -> AnyFuture:
         """Make the future of what a worker is asked. Under the lock."""
         future: AnyFuture = CallFuture(next(self._ids), None, self, name)
         future.set_running_or_notify_cancel()
-        self.ledger.asked[future.call_id] = future, worker
+        self.ledger.ask(future, worker, loan)
         return future
 
     # -- collecting: the thread that leads the relay --------------------------
@@ -566,7 +578,7 @@ class Engine:
         with self.lock:
             # After breaking: until then `submit` must find the seat taken.
             is_vacant = self.crew.bury(worker)
-            interrupted = self.ledger.out.pop(call_id, None)
+            interrupted = self.ledger.strike_off(call_id)
             unheard = self.ledger.strike_off_asked(worker)
         if interrupted is not None:
             self._fail(interrupted)
@@ -701,9 +713,7 @@ class Engine:
         False if there are calls that no worker has answered: they fail first.
         """
         with self.lock:
-            left = list(self.ledger.out.values())
-            self.ledger.out.clear()
-            self.ledger.asked.clear()  # of nobody
+            left = self.ledger.close()
             if left:
                 self.broken = self.broken or (_LOST, None)
                 self._todo.extend(partial(self._fail, future) for future in left)

@@ -11,6 +11,7 @@ from time import monotonic
 
 from interpexec import _main
 from interpexec._callbacks import CallbackLine
+from interpexec._loans import FOR_INITIALIZERS, LOANS
 from interpexec._messages import seal, unseal
 from interpexec._runtime import Fifo, Interpreter
 
@@ -86,15 +87,17 @@ class WorkerThread(threading.Thread):
         Raises NotShareableError when the pool's initializer cannot travel.
         """
         initializer = self._engine.dump_initializer()
+        package = None if isinstance(initializer, bytes) else initializer
+        loan = None if package is None else LOANS.lend(package, FOR_INITIALIZERS)
         setup = self._setup(initializer)
         interpreter = Interpreter()
         self.interpreter_id = interpreter.id
         try:
             line = Fifo()
-            if initializer is not None and not isinstance(initializer, bytes):
-                initializer.give_away()
+            if package is not None:
+                package.give_away()
             line.send(setup)
-            del setup, initializer  # the views in it are the worker's now
+            del setup, initializer, package  # the views in it are the worker's now
             path = [entry for entry in sys.path if isinstance(entry, str)]
             summary = interpreter.run(_BOOTSTRAP.format(path=path, setup_line=line.id))
             if (unread := line.recv()) is not None:  # it did not come to that
@@ -107,6 +110,8 @@ class WorkerThread(threading.Thread):
                 self._engine.take_replies(self._crossing)
             finally:
                 interpreter.destroy()
+                if loan is not None:
+                    LOANS.forget(loan)
         if summary is not None:
             raise WorkerLostError(getattr(summary, "errdisplay", None) or summary.formatted)
 

@@ -14,7 +14,8 @@ from interpexec import _messages
 from interpexec._clock import Clock
 from interpexec._crossing import Crossing
 from interpexec._future import CallFuture
-from interpexec._packing import Lease, Packed
+from interpexec._loans import FOR_BROADCASTS, FOR_CALLS, LOANS, MOST_AHEAD, MOST_FOR_ALL, Loan
+from interpexec._packing import Packed
 from interpexec._runtime import NotShareableError
 
 TYPE_CHECKING = False
@@ -42,16 +43,8 @@ payload, its kind."""
 
 # How many calls may be out, beyond one for each worker. One keeps the workers
 # busy as long as calls are longer than home takes to answer. For shorter ones it
-# grows, twofold each time that the workers ran dry. The limit keeps below the
-# 300 messages that CPython can give back at a time (see `Fifo`), and 128 tiny
-# calls bridge the 5 ms for which another thread may hold home's GIL.
+# grows, twofold each time that the workers ran dry, up to what `_loans` allows.
 LEAST_AHEAD = 1
-MOST_AHEAD = 128
-
-# How many objects may be lent beside the pickles of calls and not be back yet. With the
-# messages themselves it keeps below the same 300.
-MOST_BESIDE = 160
-
 
 _NOBODY = None, None
 
@@ -59,10 +52,10 @@ _NOBODY = None, None
 def check_weight(payload: Packed, workers: int) -> None:
     """Raise NotShareableError when more is lent to all workers than can be given back."""
     weight = 0 if isinstance(payload, bytes) else payload.weight
-    if weight * workers > MOST_BESIDE:
+    if weight * workers > MOST_FOR_ALL:
         message = (
             f"{weight} views of memory for each of {workers} workers are more than"
-            f" {MOST_BESIDE}: put what they show into a SharedBuffer"
+            f" {MOST_FOR_ALL}: put what they show into a SharedBuffer"
         )
         raise NotShareableError(message)
 
@@ -80,7 +73,7 @@ class Ledger:
         self.sources: set[Source] = set()  # what will bring further calls
         self._ahead = LEAST_AHEAD
         self._nudge = nudge
-        self._lent: list[tuple[int, Lease]] = []  # what has not come back: how much, and its lease
+        self._loans: dict[int, Loan] = {}  # by call id
 
     def __len__(self) -> int:
         """Return how many calls are not settled."""
@@ -96,14 +89,17 @@ class Ledger:
         Return whether somebody must look at the clock earlier than was known.
         """
         is_sooner = False
-        while self.pending and len(self.out) < workers + self._ahead:
-            if not self._has_room(self.pending[0]):
+        most = workers + min(self._ahead, LOANS.most_ahead(workers))
+        while self.pending and len(self.out) < most:
+            future = self.pending[0]
+            if not isinstance(future.payload, bytes) and not self._lend(future):
                 break
-            future = self.pending.popleft()
+            self.pending.popleft()
             payload = future.payload
             if not future.set_running_or_notify_cancel():
                 # Kept until the lock is free: its end may run the user's code.
                 self.cancelled.append(future)
+                self._forget_loan(future)
                 continue
             assert payload is not None
             self.out[future.call_id] = future
@@ -112,24 +108,52 @@ class Ledger:
                 crossing.send(payload, future.call_id)
             except BaseException:  # there is no memory: nobody will answer it
                 del self.out[future.call_id]
+                self._forget_loan(future)
                 raise
             if future.limit is not None:
                 is_sooner |= clock.expect(future.limit)
         return is_sooner
 
-    def _has_room(self, future: AnyFuture) -> bool:
-        """Say whether a call may go out, with what lies beside its pickle."""
+    def _lend(self, future: AnyFuture) -> bool:
+        """Lend what lies beside the pickle of a call; False when there is no room for it yet."""
         payload = future.payload
-        if payload is None or isinstance(payload, bytes) or not payload.weight:
+        if payload is None or not payload.weight:  # type: ignore[union-attr]  # a Package
             return True
-        # A lease may be lost by CPython, too: then nothing is waited for that is not out.
-        self._lent = [each for each in self._lent if not each[1].is_back] if self.out else []
-        if self._lent and sum(kg for kg, _ in self._lent) + payload.weight > MOST_BESIDE:
+        LOANS.wait_no_more(self._nudge)
+        loan = LOANS.lend(payload, FOR_CALLS, len(self.out))  # type: ignore[arg-type]  # as above
+        if loan is None:
+            LOANS.wait(self._nudge)
             return False
-        payload.lease = Lease()
-        payload.lease.tell = self._nudge  # there is room then
-        self._lent.append((payload.weight, payload.lease))
+        self._loans[future.call_id] = loan
         return True
+
+    def lend_to_all(self, payloads: list[Packed]) -> list[Loan]:
+        """Lend what lies beside the pickles of a broadcast, or raise NotShareableError."""
+        loans: list[Loan] = []
+        for payload in payloads:
+            if isinstance(payload, bytes) or not payload.weight:
+                continue
+            loan = LOANS.lend(payload, FOR_BROADCASTS, len(self.out))
+            if loan is None:
+                for each in loans:
+                    LOANS.forget(each)
+                raise NotShareableError(
+                    "so many views of memory are lent to calls that there is no room for these:"
+                    " put what they show into a SharedBuffer, or wait for some of the calls"
+                )
+            loans.append(loan)
+        return loans
+
+    def ask(self, future: AnyFuture, worker: "WorkerThread", loan: Loan | None) -> None:
+        """Note what a worker was asked."""
+        self.asked[future.call_id] = future, worker
+        if loan is not None:
+            self._loans[future.call_id] = loan
+
+    def _forget_loan(self, future: AnyFuture) -> None:
+        """Forget what was lent with a call that nobody answers."""
+        if self._loans and (loan := self._loans.pop(future.call_id, None)) is not None:
+            LOANS.forget(loan)
 
     def take_off(self, replies: "list[Message]") -> list[Entry]:
         """Strike off the calls that have been answered; return what is to be settled."""
@@ -140,6 +164,8 @@ class Ledger:
             if future is None:
                 future, _ = self.asked.pop(call_id, _NOBODY)
             entries.append((future, payload, kind))
+            if self._loans and (loan := self._loans.pop(call_id, None)) is not None:
+                LOANS.settle(loan)
         return entries
 
     def _measure(self, answered: int) -> None:
@@ -159,6 +185,7 @@ class Ledger:
         recalled = []
         for payload, call_id in crossing.recall():
             future = self.out.pop(call_id)
+            self._forget_loan(future)
             future.become_pending()
             future.payload = payload
             recalled.append(future)
@@ -192,6 +219,7 @@ class Ledger:
         """
         if self.out.pop(future.call_id, None) is None:
             return False
+        self._forget_loan(future)
         future.become_pending()
         return True
 
@@ -200,8 +228,26 @@ class Ledger:
         ids = [call_id for call_id, (_, whom) in self.asked.items() if whom is worker]
         futures = [self.asked.pop(call_id)[0] for call_id in ids]
         for future in futures:
+            self._forget_loan(future)
             future.become_pending()
         return futures
+
+    def strike_off(self, call_id: int) -> AnyFuture | None:
+        """Take a call off the books that is out, and that nobody answers."""
+        future = self.out.pop(call_id, None)
+        if future is not None:
+            self._forget_loan(future)
+        return future
+
+    def close(self) -> list[AnyFuture]:
+        """Take all off the books that is out, as the last worker is gone; return the calls."""
+        LOANS.wait_no_more(self._nudge)
+        calls = [self.out[call_id] for call_id in list(self.out)]
+        for future in [*calls, *(future for future, _ in self.asked.values())]:
+            self._forget_loan(future)
+        self.out.clear()
+        self.asked.clear()
+        return calls
 
     def leave_one_for_each(self, crossing: Crossing, workers: int, clock: Clock) -> None:
         """Take back what is out beyond one call for each worker."""

@@ -70,6 +70,12 @@ def send(line: "Line", payload: "Packed", call_id: int, kind: int = 0) -> None:
         raise
 
 
+def end_lease(payload: "Packed") -> None:
+    """Say that nothing is held any more of what was lent beside a pickle (see `_loans`)."""
+    if type(payload) is not bytes:
+        payload.end_lease()  # type: ignore[union-attr]
+
+
 def notice(worker: int, kind: int) -> Message:
     """Make a notice. It answers no call, so its id is 0.
 

@@ -51,42 +51,17 @@ type Packed = bytes | Package
 LARGE = 1 << 16
 
 # How much may lie beside one pickle. CPython can give back 300 objects at a time that
-# other interpreters have received (see `Fifo`), so the ledger counts them, too.
+# other interpreters have received (see `_loans`).
 _MOST_BUFFERS = 8
 MOST_VIEWS = 128
 
 _BINBYTES, _BINBYTES8, _FRAME, _NEXT_BUFFER = b"B", b"\x8e", b"\x95", b"\x97"
 
 
-class Lease:
-    """Says when what was lent with a message has come back to its interpreter.
-
-    Memory that another interpreter lets go of is given back by a call that waits there
-    until some thread runs Python, in the order of letting go. This is let go of last.
-    """
-
-    __slots__ = ("is_back", "tell")
-
-    def __init__(self) -> None:
-        self.is_back = False
-        self.tell: Callable[[], None] = _nothing
-
-    def __buffer__(self, flags: int, /) -> memoryview:
-        return memoryview(b"lease")
-
-    def __release_buffer__(self, view: memoryview, /) -> None:
-        self.is_back = True
-        self.tell()
-
-
-def _nothing() -> None:
-    """Tell nobody."""
-
-
 class Package:
     """A pickle, and what lies beside it. Owns that until it is loaded, or sent."""
 
-    __slots__ = ("__weakref__", "buffers", "entries", "kept", "lease", "payload", "views")
+    __slots__ = ("__weakref__", "buffers", "entries", "lease", "payload", "views")
 
     def __init__(
         self,
@@ -100,8 +75,7 @@ class Package:
         self.buffers = buffers
         self.views = views
         self.entries = entries  # None: was taken
-        self.lease: Lease | None = None
-        self.kept: object = None  # the lease as it has arrived: let go of at last
+        self.lease: memoryview | None = None  # see `_loans`
         if entries:
             _keep(entries)
 
@@ -136,8 +110,8 @@ class Package:
     def as_message(self, tail: int) -> "tuple[object, ...]":
         """Return what a line can take. It still owns all, until `give_away`."""
         entries = _pickle.dumps(self.entries, 5)
-        lease = memoryview(self.lease) if self.lease is not None else 0
-        return self.payload, tail, entries, lease, len(self.buffers), *self.buffers, *self.views
+        beside = len(self.buffers), *self.buffers, *self.views
+        return self.payload, tail, entries, self.lease or 0, *beside
 
     def give_away(self) -> "list[Entry | None]":
         """Own nothing any more: whoever takes the message out of the line does.
@@ -154,8 +128,14 @@ class Package:
         """Own what a line has given."""
         payload, _, entries, lease, buffers, *rest = message
         package = cls(payload, rest[:buffers], rest[buffers:], _pickle.loads(entries))
-        package.kept = lease
+        package.lease = lease or None
         return package
+
+    def end_lease(self) -> None:
+        """Say that nothing is held any more of what was lent with it."""
+        if self.lease is not None:
+            self.lease.release()
+            self.lease = None
 
     def load(self, loads: "Callable[..., Any]") -> "Any":
         """Unpickle; give back what was not taken.

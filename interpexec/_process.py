@@ -17,6 +17,8 @@ import logging
 import os
 import threading
 
+from interpexec._loans import LOANS
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from interpexec._engine import Engine
@@ -97,6 +99,7 @@ def _after_fork_in_parent() -> None:
 def _after_fork_in_child() -> None:
     """Let the stopped pools go on here, too; give up the busy ones."""
     global _forked_busy  # noqa: PLW0603  # there is one process
+    LOANS.renew_lock()
     for engine in _engines.union(_resting):
         engine.renew_locks()
     busy = _engines.difference(_resting)

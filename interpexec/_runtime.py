@@ -167,8 +167,8 @@ class Fifo:
     keeps room for 300 such calls an interpreter and drops what exceeds them:
     an interpreter that runs no bytecode at all while more than 300 of its
     messages are received leaks them (measured on 3.13.0 to 3.15.2). Whoever
-    sends much therefore bounds what is in the line; integers and booleans need
-    no such call.
+    sends much therefore bounds what is in the line (`_loans` has the books of
+    that); integers and booleans need no such call.
     """
 
     def __init__(self, fifo_id: int | None = None) -> None:

@@ -185,6 +185,7 @@ class Worker:
             stopped = calls.disarm()
         except TaskCancelled:  # it came beside the user's code
             stopped = calls.disarm()
+        _messages.end_lease(payload)
         calls.answer_asks()
         if not stopped:
             return outcome

@@ -14,6 +14,7 @@ import gates
 # The first one to load it makes libffi keep a descriptor, for as long as the process lives.
 import interpexec._capi  # noqa: F401
 from interpexec import InterpreterPoolExecutor, _tasks
+from interpexec._loans import LOANS
 from stops import Pipe, pipe
 
 
@@ -46,6 +47,8 @@ def leftovers(before: tuple[set[threading.Thread], set[int], set[tuple[int, str]
         "descriptors": _descriptors() - descriptors,
         # A thread that comes later may have the same ident, and would keep what it locks.
         "threads that run calls": set(_tasks.running),
+        "loans": LOANS._lent if len(LOANS) else (),
+        "pools that wait for loans": LOANS._waiting,
     }
     return ", ".join(f"{kind}: {left}" for kind, left in new.items() if left)
 

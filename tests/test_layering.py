@@ -55,6 +55,7 @@ ORDER = [
     "_pool_errors",
     "_future",
     "_clock",
+    "_loans",
     "_crossing",
     "_ledger",
     "_process",

@@ -645,6 +645,79 @@ def test_views_that_come_back_while_home_is_busy(stock: Stock, way: str, door: G
     stock.check()
 
 
+class Slow:
+    """Memory whose owner takes his time when it comes back, in Python."""
+
+    def __init__(self) -> None:
+        self.is_back = False
+
+    def __buffer__(self, flags: int, /) -> memoryview:
+        return memoryview(bytearray(10))
+
+    def __release_buffer__(self, view: memoryview, /) -> None:
+        if not self.is_back:
+            self.is_back = True
+            threading.Event().wait(0.2)  # all others go on, but nothing else comes back
+
+
+@pytest.mark.parametrize("width", [1, 3])
+def test_a_thread_of_home_is_held_up_while_it_takes_memory_back(stock: Stock, width: int) -> None:
+    """No more is lent meanwhile than can come back; then the rest is."""
+    with pool_of(width) as pool:
+        for _ in range(3):
+            futures = [pool.submit(len, [memoryview(Slow())])]  # the only one of it
+            futures += [
+                pool.submit(len, [memoryview(stock.data) for _ in range(20)]) for _ in range(60)
+            ]
+            plain = [pool.submit(len, [1] * 30) for _ in range(100)]
+            assert [future.result(TIME_LIMIT) for future in futures] == [1] + [20] * 60
+            assert [future.result(TIME_LIMIT) for future in plain] == [30] * 100
+            stock.grow()
+
+
+def test_two_pools_lend_what_one_may(stock: Stock, door: Gate) -> None:
+    """There is one room for what comes back: who finds it full is told when it is not."""
+    views = [memoryview(stock.data) for _ in range(128)]
+    with pool_of(1) as first, pool_of(1) as second:
+        blocked = first.submit(there.pass_door, door.handle, *views)
+        door.await_knocks(1)
+        futures = [second.submit(len, views) for _ in range(5)]
+        quick = first.submit(there.nothing)
+        assert not wait(futures, 0.05).done
+        door.let_in(1)
+        assert [future.result(TIME_LIMIT) for future in futures] == [128] * 5
+        assert blocked.result(TIME_LIMIT) == 128
+        assert quick.result(TIME_LIMIT) is None
+        # One that is stopped is not waited for, even if it goes on.
+        blocked = first.submit(there.pass_door, door.handle, *views)
+        door.await_knocks(1)
+        futures = [second.submit(len, views) for _ in range(5)]
+        assert not wait(futures, 0.05).done
+        assert blocked.cancel()
+        assert [future.result(TIME_LIMIT) for future in futures] == [128] * 5
+        door.let_in(1)
+    del views
+    stock.check()
+
+
+def test_a_broadcast_finds_no_room(stock: Stock, door: Gate) -> None:
+    """It says so at once; and there is room when the calls are done."""
+    views = [memoryview(stock.data) for _ in range(128)]
+    with pool_of(2) as first, pool_of(1) as second:
+        blocked = second.submit(there.pass_door, door.handle, *views)
+        wait([first.submit(there.nothing) for _ in range(9)], TIME_LIMIT)
+        first.warm()
+        door.await_knocks(1)
+        assert [each.result(TIME_LIMIT) for each in first.broadcast(len, views[:60])] == [60] * 2
+        with pytest.raises(NotShareableError, match="SharedBuffer"):
+            first.broadcast(there.nothing, views[:79])
+        door.let_in(1)
+        blocked.result(TIME_LIMIT)
+        assert [each.result(TIME_LIMIT) for each in first.broadcast(len, views[:79])] == [79] * 2
+    del views
+    stock.check()
+
+
 def test_more_descriptors_than_one_message_may_own(stock: Stock) -> None:
     """Some hundred handles beside views, in each of many calls."""
     with pool_of(2) as pool:

@@ -1,0 +1,193 @@
+"""What this interpreter has lent to others, and how much more may be on its way.
+
+Who receives a message, or a view of memory, lets go of it by a call that waits in the
+lender's interpreter until some thread runs Python there. CPython keeps 300 of those
+calls, in the order of letting go, and drops what exceeds them: the memory then stays
+pinned for ever. All pools of the interpreter share them, so here are their books.
+
+    lend           settle                       (CPython makes the call)
+    ----->  open  ------->  late, mostly for   ------------------------>  back
+                            an instant only
+
+With each message goes a *lease*: a view of a few bytes that the worker lets go of last,
+and before it answers. Its end is noted by C code alone. So a thread that makes those
+calls does not hand over the GIL in the middle of them, and whoever reads an answer finds
+the loan back, unless memory was lent whose owner runs Python to take it back.
+"""
+
+import threading
+from collections import deque
+from weakref import ref
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from interpexec._packing import Package
+
+# What CPython keeps, but for some that are not counted: of workers that come and go.
+_ROOM = 300 - 10
+
+MOST_AHEAD = 128
+"""How many messages a pool has out at most beyond one for each worker. 128 tiny calls
+bridge the 5 ms for which another thread may hold home's GIL."""
+
+FOR_CALLS, FOR_BROADCASTS, FOR_INITIALIZERS = 160, _ROOM, 1 << 30
+"""How much may be lent and not be answered yet, when something is lent to one of these.
+So calls leave room for messages. The initializer of a worker cannot wait."""
+
+MOST_FOR_ALL = 160
+"""How many views may be lent to all workers of a pool at once."""
+
+_BESIDES = 2  # the lease, and the message itself
+
+_OPEN = -1
+
+
+class Loan(ref[memoryview]):
+    """What was lent with one message. It is back when its lease is not there any more."""
+
+    __slots__ = ("number", "settled", "watch", "weight")
+
+    number: int
+    settled: int  # how many loans had been made when it was settled; _OPEN: it was not
+    watch: "ref[memoryview] | None"
+    weight: int
+
+
+class Loans:
+    """The books of all loans of this interpreter. From any thread."""
+
+    def __init__(self) -> None:
+        self._lines = 0
+        self._lent: dict[int, Loan] = {}  # what is not back, by number
+        self._made = 0
+        self._back: deque[ref[memoryview]] = deque()  # what is, and in `_lent` still
+        self._total = 0  # what all in `_lent` weigh
+        self._open = 0  # ... and those of them that are not settled
+        self._waiting: set[Callable[[], None]] = set()
+        self.renew_lock()
+
+    def __len__(self) -> int:
+        """Return how many loans are not back yet."""
+        with self._lock:
+            self._collect()
+            return len(self._lent)
+
+    def renew_lock(self) -> None:
+        """Make a new lock: in a forked child, nobody is left to release the old one."""
+        self._lock = threading.Lock()
+
+    # -- messages -----------------------------------------------------------------
+
+    def line_opens(self) -> None:
+        """Count one more pool, whose messages need room."""
+        with self._lock:
+            self._lines += 1
+
+    def line_closes(self) -> None:
+        """Count it out."""
+        with self._lock:
+            self._lines -= 1
+
+    def most_ahead(self, workers: int) -> int:
+        """Return how many messages a pool may have out beyond one for each worker."""
+        if self._lines < 2 and not self._total:  # noqa: PLR2004  # the pool itself
+            return MOST_AHEAD
+        room = (_ROOM - self._total) // (self._lines or 1) - workers
+        return max(min(room, MOST_AHEAD), 0)
+
+    # -- what lies beside them ----------------------------------------------------
+
+    def lend(self, package: "Package", most: int, out: int = 0) -> Loan | None:
+        """Lend what lies beside a pickle, with the next message that it is made into.
+
+        most: one of the above. out: messages that are out. None when there is no room;
+        `wait` tells when there may be.
+        """
+        weight = package.weight + _BESIDES
+        with self._lock:
+            self._collect()
+            is_full = self._open + weight > most or self._total + weight + out > max(most, _ROOM)
+            if is_full and self._lent:
+                return None
+            package.lease = memoryview(b"lease")
+            loan = Loan(package.lease, self._back.append)
+            loan.weight, loan.settled, loan.watch = weight, _OPEN, None
+            loan.number = self._made = self._made + 1
+            self._lent[loan.number] = loan
+            self._total += weight
+            self._open += weight
+            return loan
+
+    def settle(self, loan: Loan) -> None:
+        """Note that what it was lent for was answered."""
+        with self._lock:
+            if loan.settled == _OPEN and loan.number in self._lent:
+                loan.settled = self._made
+                self._open -= loan.weight
+            self._collect()
+        self._tell()
+
+    def forget(self, loan: Loan) -> None:
+        """Do not wait for it any more: nobody knows when its worker lets go."""
+        with self._lock:
+            self._strike_off(loan)
+            self._collect()
+        self._tell()
+
+    def wait(self, tell: "Callable[[], None]") -> None:
+        """Have somebody told, once, when there is more room: he was refused.
+
+        tell: never blocks, and may be called in the middle of anything.
+        """
+        self._waiting.add(tell)
+        with self._lock:
+            for loan in self._lent.values():
+                if loan.settled != _OPEN and loan.watch is None and (lease := loan()) is not None:
+                    # It is late, and no answer is to come after which to look for it.
+                    loan.watch = ref(lease, self._is_back_late)
+                    del lease
+            was_late = bool(self._back)
+        if was_late:
+            self._tell()
+
+    def wait_no_more(self, tell: "Callable[[], None]") -> None:
+        """Do not tell: he looks by himself now."""
+        self._waiting.discard(tell)
+
+    def _is_back_late(self, _: object) -> None:
+        self._tell()
+
+    def _tell(self) -> None:
+        """Tell who waits. In the middle of anything: without the lock."""
+        while self._waiting:
+            try:
+                tell = self._waiting.pop()
+            except KeyError:  # another thread was quicker
+                return
+            tell()
+
+    def _collect(self) -> None:
+        """Strike off what is back, and what was lost before that. Under the lock."""
+        while self._back:
+            loan: Loan = self._back.popleft()  # type: ignore[assignment]  # they are ours
+            if not self._strike_off(loan):
+                continue
+            # Those calls are made in order. What was let go of before this was lent, and
+            # is not back, never comes: somebody else has filled the room.
+            lost = [each for each in self._lent.values() if _OPEN < each.settled < loan.number]
+            for each in lost:
+                self._strike_off(each)
+
+    def _strike_off(self, loan: Loan) -> bool:
+        if self._lent.pop(loan.number, None) is None:
+            return False
+        self._total -= loan.weight
+        if loan.settled == _OPEN:
+            self._open -= loan.weight
+        return True
+
+
+LOANS = Loans()
+"""Those of this interpreter."""

@@ -1,0 +1,219 @@
+"""The books of what was lent: what is open, late, back, lost, and who waits for room."""
+
+import gc
+from random import Random
+
+import pytest
+
+from interpexec import _loans
+from interpexec._loans import FOR_BROADCASTS, FOR_CALLS, FOR_INITIALIZERS, Loan, Loans
+from interpexec._packing import Package
+
+CAPACITY = 300
+"""What CPython keeps."""
+
+
+def package(views: int) -> Package:
+    """Make one that lends so many views."""
+    return Package(b"", [], [memoryview(b"")] * views, [])
+
+
+def lend(loans: Loans, weight: int, most: int = FOR_CALLS, out: int = 0) -> tuple[Loan, Package]:
+    """Lend something for which there is room."""
+    made = package(weight - 2)
+    loan = loans.lend(made, most, out)
+    assert loan is not None
+    return loan, made
+
+
+def is_full(loans: Loans, weight: int, most: int = FOR_CALLS, out: int = 0) -> bool:
+    """Say whether something is refused. If it is not, it comes back at once."""
+    made = package(weight - 2)
+    loan = loans.lend(made, most, out)
+    made.lease = None
+    return loan is None
+
+
+def test_what_is_open_leaves_room_for_messages() -> None:
+    """Calls get a share of the room; what comes back makes room."""
+    loans = Loans()
+    held = [lend(loans, 40) for _ in range(FOR_CALLS // 40)]
+    assert len(loans) == 4
+    assert is_full(loans, 3)
+    held.pop()[1].end_lease()
+    assert len(loans) == 3
+    assert is_full(loans, 41)
+    assert not is_full(loans, 40)
+    held.clear()  # a package that is dropped has no lease
+    assert len(loans) == 0
+
+
+def test_what_is_heavier_than_the_share_waits_for_all_others_only() -> None:
+    """It would wait for ever otherwise."""
+    loans = Loans()
+    assert not is_full(loans, FOR_CALLS + 1)
+    assert not is_full(loans, 100, out=CAPACITY)
+    _, held = lend(loans, 3)
+    assert is_full(loans, FOR_CALLS + 1)
+    assert is_full(loans, 100, out=CAPACITY - 100)
+    del held
+
+
+def test_what_is_late_counts_for_the_whole_room_only() -> None:
+    """Who has answered has let go: new calls need not wait, as long as all can come back."""
+    loans = Loans()
+    late, held = lend(loans, 130)
+    assert is_full(loans, 100)
+    loans.settle(late)
+    loans.settle(late)  # says nothing new
+    assert len(loans) == 1
+    assert is_full(loans, 100, out=100)
+    assert is_full(loans, CAPACITY - 130, FOR_BROADCASTS)
+    _, other = lend(loans, 100)
+    assert len(loans) == 2
+    held.end_lease()
+    other.end_lease()
+    assert len(loans) == 0
+    assert (loans._open, loans._total) == (0, 0)
+
+
+def test_broadcasts_and_initializers() -> None:
+    """A broadcast is refused when not all could come back; an initializer cannot wait."""
+    loans = Loans()
+    _, held = lend(loans, 130)
+    assert not is_full(loans, 100, FOR_BROADCASTS)
+    assert is_full(loans, 170, FOR_BROADCASTS)
+    assert not is_full(loans, 170, FOR_INITIALIZERS)
+    del held
+
+
+def test_what_is_lost_is_struck_off_when_something_later_is_back() -> None:
+    """CPython makes those calls in their order, so it will not come."""
+    loans = Loans()
+    early, early_held = lend(loans, 10)
+    lost, lost_held = lend(loans, 20)
+    unsettled, unsettled_held = lend(loans, 30)
+    loans.settle(lost)
+    early_held.end_lease()  # it was lent before that one was settled: this proves nothing
+    assert len(loans) == 2
+    unsettled_held.end_lease()
+    assert len(loans) == 1
+    late, late_held = lend(loans, 40)
+    assert len(loans) == 2
+    late_held.end_lease()
+    assert len(loans) == 0
+    assert (loans._open, loans._total) == (0, 0)
+    lost_held.end_lease()  # it does come: no harm is done
+    assert (loans._open, loans._total) == (0, 0)
+    del early, unsettled, late
+
+
+def test_what_nobody_answers_is_not_waited_for() -> None:
+    """A call that was stopped may hold it as long as it likes."""
+    loans = Loans()
+    loan, held = lend(loans, 130)
+    loans.forget(loan)
+    assert len(loans) == 0
+    assert not is_full(loans, 130)
+    loans.forget(loan)
+    loans.settle(loan)
+    held.end_lease()
+    assert (loans._open, loans._total) == (0, 0)
+
+
+def test_who_was_refused_is_told_once() -> None:
+    """When something is settled, forgotten, or late and back."""
+    loans = Loans()
+    told: list[str] = []
+
+    def tell() -> None:
+        told.append("")
+
+    for end in (loans.settle, loans.forget):
+        loan, held = lend(loans, 130)
+        assert is_full(loans, 130)
+        loans.wait(tell)
+        loans.wait(tell)
+        assert not told
+        held.end_lease()
+        end(loan)
+        assert told == [""]
+        end(loan)
+        assert told.pop() == ""
+    loan, held = lend(loans, 130)
+    loans.settle(loan)
+    assert is_full(loans, 161)
+    loans.wait(tell)
+    assert not told
+    held.end_lease()
+    assert told.pop() == ""  # without anybody's doing
+    assert len(loans) == 0
+    loans.wait(tell)
+    loans.wait_no_more(tell)
+    loan, held = lend(loans, 5)
+    loans.forget(loan)
+    assert not told
+
+
+def test_what_comes_back_while_he_begins_to_wait() -> None:
+    """He is told at once: no answer is to come."""
+    loans = Loans()
+    told: list[str] = []
+    loan, held = lend(loans, 130)
+    loans.settle(loan)
+    assert is_full(loans, 161)
+    held.end_lease()
+    loans.wait(lambda: told.append(""))
+    assert told == [""]
+
+
+@pytest.mark.parametrize("workers", [1, 8])
+def test_the_pools_share_the_room_for_messages(workers: int) -> None:
+    """One has all of it; several have as much as can come back, whatever is lent."""
+    loans = Loans()
+    loans.line_opens()
+    assert loans.most_ahead(workers) == _loans.MOST_AHEAD
+    assert loans.most_ahead(workers) + workers < CAPACITY
+    for pools in range(2, 12):
+        loans.line_opens()
+        assert 0 < (loans.most_ahead(workers) + workers) * pools < CAPACITY
+    for _ in range(11):
+        loans.line_closes()
+    _, held = lend(loans, 250, FOR_INITIALIZERS)
+    assert 0 < loans.most_ahead(1) < 50
+    assert loans.most_ahead(60) == 0
+    loans.line_closes()
+    del held
+
+
+def test_any_order_of_events() -> None:
+    """What is on its way never exceeds what CPython keeps; all comes back in the end."""
+    chance = Random(7)
+    loans = Loans()
+    queue: list[Package] = []  # what home has not taken back yet, in the order of letting go
+    out: list[tuple[Loan, Package]] = []
+    most = 0
+    for _ in range(20_000):
+        weight = chance.randrange(3, 139)
+        made = package(weight - 2)
+        step = chance.random()
+        if step < 0.5 and (loan := loans.lend(made, FOR_CALLS, chance.randrange(100))) is not None:
+            out.append((loan, made))
+        elif step < 0.75 and out:
+            loan, held = out.pop(chance.randrange(len(out)))
+            queue.append(held)
+            loans.settle(loan)
+        elif queue and chance.random() < 0.7:
+            queue.pop(0).end_lease()
+        on_the_way = sum(each.weight + 2 for each in queue)
+        most = max(most, on_the_way)
+        assert on_the_way + sum(each.weight + 2 for _, each in out) < CAPACITY
+        assert (loans._open > FOR_CALLS) <= (len(out) == 1)
+    assert most > 250
+    for _, held in out:
+        held.end_lease()
+    for each in queue:
+        each.end_lease()
+    gc.collect()
+    assert len(loans) == 0
+    assert (loans._open, loans._total) == (0, 0)
