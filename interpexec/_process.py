@@ -17,6 +17,7 @@ import logging
 import os
 import threading
 
+from interpexec import _runtime
 from interpexec._loans import LOANS
 
 TYPE_CHECKING = False
@@ -100,6 +101,7 @@ def _after_fork_in_child() -> None:
     """Let the stopped pools go on here, too; give up the busy ones."""
     global _forked_busy  # noqa: PLW0603  # there is one process
     LOANS.renew_lock()
+    _runtime.after_fork()
     for engine in _engines.union(_resting):
         engine.renew_locks()
     busy = _engines.difference(_resting)

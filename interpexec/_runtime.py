@@ -9,6 +9,9 @@ ends here. It is imported by workers too, so it imports next to nothing.
 """
 
 import sys
+from _functools import partial
+from _operator import call
+from _thread import RLock
 
 try:
     import _interpchannels
@@ -22,8 +25,9 @@ except ImportError as _error:
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import SimpleNamespace
-    from typing import Literal
+    from typing import Any, Literal
 
 NotShareableError = _interpreters.NotShareableError
 """What cannot cross to another interpreter raises this, as in the stdlib."""
@@ -32,8 +36,6 @@ NotShareableError = _interpreters.NotShareableError
 # it is removed. (Another value would leave an empty placeholder in the line,
 # which `recv` could not tell from an empty line.)
 _REMOVE_UNBOUND: "Literal[1]" = 1
-
-_NO_FALLBACK = 0
 
 ChannelGoneError = _interpchannels.ChannelError
 """What `Fifo` raises when the interpreters that used the line have all ended."""
@@ -144,15 +146,46 @@ class Interpreter:
         _interpreters.destroy(self.id)
 
 
-def _create_channel() -> "_interpchannels.ChannelID":
-    """Make a raw channel that refuses what is not shareable.
+# All channels of the process share a mutex, which CPython takes with the GIL held. A thread
+# that sends may wait, with the mutex, for the table of shareable types, which interpreters
+# change when they begin and end; it gives the GIL up for that, and wants it back before it
+# goes on. Another thread of its interpreter that comes for the mutex meanwhile keeps it from
+# that for ever (seen on 3.13.0 and 3.14.10, where it takes seconds when forced). So none comes:
+# what may wait is done under this lock, and who only looks sees whether somebody has it.
+_alone_with_channels = RLock()
+_busy: list[bool] = []
 
-    From 3.14 on it would pickle such objects, unless it is told not to.
+after_fork = _alone_with_channels._at_fork_reinit  # type: ignore[attr-defined]  # noqa: SLF001  # as `threading` does
+"""To be called in a forked child: nobody is left there to release the lock."""
+
+
+def _alone(operation: "Callable[..., Any]") -> "tuple[Callable[..., Any], ...]":
+    """Return the steps of an operation on a channel, for `_do`."""
+    release = partial(_alone_with_channels.__exit__, None, None)
+    return _alone_with_channels.acquire, _busy.append, operation, _busy.pop, release
+
+
+def _do(steps: "tuple[Callable[..., Any], ...]", argument: object) -> "Any":
+    """Do an operation alone; return what it does.
+
+    The steps are taken by C code: no signal handler and no destructor runs between
+    them, which might want a lock whose holder wants this one.
     """
     try:
-        return _interpchannels.create(_REMOVE_UNBOUND, _NO_FALLBACK)  # type: ignore[call-arg]
-    except TypeError:  # 3.13 takes one argument, and never pickles
-        return _interpchannels.create(_REMOVE_UNBOUND)
+        _, _, result, _, _ = map(call, steps, (True, True, argument, -1, None))
+    except BaseException:
+        if _alone_with_channels._is_owned():  # type: ignore[attr-defined]  # noqa: SLF001  # as above
+            _busy.clear()
+            _alone_with_channels.release()
+        raise
+    return result
+
+
+# From 3.14 on it would pickle what is not shareable, unless it is told not to.
+_OPTIONS = {"fallback": 0} if sys.version_info >= (3, 14) else {}
+
+_CREATE = _alone(partial(_interpchannels.create, **_OPTIONS))
+_DESTROY = _alone(_interpchannels.destroy)
 
 
 class Fifo:
@@ -176,20 +209,27 @@ class Fifo:
 
         The maker's object keeps the line alive; one reached by number does not.
         """
-        self._channel = _create_channel() if fifo_id is None else fifo_id
-        self.id = int(self._channel)
+        self._made = [_do(_CREATE, _REMOVE_UNBOUND)] if fifo_id is None else []
+        self.id = fifo_id = int(self._made[0]) if fifo_id is None else fifo_id
         # Bound once: both are called for every message.
-        self._send = _interpchannels.send
+        self._send = _alone(partial(_interpchannels.send, fifo_id, blocking=False))
         self._recv = _interpchannels.recv
 
     def send(self, item: object) -> None:
         """Append `item`. Raises `NotShareableError` if it is none of the above."""
-        self._send(self._channel, item, blocking=False)
+        _do(self._send, item)
 
     def recv(self) -> object:
         """Take the first item, or return None when the line is empty."""
-        return self._recv(self._channel, None)[0]
+        # No other thread runs between the look and the call.
+        return (self._recv(self.id, None) if not _busy else self._recv_alone())[0]
+
+    def _recv_alone(self) -> "tuple[object, object]":
+        return _do(_alone(partial(self._recv, self.id)), None)  # type: ignore[no-any-return]
 
     def destroy(self) -> None:
         """Drop the line and what is still in it. Using it afterwards is an error."""
-        _interpchannels.destroy(self._channel)
+        try:
+            _do(_DESTROY, self.id)
+        finally:
+            _do(_alone(self._made.__delitem__), slice(None))  # the end of it wants the mutex, too

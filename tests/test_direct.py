@@ -12,6 +12,7 @@ from interpexec._deadline import Deadline
 from interpexec._engine import Engine
 from interpexec._future import CallFuture
 from interpexec._line import _ASLEEP, _AWAKE
+from interpexec._messages import Message
 
 TIME_LIMIT = 30.0
 
@@ -54,15 +55,22 @@ def test_the_reply_wakes_the_one_that_waits(gate: tuple[int, Callable[[int], obj
     """It gets its result, and the collector has not been woken for it."""
     reader, open_for = gate
     with InterpreterPoolExecutor(1) as pool:
+        pool.warm()  # that is what a worker says beside
         future = pool.submit(pass_gate, reader)
         waiting = Waiting(pool._engine, future, None)
         crossing = pool._engine.crossing
         assert crossing is not None
+        sleeps: list[float | None] = []
         collect = crossing.wait
-        crossing.wait = lambda _: pytest.fail("the collector was woken")  # type: ignore[method-assign]
+
+        def sleep(timeout: float | None) -> list[Message]:
+            sleeps.append(timeout)
+            return collect(timeout)
+
+        crossing.wait = sleep  # type: ignore[method-assign]
         open_for(1)
         assert waiting.end().value == 1
-        crossing.wait = collect  # type: ignore[method-assign]
+        assert not sleeps  # it is still in the one from before
 
 
 def test_calls_of_others_are_left_to_the_collector(
