@@ -25,10 +25,9 @@ if TYPE_CHECKING:
 # just one call is woken before the collector.
 _DIRECT, _COLLECTOR = range(2)
 
-# How often who waits for one call looks before it sleeps: some 60 µs, as long as
-# waking two threads takes on two cores. Its call is the only one that is out, so
-# there is nobody to contend with.
-_LOOKS = 256
+# How often who waits for one call looks before it sleeps: some 100 µs, longer than it
+# takes to wake the worker.
+_LOOKS = 1500
 
 # Seats beyond one for each worker: for those that leave while their successors are
 # already there, and that may be blocked for as long as they like. A seat that is

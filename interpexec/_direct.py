@@ -55,6 +55,9 @@ class DirectWait:
                     break
             # Once more: a reply that came meanwhile woke this thread, and no other.
             self._take_turn(crossing, future, crossing.take())
+        except BaseException:  # Ctrl-C
+            self._engine.leave_to_collector(int)  # nothing, but it looks for that reply now
+            raise
         finally:
             self._awaited = None
             self._thread = 0

@@ -116,7 +116,7 @@ class Engine:
         self._gone: deque[tuple[WorkerThread, BaseException | None]] = deque()
         # The collector: one thread at a time, which alone works off the list.
         self._relay: Relay | None = None
-        self._todo: deque[Callable[[], object]] = deque()
+        self._todo: deque[Callable[[], object] | Entry] = deque()
         self.direct = DirectWait(self)
         # Set when the pool is closed and only such workers are left as cannot be
         # interrupted.
@@ -141,10 +141,16 @@ class Engine:
         from, if that was accepted before.
         """
         with self.lock:
-            if source is None or source not in self.ledger.sources or self.broken:
+            ledger = self.ledger
+            if (self.closing or self.broken) and (self.broken or source not in ledger.sources):
                 self.refuse_if_over()
             future: AnyFuture = CallFuture(next(self._ids), payload, self, name, limit)
-            self.ledger.pending.append(future)
+            # Where others wait for an answer, so does this one.
+            is_full = len(self.crew.active) >= self.max_workers
+            is_last = bool(is_full and ledger.pending and ledger.out)
+            ledger.pending.append(future)
+            if is_last:
+                return future
             try:
                 self._move_on()
             except Exception:  # no descriptor or no thread to be had, no memory
@@ -233,6 +239,7 @@ class Engine:
 
     def _open(self) -> Crossing:
         """Make the channels and start the collector. Under the lock."""
+        _process.refuse_if_over()
         crossing = Crossing(self.max_workers)
         relay = Relay(f"{self.name}_collector", partial(self._collect, crossing))
         self.crossing, self._relay = crossing, relay
@@ -455,12 +462,22 @@ class Engine:
         """Do the next thing; return whether it was the last one."""
         self.ledger.cancelled.clear()  # here, since destructors are the user's code
         if self._todo:
-            self._todo.popleft()()
+            self._work_off()
             return False
         if self._is_over(crossing):
             return self._end(crossing)
         self._take_turn(crossing)
         return False
+
+    def _work_off(self) -> None:
+        """Do what is on the list, as long as this thread leads."""
+        todo, relay = self._todo, self._relay
+        while todo and relay is not None and relay.is_leading():
+            step = todo.popleft()
+            if type(step) is tuple:
+                self.settle(*step)
+            else:
+                step()  # type: ignore[operator]  # it is no tuple
 
     def before_callbacks(self) -> None:
         """Let another thread collect: the calling one may be blocked for a while."""
@@ -485,8 +502,7 @@ class Engine:
             # In this order: who is gone has put its last replies into `_arrived`.
             gone = [self._gone.popleft() for _ in range(len(self._gone))]
             replies.extend(self._arrived.popleft() for _ in range(len(self._arrived)))
-            for entry in self.receive(crossing, replies):
-                self._todo.append(partial(self.settle, *entry))
+            self._todo.extend(self.receive(crossing, replies))
             for worker, loss in gone:
                 self._todo.append(partial(self._bury, crossing, worker, loss))
             if self._stopper.clock.is_due():

@@ -10,7 +10,10 @@ The states are those of `concurrent.futures`; what they mean here:
     CANCELLED_AND_NOTIFIED   ... and whoever waits for it knows
 """
 
+from _thread import RLock
+from collections import deque
 from concurrent.futures import _base
+from threading import Condition
 from types import FunctionType, MethodType
 
 from interpexec import _failures, _messages
@@ -71,6 +74,27 @@ REFUSED = 0
 """The `call_id` of a call that could not travel, and was never submitted."""
 
 
+class _Lock(RLock):  # type: ignore[misc]  # final for typeshed only
+    """The condition of one future. It has a line of waiting threads when there is one.
+
+    A `threading.Condition` takes 0.9 µs and 1.2 kB, most of it for that line.
+    """
+
+    _waiters: "Any" = ()
+
+    notify: "Any" = Condition.notify
+    wait_for: "Any" = Condition.wait_for
+
+    def wait(self, timeout: float | None = None) -> bool:
+        if not self._waiters:
+            self._waiters = deque()
+        return Condition.wait(self, timeout)  # type: ignore[arg-type]  # what it needs is here
+
+    def notify_all(self) -> None:
+        if self._waiters:
+            self.notify(len(self._waiters))
+
+
 class CallFuture[T](_base.Future[T]):
     """What `submit` returns: a `concurrent.futures.Future` of a call in a worker.
 
@@ -93,7 +117,13 @@ class CallFuture[T](_base.Future[T]):
         payload: the pickled call, until it is sent. name: of its function. limit: the
         seconds that it may run.
         """
-        super().__init__()
+        # As in the base class, but for the first one.
+        self._condition = _Lock()  # type: ignore[assignment]  # see there
+        self._state = _base.PENDING
+        self._result = None
+        self._exception = None
+        self._waiters: list[Any] = []
+        self._done_callbacks: list[Callable[[Any], object]] = []
         self.call_id = call_id
         self.payload = payload
         self.name = name
@@ -182,6 +212,8 @@ class CallFuture[T](_base.Future[T]):
         Raises TimeoutError when the time is over (the call goes on),
         CancelledError when it was cancelled. From a callback, too.
         """
+        if self._state is _base.FINISHED:
+            return self._Future__get_result()
         return super().result(self._wait_directly(timeout))
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
@@ -213,14 +245,17 @@ class CallFuture[T](_base.Future[T]):
 
         By then the list is complete: what is added later runs where it is added.
         """
-        owner, run = self._owner, super()._invoke_callbacks  # type: ignore[misc]  # not in typeshed
+        owner, callbacks = self._owner, self._done_callbacks
         if owner is not None:
             owner.direct.is_settled(self)
-            if self._done_callbacks and owner.direct.postpone(self._invoke_callbacks):  # type: ignore[attr-defined]
+        if not callbacks:
+            return
+        if owner is not None:
+            if owner.direct.postpone(self._invoke_callbacks):
                 return
-            if any(map(_may_block, self._done_callbacks)):  # type: ignore[attr-defined]
+            if any(map(_may_block, callbacks)):
                 owner.before_callbacks()
-        run()
+        super()._invoke_callbacks()  # type: ignore[misc]  # not in typeshed
 
 
 def _nothing() -> None:

@@ -115,7 +115,7 @@ def dumps_call(
     """
     call = fn, args, kwargs
     is_plain = type(fn) is _FUNCTION and not kwargs and _PLAIN.issuperset(map(type, args))
-    if is_plain and _main.can_run_again():
+    if is_plain and (fn.__module__ != "__main__" or _main.can_run_again()):
         try:
             return _pickle.dumps(call, 5)
         except Exception:  # noqa: S110  # it has no name, or another one's
@@ -176,6 +176,8 @@ def dumps_value(value: object) -> "Packed":
 def loads_value(payload: "Packed", *, after_main: bool) -> object:
     """Unpickle a result at home. Raises NotShareableError if it cannot be."""
     try:
+        if type(payload) is bytes and not after_main:
+            return _pickle.loads(payload)
         return loads(payload, after_main=after_main)
     except BaseException as error:  # the user's classes run here
         if isinstance(error, KeyboardInterrupt) and not error.args:

@@ -185,7 +185,7 @@ def _do(steps: "tuple[Callable[..., Any], ...]", argument: object) -> "Any":
 _OPTIONS = {"fallback": 0} if sys.version_info >= (3, 14) else {}
 
 _CREATE = _alone(partial(_interpchannels.create, **_OPTIONS))
-_DESTROY = _alone(_interpchannels.destroy)
+_COUNT, _DESTROY = _alone(_interpchannels.get_count), _alone(_interpchannels.destroy)
 
 
 class Fifo:
@@ -226,6 +226,11 @@ class Fifo:
 
     def _recv_alone(self) -> "tuple[object, object]":
         return _do(_alone(partial(self._recv, self.id)), None)  # type: ignore[no-any-return]
+
+    def count(self) -> int:
+        """Return how many items there are."""
+        # As above.
+        return _interpchannels.get_count(self.id) if not _busy else _do(_COUNT, self.id)
 
     def destroy(self) -> None:
         """Drop the line and what is still in it. Using it afterwards is an error."""

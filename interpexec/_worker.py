@@ -48,9 +48,9 @@ successor, which waits until its predecessor takes no further call."""
 # thread waits, it costs nothing.
 _SWITCH_INTERVAL = 0.001
 
-# How often to look for the next call before sleeping: some 50 µs, as long as home takes
+# How often to look for the next call before sleeping: some 100 µs, longer than home takes
 # to hand a result to who waits for it, and to take the next call from him.
-_LOOKS = 256
+_LOOKS = 1500
 
 # A successor is wanted when what is left for this worker takes no more than so many
 # times as long as this worker took to be ready.

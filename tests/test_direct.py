@@ -35,7 +35,7 @@ class Waiting:
         assert crossing is not None
         self._thread.start()
         deadline = Deadline(TIME_LIMIT)
-        while bytes(crossing._replies._state) != bytes([_AWAKE, _ASLEEP, _ASLEEP]):
+        while bytes(crossing._replies._state[:3]) != bytes([_AWAKE, _ASLEEP, _ASLEEP]):
             assert deadline.remaining(), "it does not sleep"
 
     def _wait(self) -> None:

@@ -7,8 +7,9 @@ from concurrent.futures import Future
 
 import pytest
 
-from interpexec import ChannelClosedError, NotShareableError, _bell
+from interpexec import ChannelClosedError, NotShareableError, _bell, _line
 from interpexec._line import Line
+from interpexec._patience import Patience
 
 TIME_LIMIT = 30.0
 
@@ -181,6 +182,100 @@ def test_a_wake_up_for_nothing_does_no_harm(line: Line, fifo: HookedFifo) -> Non
     future = start(line.recv)
     line.send(b"mine")
     assert future.result(TIME_LIMIT) == b"mine"
+
+
+class Looks(Patience):
+    """A receiver's looks, with something that happens before each of them."""
+
+    def __init__(self, *events: Callable[[], object]) -> None:
+        super().__init__(len(events))
+        self.events = events
+
+    def look(self, for_it: Callable[[], object]) -> object:
+        for event in self.events:
+            event()
+            if (found := for_it()) is not None:
+                return found
+        return None
+
+
+@pytest.fixture
+def sleeper(line: Line) -> Callable[[], bool]:
+    """Have somebody sleep on seat 1; return what says whether he was woken."""
+    line._state[2] = _line._ASLEEP
+
+    def is_woken() -> bool:
+        is_rung = line._bells[1].wait(0)
+        assert is_rung == (line._state[2] == _line._AWAKE)
+        return is_rung
+
+    return is_woken
+
+
+def test_while_somebody_looks_nobody_is_woken(line: Line, sleeper: Callable[[], bool]) -> None:
+    """Who looks takes the item; the next one wakes somebody again."""
+    looks = Looks(int, lambda: line.send(b"item"))
+    assert line.recv_or_ring(0, None, looks) == b"item"
+    assert not sleeper()
+    line.send(b"next")
+    assert sleeper()
+
+
+def test_for_what_the_looker_does_not_take_somebody_is_woken(
+    line: Line, sleeper: Callable[[], bool]
+) -> None:
+    """Both senders have relied on him."""
+
+    def send_two() -> None:
+        line.send(b"first")
+        line.send(b"second")
+        assert not sleeper()
+
+    assert line.recv_or_ring(0, None, Looks(int, send_two)) == b"first"
+    assert sleeper()
+    assert line.recv_nowait() == b"second"
+
+
+def test_an_item_that_comes_when_the_looker_gives_up_is_his(
+    line: Line, fifo: HookedFifo, sleeper: Callable[[], bool]
+) -> None:
+    """Its sender has seen him look; he has looked for the last time."""
+    fifo.hooks[1] = lambda: fifo.hooks.__setitem__(2, lambda: line.send(b"too late"))
+    looks = Looks(int, lambda: line.send(b"item"))
+    looks.look = lambda _: line.send(b"item")  # type: ignore[method-assign,assignment]  # no look after that
+    assert line.recv_or_ring(0, None, looks) == b"item"
+    assert not sleeper()
+    assert line.recv_nowait() == b"too late"
+
+
+def test_a_looker_that_is_interrupted_has_somebody_woken(
+    line: Line, sleeper: Callable[[], bool]
+) -> None:
+    """Ctrl-C comes when a sender has relied on him."""
+
+    def send_and_interrupt() -> None:
+        line.send(b"item")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        line.recv_or_ring(0, None, Looks(int, send_and_interrupt))
+    assert sleeper()
+    assert line.recv_nowait() == b"item"
+
+
+def test_only_one_looks_for_long(line: Line) -> None:
+    """The second one sleeps soon, and is woken as ever."""
+    second: list[Future[object]] = []
+
+    def come() -> None:
+        second.append(start(lambda: line.recv_or_ring(1, None, Looks(pytest.fail))))
+        while line._state[2] != _line._ASLEEP:
+            pass
+
+    looks = Looks(come, lambda: line.send(b"one"), lambda: line.send(b"two"))
+    assert line.recv_or_ring(0, None, looks) == b"one"
+    line.send(b"two")
+    assert second[0].result(TIME_LIMIT) in (b"two", None)  # as it is woken, or before it sleeps
 
 
 def test_a_receiver_that_gives_up_passes_its_wake_up_on(
