@@ -335,6 +335,7 @@ class Broadcasts:
         elif outcome is not None:
             end_lease(payload)
             self._worker.reply(outcome, call_id)
+        self.calls.left = None
         self._worker.run_beside(0)
 
     def _load(self, payload: "Packed") -> "Any":

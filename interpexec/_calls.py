@@ -23,7 +23,9 @@ def attempt(
 ) -> Outcome:
     """Run a call. Whatever it raises is its failure: SystemExit and KeyboardInterrupt too.
 
-    But what a stopped call raises is of no interest to anybody.
+    But what a stopped call raises is of no interest to anybody. What it has got and given
+    is the thread's until it has answered: to free it may take longer than to send it. (But
+    not what home has lent: that is let go of first.)
     """
     try:
         call = load(payload)
@@ -34,6 +36,8 @@ def attempt(
         value = fn(*args, **kwargs)
     except BaseException as error:  # see above
         return _STOPPED if thread.hit else (None, _pack(error))
+    if type(payload) is bytes:
+        thread.left = call, value
     try:
         return _messages.dumps_value(value), None
     except BaseException as error:  # the user's classes run here

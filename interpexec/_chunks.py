@@ -24,7 +24,7 @@ from interpexec.errors import TaskCancelled
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
 
     from interpexec._packing import Packed
 
@@ -32,16 +32,18 @@ if TYPE_CHECKING:
 _SURE = frozenset({int, float, complex, bool, type(None), str, bytes})
 _SIZED = frozenset({str, bytes})
 
-
-def are_sure(values: "Iterable[object]") -> bool:
-    """Say whether each of some objects is sure to travel."""
-    return _SURE.issuperset(map(type, values))
+_LIGHT = 1 << 20  # bytes, for which it does not matter whether values are let go one by one
 
 
-def weight_of(values: "Sequence[object]") -> int:
-    """Return how many bytes some objects take that are sure to travel, but for numbers."""
-    if _SIZED.isdisjoint(map(type, values)):
-        return 0
+def weight_if_sure(values: "Iterable[object]") -> int | None:
+    """Return how many bytes some objects take, but for numbers; None: one may fail to travel."""
+    types = set(map(type, values))
+    if not types <= _SURE:
+        return None
+    return 0 if types.isdisjoint(_SIZED) else _weight(values)
+
+
+def _weight(values: "Iterable[object]") -> int:
     return sum(len(value) for value in values if isinstance(value, str | bytes))
 
 
@@ -165,6 +167,7 @@ class Outcomes:
         pickled: bool = False,
         spent: int = 0,
         weight: int = 0,
+        is_sure: bool = False,
     ) -> None:
         """values: of the first items. spent: ns in the function. weight: bytes, of the values."""
         self._values = values
@@ -173,15 +176,17 @@ class Outcomes:
         self._pickled = pickled  # each value by itself
         self.spent = spent
         self.weight = weight
+        self._is_sure = is_sure  # they are numbers and the like
         self._taken = 0
 
     def __reduce__(self) -> tuple[object, ...]:
         """Travel home: the values together where that is sure to work, else each."""
-        values, pickled = self._values, not are_sure(self._values)
-        if pickled:
+        values, weight = self._values, weight_if_sure(self._values)
+        is_sure = weight is not None
+        if not is_sure:
             values = [self._pickle(index, value) for index, value in enumerate(values)]
-        weight = weight_of(values)
-        more = self._failures, self._after_main, pickled, self.spent, weight
+            weight = _weight(values)
+        more = self._failures, self._after_main, not is_sure, self.spent, weight, is_sure
         return Outcomes, (values, *more)
 
     def _pickle(self, index: int, value: object) -> "Packed":
@@ -211,14 +216,14 @@ class Outcomes:
         return value
 
     def take_all(self) -> "Iterator[object]":
-        """Return an iterator in C over all values; over none if `take` is needed for one."""
-        if self._pickled or self._failures or self._taken or not are_sure(self._values):
+        """Return an iterator in C over all values; over none if `take` is needed for one.
+
+        They are let go together.
+        """
+        if not self._is_sure or self._failures or self._taken or self.weight > _LIGHT:
             return iter(())
-        self._taken = len(self._values)
-        values = deque(self._values)
-        self._values = []  # each is let go when it is taken
-        values.append(END)
-        return iter(values.popleft, END)
+        values, self._values = self._values, []
+        return iter(values)
 
 
 def opened(value: object) -> Outcomes:

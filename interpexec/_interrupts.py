@@ -101,6 +101,7 @@ class Interruptible:
         """What the thread sleeps on in a step of this package: a descriptor to be rung, or 0."""
         self.steps = 0
         """How many of the shields are this package's own: see `begin_step`."""
+        self.left: object = None  # what a call has left, to be freed when it is answered
         self.held: list[Held] = []
         """What the call has locked, to be given back if it is stopped."""
         self._uncut: list[deque[object]] | None = None  # see `begin_items`

@@ -6,7 +6,7 @@ calls     each item with its function, where each is to be a call of its own
 """
 
 from interpexec import _failures, _messages
-from interpexec._chunks import are_sure, weight_of
+from interpexec._chunks import weight_if_sure
 from interpexec._packing import LARGE, Package
 from interpexec._runtime import NotShareableError
 from interpexec._sizing import MOST, MOST_WEIGHT
@@ -129,10 +129,13 @@ _BARE: "frozenset[type]" = frozenset({bytes, _Refused})
 
 def packed(columns: "list[list[object]]") -> Items:
     """Make items of arguments."""
-    if all(map(are_sure, columns)):
-        count = len(columns[0]) or 1
-        return Items(columns, sum(map(weight_of, columns)) / count)
-    return calls(_nothing, columns)
+    total = 0
+    for column in columns:
+        weight = weight_if_sure(column)
+        if weight is None:
+            return calls(_nothing, columns)
+        total += weight
+    return Items(columns, total / (len(columns[0]) or 1))
 
 
 def calls(fn: "Callable[..., object]", columns: "list[list[object]]") -> Items:

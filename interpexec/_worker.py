@@ -149,6 +149,7 @@ class Worker:
             outcome = self._run(calls, payload, call_id, _calls.attempt)
             if outcome is not None:
                 self.reply(outcome, call_id)
+                calls.left = None
                 done += 1
                 slot[DONE] = done
             slot[CALL] = 0
