@@ -212,9 +212,12 @@ class CallFuture[T](_base.Future[T]):
         Raises TimeoutError when the time is over (the call goes on),
         CancelledError when it was cancelled. From a callback, too.
         """
-        if self._state is _base.FINISHED:
-            return self._Future__get_result()
-        return super().result(self._wait_directly(timeout))
+        if self._state is _base.FINISHED and self._exception is None:
+            return self._result  # type: ignore[return-value]  # it is finished
+        try:
+            return super().result(self._wait_directly(timeout))
+        finally:
+            self = None  # type: ignore[assignment]  # noqa: PLW0642  # no cycle with the traceback
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """Return the call's exception, None if it has none. Otherwise as `result`."""
@@ -238,7 +241,7 @@ class CallFuture[T](_base.Future[T]):
         try:
             raise self._exception
         finally:
-            self = None  # type: ignore[assignment]  # noqa: PLW0642  # no cycle with the traceback
+            self = None  # type: ignore[assignment]  # noqa: PLW0642  # as in `result`
 
     def _invoke_callbacks(self) -> None:
         """Run the callbacks. The base class calls this when the call is finished.

@@ -150,6 +150,13 @@ class Ledger:
         if loan is not None:
             self._loans[future.call_id] = loan
 
+    def unask(self, future: AnyFuture) -> "WorkerThread | None":
+        """Note that no answer is waited for; return whom it was asked of, None if nobody."""
+        _, worker = self.asked.pop(future.call_id, _NOBODY)
+        if worker is not None:
+            self._forget_loan(future)
+        return worker
+
     def _forget_loan(self, future: AnyFuture) -> None:
         """Forget what was lent with a call that nobody answers."""
         if self._loans and (loan := self._loans.pop(future.call_id, None)) is not None:
@@ -157,6 +164,7 @@ class Ledger:
 
     def take_off(self, replies: "list[Message]") -> list[Entry]:
         """Strike off the calls that have been answered; return what is to be settled."""
+        LOANS.wait_no_more(self._nudge)  # there will be a feeding
         self._measure(len(replies))
         entries: list[Entry] = []
         for payload, call_id, kind in map(_messages.unseal, replies):

@@ -47,9 +47,8 @@ class Stopper:
 
     def stop(self, crossing: "Crossing", future: "AnyFuture") -> bool:
         """Stop a call that is out; return whether it was. It is PENDING then."""
-        asked = self._ledger.asked.pop(future.call_id, None)
-        if asked is not None:
-            worker = asked[1]
+        worker = self._ledger.unask(future)
+        if worker is not None:
             if crossing.slots.beside(worker.seat) == future.call_id:
                 # What it has half changed is in that interpreter.
                 crossing.slots.order_to_leave(worker.seat)
