@@ -335,8 +335,8 @@ class Broadcasts:
         elif outcome is not None:
             end_lease(payload)
             self._worker.reply(outcome, call_id)
-        self.calls.left = None
         self._worker.run_beside(0)
+        self.calls.left = None
 
     def _load(self, payload: "Packed") -> "Any":
         """Unpickle a call.

@@ -25,7 +25,7 @@ def attempt(
 
     But what a stopped call raises is of no interest to anybody. What it has got and given
     is the thread's until it has answered: to free it may take longer than to send it. (But
-    not what home has lent: that is let go of first.)
+    not where memory or descriptors lie beside a pickle: these are let go of first.)
     """
     try:
         call = load(payload)
@@ -36,12 +36,13 @@ def attempt(
         value = fn(*args, **kwargs)
     except BaseException as error:  # see above
         return _STOPPED if thread.hit else (None, _pack(error))
-    if type(payload) is bytes:
-        thread.left = call, value
     try:
-        return _messages.dumps_value(value), None
+        packed = _messages.dumps_value(value)
     except BaseException as error:  # the user's classes run here
         return _STOPPED if thread.hit else (None, _pack(error))
+    if type(payload) is type(packed) is bytes:
+        thread.left = call, value
+    return packed, None
 
 
 def perform(payload: "Packed", thread: "Interruptible") -> Outcome:

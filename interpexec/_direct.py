@@ -39,6 +39,7 @@ class DirectWait:
         it already. Only this future is settled here, and its callbacks are left to
         the collector: this thread may hold a lock of the user's.
         """
+        self.lend()  # where this is a signal handler that interrupted just that
         if self._is_lent or not self.lock.acquire(blocking=False):
             return
         try:
@@ -64,7 +65,7 @@ class DirectWait:
             self._leave()
 
     def lend(self) -> None:
-        """Give the place up, if this thread has it: a signal handler waits for the pool's end.
+        """Give the place up, if this thread has it: a signal handler waits for a call, or the end.
 
         It interrupted the waiting, so that cannot take replies, and must not be waited for.
         """

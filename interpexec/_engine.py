@@ -33,7 +33,7 @@ The threads hold the engine and never the executor, so an executor that is
 dropped can be noticed: what it was given is still computed, then all ends.
 
 Only a bounded number of calls is ahead of the workers; the rest waits at home,
-where cancelling is trivial and the messages are not yet copied (see `_room`).
+where cancelling is trivial and the messages are not yet copied (see `_ledger`).
 """
 
 import threading
@@ -41,7 +41,7 @@ from collections import deque
 from concurrent.futures import _base
 from contextlib import suppress
 from functools import partial
-from itertools import count, repeat
+from itertools import count
 
 from interpexec import _failures, _messages, _process
 from interpexec._crew import Crew
@@ -142,7 +142,8 @@ class Engine:
         """
         with self.lock:
             ledger = self.ledger
-            if (self.closing or self.broken) and (self.broken or source not in ledger.sources):
+            is_ending = self.closing or self.crossing is None
+            if self.broken or (is_ending and source not in ledger.sources):
                 self.refuse_if_over()
             future: AnyFuture = CallFuture(next(self._ids), payload, self, name, limit)
             # Where others wait for an answer, so does this one.
@@ -239,7 +240,6 @@ class Engine:
 
     def _open(self) -> Crossing:
         """Make the channels and start the collector. Under the lock."""
-        _process.refuse_if_over()
         crossing = Crossing(self.max_workers)
         relay = Relay(f"{self.name}_collector", partial(self._collect, crossing))
         self.crossing, self._relay = crossing, relay
@@ -391,11 +391,10 @@ class Engine:
         with self.lock:
             self.refuse_if_over()
             pairs = list(zip(self.crew.present(), payloads, strict=False))
-            lent = self.ledger.lend_to_all([each for _, each in pairs])
-            loans = lent or repeat(None)
+            loans = self.ledger.lend_to_all([each for _, each in pairs])
             return [
                 self.ask(worker, name, each, loan)
-                for (worker, each), loan in zip(pairs, loans, strict=False)
+                for (worker, each), loan in zip(pairs, loans, strict=True)
             ]
 
     def ask(

@@ -40,6 +40,9 @@ if TYPE_CHECKING:
         def before_callbacks(self) -> None:
             """Prepare for code that may block."""
 
+        def leave_to_collector(self, *steps: "Callable[[], object]") -> None:
+            """Have the collector do something, and look for what else is to be done."""
+
     class Waiting(Protocol):
         """What a future asks of the engine's `DirectWait`."""
 
@@ -180,7 +183,10 @@ class CallFuture[T](_base.Future[T]):
         """
         if not super().cancel():
             return False
-        self.payload = None
+        payload, self.payload = self.payload, None
+        if self._owner is not None and payload is not None and type(payload) is not bytes:
+            # Others may have waited behind it until more can be lent.
+            self._owner.leave_to_collector(int)
         return True
 
     def become_pending(self) -> None:

@@ -19,6 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from interpexec._crossing import Crossing
     from interpexec._engine import Engine
+    from interpexec._loans import Loan
     from interpexec._packing import Packed
     from interpexec._worker import Config, Setup
 
@@ -66,6 +67,7 @@ class WorkerThread(threading.Thread):
         self.is_ready = False  # it has said so
         self.is_unwanted = False  # it was interrupted while it was started
         self.stopped = -1, ""  # the id and the name of the call that was stopped in it
+        self._loan: Loan | None = None  # what its initializer was lent
         self.left_at = 0.0  # when it was counted out, in seconds of the monotonic clock
 
     def run(self) -> None:
@@ -78,6 +80,8 @@ class WorkerThread(threading.Thread):
             self._own_interpreter()
         except BaseException as error:  # the engine must learn of it
             loss = error
+        if self._loan is not None:
+            LOANS.forget(self._loan)
         self._engine.worker_gone(self, loss)
         del self._engine, self._crossing
 
@@ -88,7 +92,8 @@ class WorkerThread(threading.Thread):
         """
         initializer = self._engine.dump_initializer()
         package = None if isinstance(initializer, bytes) else initializer
-        loan = None if package is None else LOANS.lend(package, FOR_INITIALIZERS)
+        if package is not None:
+            self._loan = LOANS.lend(package, FOR_INITIALIZERS)
         setup = self._setup(initializer)
         interpreter = Interpreter()
         self.interpreter_id = interpreter.id
@@ -110,8 +115,6 @@ class WorkerThread(threading.Thread):
                 self._engine.take_replies(self._crossing)
             finally:
                 interpreter.destroy()
-                if loan is not None:
-                    LOANS.forget(loan)
         if summary is not None:
             raise WorkerLostError(getattr(summary, "errdisplay", None) or summary.formatted)
 

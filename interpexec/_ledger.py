@@ -119,24 +119,26 @@ class Ledger:
         payload = future.payload
         if payload is None or not payload.weight:  # type: ignore[union-attr]  # a Package
             return True
+        self._forget_loan(future)  # of an attempt that Ctrl-C has interrupted
         LOANS.wait_no_more(self._nudge)
-        loan = LOANS.lend(payload, FOR_CALLS, len(self.out))  # type: ignore[arg-type]  # as above
+        loan = LOANS.lend(payload, FOR_CALLS, len(self.out), self._nudge)  # type: ignore[arg-type]  # as above
         if loan is None:
-            LOANS.wait(self._nudge)
             return False
         self._loans[future.call_id] = loan
         return True
 
-    def lend_to_all(self, payloads: list[Packed]) -> list[Loan]:
+    def lend_to_all(self, payloads: list[Packed]) -> list[Loan | None]:
         """Lend what lies beside the pickles of a broadcast, or raise NotShareableError."""
-        loans: list[Loan] = []
+        loans: list[Loan | None] = []
         for payload in payloads:
             if isinstance(payload, bytes) or not payload.weight:
+                loans.append(None)
                 continue
             loan = LOANS.lend(payload, FOR_BROADCASTS, len(self.out))
             if loan is None:
                 for each in loans:
-                    LOANS.forget(each)
+                    if each is not None:
+                        LOANS.forget(each)
                 raise NotShareableError(
                     "so many views of memory are lent to calls that there is no room for these:"
                     " put what they show into a SharedBuffer, or wait for some of the calls"
@@ -250,9 +252,10 @@ class Ledger:
     def close(self) -> list[AnyFuture]:
         """Take all off the books that is out, as the last worker is gone; return the calls."""
         LOANS.wait_no_more(self._nudge)
-        calls = [self.out[call_id] for call_id in list(self.out)]
-        for future in [*calls, *(future for future, _ in self.asked.values())]:
-            self._forget_loan(future)
+        calls = list(self.out.values())
+        for loan in self._loans.values():
+            LOANS.forget(loan)
+        self._loans.clear()
         self.out.clear()
         self.asked.clear()
         return calls

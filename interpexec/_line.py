@@ -22,7 +22,7 @@ sender sees it. If it came after, the receiver sees the item. The other way
 round, a bell may ring for an item that somebody else has taken already: a
 receiver that finds nothing sleeps again.
 
-Nor is anybody woken while a receiver looks for what is to come, instead of sleeping
+Nor is anybody woken for the next item while a receiver looks for it, instead of sleeping
 (`_look`): it says so in one more byte. It finds what is sent; and when it stops looking,
 it takes that back first, and then sees to it that nothing is left to nobody.
 """
@@ -154,6 +154,7 @@ class Line:
     def leave_seat(self, seat: int) -> None:
         """Have no sender wake the receiver on a seat, until it sleeps there again."""
         self._state[1 + seat] = _AWAKE
+        self._state[_LOOKER] = _AWAKE
 
     def recv_nowait(self) -> object:
         """Take the first item, or return None when there is none."""
@@ -191,13 +192,16 @@ class Line:
             self._wake_one()
             raise
         self._state[1 + seat] = _AWAKE
+        if item is not None and self._fifo.count():
+            # A sender may have chosen this seat for another item than this one.
+            self._wake_one()
         return item
 
     def _look(self, patience: Patience) -> object:
-        """Look for an item, for so long that no sender need wake anybody meanwhile.
+        """Look for an item, for so long that the next sender need not wake anybody.
 
-        There may be more items than the one that is taken: another receiver is woken
-        for these. A sender that has relied on this one had sent its item before.
+        The item that is taken may be another one than his: then another receiver is woken
+        for that. He had sent it before he relied on this one.
         """
         state, is_relied_on = self._state, True
         try:
@@ -237,6 +241,7 @@ class Line:
         state = self._state
         seats = state if isinstance(state, bytearray) else state.tobytes()
         if seats[_LOOKER] == _LOOKING:
+            state[_LOOKER] = _AWAKE  # for one item only
             return
         # Twice at once, two senders may ring one bell: the second ring is heard
         # as a wake-up for nothing. Neither has missed a sleeper, because the

@@ -10,13 +10,15 @@ pinned for ever. All pools of the interpreter share them, so here are their book
                             an instant only
 
 With each message goes a *lease*: a view of a few bytes that the worker lets go of last,
-and before it answers. Its end is noted by C code alone. So a thread that makes those
-calls does not hand over the GIL in the middle of them, and whoever reads an answer finds
-the loan back, unless memory was lent whose owner runs Python to take it back.
+and before it answers. (No answer comes from who is stopped, and from an initializer.) Its
+end is noted by C code alone. So a thread that makes those calls does not hand over the GIL
+in the middle of them, and whoever reads an answer finds the loan back, unless memory was
+lent whose owner runs Python to take it back.
 """
 
 import threading
 from collections import deque
+from functools import partial
 from weakref import ref
 
 TYPE_CHECKING = False
@@ -47,8 +49,9 @@ _OPEN = -1
 class Loan(ref[memoryview]):
     """What was lent with one message. It is back when its lease is not there any more."""
 
-    __slots__ = ("number", "settled", "watch", "weight")
+    __slots__ = ("is_answered", "number", "settled", "watch", "weight")
 
+    is_answered: bool  # some time: then it is looked for
     number: int
     settled: int  # how many loans had been made when it was settled; _OPEN: it was not
     watch: "ref[memoryview] | None"
@@ -59,6 +62,12 @@ class Loans:
     """The books of all loans of this interpreter. From any thread."""
 
     def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """Have lent nothing: also in a forked child, where nobody is left who took something."""
+        # Re-entrant for signal handlers that use another pool.
+        self._lock = threading.RLock()
         self._lines = 0
         self._lent: dict[int, Loan] = {}  # what is not back, by number
         self._made = 0
@@ -66,17 +75,12 @@ class Loans:
         self._total = 0  # what all in `_lent` weigh
         self._open = 0  # ... and those of them that are not settled
         self._waiting: set[Callable[[], None]] = set()
-        self.renew_lock()
 
     def __len__(self) -> int:
         """Return how many loans are not back yet."""
         with self._lock:
             self._collect()
             return len(self._lent)
-
-    def renew_lock(self) -> None:
-        """Make a new lock: in a forked child, nobody is left to release the old one."""
-        self._lock = threading.Lock()
 
     # -- messages -----------------------------------------------------------------
 
@@ -99,21 +103,32 @@ class Loans:
 
     # -- what lies beside them ----------------------------------------------------
 
-    def lend(self, package: "Package", most: int, out: int = 0) -> Loan | None:
+    def lend(
+        self,
+        package: "Package",
+        most: int,
+        out: int = 0,
+        tell: "Callable[[], None] | None" = None,
+    ) -> Loan | None:
         """Lend what lies beside a pickle, with the next message that it is made into.
 
         most: one of the above. out: messages that are out. None when there is no room;
-        `wait` tells when there may be.
+        then somebody is told, once, when there is more, if he wishes.
+
+        tell: never blocks, and may be called in the middle of anything.
         """
         weight = package.weight + _BESIDES
         with self._lock:
             self._collect()
             is_full = self._open + weight > most or self._total + weight + out > max(most, _ROOM)
             if is_full and self._lent:
+                if tell is not None:
+                    self._wait(tell)
                 return None
             package.lease = memoryview(b"lease")
             loan = Loan(package.lease, self._back.append)
             loan.weight, loan.settled, loan.watch = weight, _OPEN, None
+            loan.is_answered = most != FOR_INITIALIZERS
             loan.number = self._made = self._made + 1
             self._lent[loan.number] = loan
             self._total += weight
@@ -136,27 +151,28 @@ class Loans:
             self._collect()
         self._tell()
 
-    def wait(self, tell: "Callable[[], None]") -> None:
-        """Have somebody told, once, when there is more room: he was refused.
-
-        tell: never blocks, and may be called in the middle of anything.
-        """
+    def _wait(self, tell: "Callable[[], None]") -> None:
+        """Have somebody told. Under the lock, so that nothing is settled meanwhile."""
         self._waiting.add(tell)
-        with self._lock:
-            for loan in self._lent.values():
-                if loan.settled != _OPEN and loan.watch is None and (lease := loan()) is not None:
-                    # It is late, and no answer is to come after which to look for it.
-                    loan.watch = ref(lease, self._is_back_late)
-                    del lease
-            was_late = bool(self._back)
-        if was_late:
+        for loan in self._lent.values():
+            lease = loan()
+            if lease is None:
+                self._back.append(loan)  # or somebody else is about to
+            elif loan.watch is None and not (loan.is_answered and loan.settled == _OPEN):
+                # It is late, and no answer is to come after which to look for it.
+                loan.watch = ref(lease, partial(self._is_back_late, loan.number))
+            del lease
+        if self._back:
             self._tell()
 
     def wait_no_more(self, tell: "Callable[[], None]") -> None:
         """Do not tell: he looks by himself now."""
         self._waiting.discard(tell)
 
-    def _is_back_late(self, _: object) -> None:
+    def _is_back_late(self, number: int, _: object) -> None:
+        # Called before what has been there for longer: `_back` does not have it yet.
+        if (loan := self._lent.get(number)) is not None:
+            self._back.append(loan)
         self._tell()
 
     def _tell(self) -> None:

@@ -1,6 +1,6 @@
 """How often to look for what is to come before one sleeps: by what looking was good for.
 
-To be woken costs tens of µs, and as much again the one who wakes; to look costs 0.2 µs.
+To be woken costs tens of µs, and as much again the one who wakes; to look costs 0.1 µs.
 So who answers at once is best awaited by looking. But who looks in vain has taken the
 time, and where the two share a core, from the very one who is to answer: so half as many
 looks come next, down to one, with a try of all of them now and then.

@@ -100,7 +100,7 @@ def _after_fork_in_parent() -> None:
 def _after_fork_in_child() -> None:
     """Let the stopped pools go on here, too; give up the busy ones."""
     global _forked_busy  # noqa: PLW0603  # there is one process
-    LOANS.renew_lock()
+    LOANS.begin()
     _runtime.after_fork()
     for engine in _engines.union(_resting):
         engine.renew_locks()

@@ -155,8 +155,11 @@ class Interpreter:
 _alone_with_channels = RLock()
 _busy: list[bool] = []
 
-after_fork = _alone_with_channels._at_fork_reinit  # type: ignore[attr-defined]  # noqa: SLF001  # as `threading` does
-"""To be called in a forked child: nobody is left there to release the lock."""
+
+def after_fork() -> None:
+    """Release the lock: to be called in a forked child, where nobody else is left to do so."""
+    _busy.clear()
+    _alone_with_channels._at_fork_reinit()  # type: ignore[attr-defined]  # noqa: SLF001  # as `threading` does
 
 
 def _alone(operation: "Callable[..., Any]") -> "tuple[Callable[..., Any], ...]":

@@ -149,10 +149,10 @@ class Worker:
             outcome = self._run(calls, payload, call_id, _calls.attempt)
             if outcome is not None:
                 self.reply(outcome, call_id)
-                calls.left = None
                 done += 1
                 slot[DONE] = done
             slot[CALL] = 0
+            calls.left = None
             if calls.hit or (retirement is not None and done == retirement.quota):
                 return
             # Nothing of this call is kept while waiting for the next one.

@@ -8,11 +8,13 @@ from concurrent.futures import CancelledError, Future
 import pytest
 
 from interpexec import BrokenInterpreterPool, InterpreterPoolExecutor, _messages
+from interpexec._bell import Bell
 from interpexec._deadline import Deadline
 from interpexec._engine import Engine
 from interpexec._future import CallFuture
 from interpexec._line import _ASLEEP, _AWAKE
 from interpexec._messages import Message
+from interpexec._patience import Patience
 
 TIME_LIMIT = 30.0
 
@@ -126,6 +128,38 @@ def test_the_call_is_cancelled_meanwhile(gate: tuple[int, Callable[[int], object
         assert isinstance(waiting.end().error, CancelledError)
         open_for(1)
         assert running.result(TIME_LIMIT) == 1
+
+
+@pytest.mark.parametrize("where", ["looking", "asleep"])
+def test_a_signal_handler_waits_for_another_call(
+    gate: tuple[int, Callable[[int], object]], monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """In the thread that waits directly, in the middle of that: the collector takes over."""
+    reader, open_for = gate
+    got: list[object] = []
+    with InterpreterPoolExecutor(2) as pool:
+        pool.warm()
+
+        def handle(*_: object) -> None:
+            if not got:
+                got.append("begun")
+                got.append(pool.submit(abs, -5).result(TIME_LIMIT))
+                open_for(1)
+
+        place, name = {"looking": (Patience, "look"), "asleep": (Bell, "wait")}[where]
+        original = getattr(place, name)
+
+        def interrupted(self: object, *args: object) -> object:
+            if threading.current_thread() is threading.main_thread():
+                handle()
+            return original(self, *args)
+
+        future = pool.submit(pass_gate, reader)
+        monkeypatch.setattr(place, name, interrupted)
+        assert future.result(TIME_LIMIT) == 1
+        assert got == ["begun", 5]
+        assert pool.submit(abs, -6).result(TIME_LIMIT) == 6
+        assert not pool._engine.direct._is_lent
 
 
 def test_the_pool_breaks_meanwhile(

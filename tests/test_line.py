@@ -221,31 +221,75 @@ def test_while_somebody_looks_nobody_is_woken(line: Line, sleeper: Callable[[], 
     assert sleeper()
 
 
-def test_for_what_the_looker_does_not_take_somebody_is_woken(
-    line: Line, sleeper: Callable[[], bool]
-) -> None:
-    """Both senders have relied on him."""
+def test_only_one_item_is_left_to_the_looker(line: Line, sleeper: Callable[[], bool]) -> None:
+    """He may be long in coming to the second one."""
 
     def send_two() -> None:
         line.send(b"first")
+        assert line._state[2] == _line._ASLEEP
         line.send(b"second")
-        assert not sleeper()
+        assert sleeper()
 
     assert line.recv_or_ring(0, None, Looks(int, send_two)) == b"first"
+    assert line.recv_nowait() == b"second"
+
+
+def test_for_what_the_looker_does_not_take_somebody_is_woken(
+    line: Line, sleeper: Callable[[], bool]
+) -> None:
+    """He takes another item than the one that was left to him."""
+
+    def send_behind_another() -> None:
+        line._fifo.send(b"another")  # its sender has seen somebody else
+        line.send(b"item")
+        assert line._state[2] == _line._ASLEEP
+
+    assert line.recv_or_ring(0, None, Looks(int, send_behind_another)) == b"another"
+    assert sleeper()
+    assert line.recv_nowait() == b"item"
+
+
+def test_who_lies_down_and_finds_something_has_others_woken(
+    line: Line, fifo: HookedFifo, sleeper: Callable[[], bool]
+) -> None:
+    """A second sender has chosen his bell; he takes the first one's item."""
+
+    def send_two() -> None:
+        line.send(b"first")  # nobody is asleep on seat 0 yet
+        line._state[2] = _line._ASLEEP
+        assert line._bells[1].wait(0)
+        line._state[1] = _line._ASLEEP
+        line.send(b"second")
+        assert line._state[2] == _line._ASLEEP
+        line._state[_line._NEWS] = _line._AWAKE  # it has looked for the last time
+
+    fifo.hooks[1] = send_two
+    assert line.recv_or_ring(0) == b"first"
     assert sleeper()
     assert line.recv_nowait() == b"second"
 
 
+def test_who_leaves_in_the_middle_of_looking_is_not_relied_on(
+    line: Line, sleeper: Callable[[], bool]
+) -> None:
+    """A signal handler in which he waits for something else."""
+
+    def handle() -> None:
+        line.leave_seat(0)
+        line.send(b"item")
+        assert sleeper()
+
+    assert line.recv_or_ring(0, None, Looks(int, handle)) == b"item"
+
+
 def test_an_item_that_comes_when_the_looker_gives_up_is_his(
-    line: Line, fifo: HookedFifo, sleeper: Callable[[], bool]
+    line: Line, sleeper: Callable[[], bool]
 ) -> None:
     """Its sender has seen him look; he has looked for the last time."""
-    fifo.hooks[1] = lambda: fifo.hooks.__setitem__(2, lambda: line.send(b"too late"))
-    looks = Looks(int, lambda: line.send(b"item"))
+    looks = Looks()
     looks.look = lambda _: line.send(b"item")  # type: ignore[method-assign,assignment]  # no look after that
     assert line.recv_or_ring(0, None, looks) == b"item"
     assert not sleeper()
-    assert line.recv_nowait() == b"too late"
 
 
 def test_a_looker_that_is_interrupted_has_somebody_woken(

@@ -1,7 +1,9 @@
 """The books of what was lent: what is open, late, back, lost, and who waits for room."""
 
 import gc
+from collections.abc import Callable
 from random import Random
+from weakref import ref
 
 import pytest
 
@@ -26,10 +28,16 @@ def lend(loans: Loans, weight: int, most: int = FOR_CALLS, out: int = 0) -> tupl
     return loan, made
 
 
-def is_full(loans: Loans, weight: int, most: int = FOR_CALLS, out: int = 0) -> bool:
+def is_full(
+    loans: Loans,
+    weight: int,
+    most: int = FOR_CALLS,
+    out: int = 0,
+    tell: Callable[[], None] | None = None,
+) -> bool:
     """Say whether something is refused. If it is not, it comes back at once."""
     made = package(weight - 2)
-    loan = loans.lend(made, most, out)
+    loan = loans.lend(made, most, out, tell)
     made.lease = None
     return loan is None
 
@@ -131,9 +139,8 @@ def test_who_was_refused_is_told_once() -> None:
 
     for end in (loans.settle, loans.forget):
         loan, held = lend(loans, 130)
-        assert is_full(loans, 130)
-        loans.wait(tell)
-        loans.wait(tell)
+        assert is_full(loans, 130, tell=tell)
+        assert is_full(loans, 130, tell=tell)
         assert not told
         held.end_lease()
         end(loan)
@@ -141,30 +148,51 @@ def test_who_was_refused_is_told_once() -> None:
         end(loan)
         assert told.pop() == ""
     loan, held = lend(loans, 130)
-    loans.settle(loan)
-    assert is_full(loans, 161)
-    loans.wait(tell)
-    assert not told
-    held.end_lease()
-    assert told.pop() == ""  # without anybody's doing
-    assert len(loans) == 0
-    loans.wait(tell)
+    assert is_full(loans, 130, tell=tell)
     loans.wait_no_more(tell)
-    loan, held = lend(loans, 5)
     loans.forget(loan)
     assert not told
 
 
-def test_what_comes_back_while_he_begins_to_wait() -> None:
-    """He is told at once: no answer is to come."""
+def test_what_is_late_and_comes_back_is_told_of() -> None:
+    """Without anybody's doing; and who is told finds the room."""
+    loans = Loans()
+    found: list[int] = []
+    loan, held = lend(loans, 130)
+    loans.settle(loan)
+    assert is_full(loans, 161, tell=lambda: found.append(len(loans)))
+    assert not found
+    held.end_lease()
+    assert found == [0]
+
+
+def test_what_an_initializer_has_is_told_of() -> None:
+    """Nothing is answered then."""
+    loans = Loans()
+    found: list[int] = []
+    _, held = lend(loans, 170, FOR_INITIALIZERS)
+    assert is_full(loans, 10, tell=lambda: found.append(len(loans)))
+    held.end_lease()
+    assert found == [0]
+
+
+def test_what_comes_back_just_before_he_begins_to_wait() -> None:
+    """It is on its way into the books: he is told at once."""
     loans = Loans()
     told: list[str] = []
     loan, held = lend(loans, 130)
     loans.settle(loan)
-    assert is_full(loans, 161)
+    assert held.lease is not None
+    # Called after what is made here, as it is older; so it comes while that one runs.
+    early = ref(held.lease, lambda _: told.append(str(is_full(loans, 161, tell=tell))))
+
+    def tell() -> None:
+        told.append("told")
+
     held.end_lease()
-    loans.wait(lambda: told.append(""))
-    assert told == [""]
+    del early
+    assert told == ["told", "True"]
+    assert len(loans) == 0
 
 
 @pytest.mark.parametrize("workers", [1, 8])

@@ -2,12 +2,14 @@
 
 import os
 import threading
+import weakref
 from collections.abc import Callable
 from concurrent.futures import wait
 from typing import Never
 
 import pytest
 
+import mishaps
 from interpexec import InterpreterPoolExecutor
 
 TIME_LIMIT = 30.0
@@ -166,3 +168,30 @@ def test_an_item_that_stops_iteration_does_not_end_the_others(chunksize: int) ->
             with pytest.raises(RuntimeError, match="StopIteration"):
                 next(results)
         assert list(results) == []
+
+
+def test_a_worker_answers_before_it_frees(gate: tuple[int, Callable[[int], object]]) -> None:
+    """What its call has left may take long to go; the next call waits for that."""
+    reader, open_for = gate
+    with InterpreterPoolExecutor(1) as pool:
+        assert pool.submit(type, mishaps.SlowToGo(reader)).result(TIME_LIMIT) is mishaps.SlowToGo
+        late = pool.with_options(timeout=TIME_LIMIT).submit(int)
+        assert not wait([late], 0.05).done
+        open_for(1)
+        assert late.result(TIME_LIMIT) == 0
+
+
+def test_the_future_of_a_failed_call_is_freed_at_once() -> None:
+    """The traceback of its exception does not hold it."""
+    with InterpreterPoolExecutor(1) as pool:
+        for is_done in (True, False):
+            future = pool.submit(int, "x")
+            if is_done:
+                wait([future], TIME_LIMIT)
+            with pytest.raises(ValueError, match="x"):
+                future.result(TIME_LIMIT)
+            freed = threading.Event()
+            weakref.finalize(future, freed.set)
+            del future
+            pool.submit(int).result(TIME_LIMIT)  # the collector holds it no longer
+            assert freed.wait(TIME_LIMIT)

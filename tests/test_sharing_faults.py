@@ -700,6 +700,40 @@ def test_two_pools_lend_what_one_may(stock: Stock, door: Gate) -> None:
     stock.check()
 
 
+def test_who_waits_for_room_is_cancelled(stock: Stock, door: Gate) -> None:
+    """What stands behind it goes on."""
+    views = [memoryview(stock.data) for _ in range(128)]
+    with pool_of(1) as first, pool_of(1) as second:
+        blocked = first.submit(there.pass_door, door.handle, *views)
+        door.await_knocks(1)
+        waiting = second.submit(len, views)
+        behind = second.submit(len, [1, 2])
+        assert not wait([waiting, behind], 0.05).done
+        assert waiting.cancel()
+        assert behind.result(TIME_LIMIT) == 2
+        door.let_in(1)
+        assert blocked.result(TIME_LIMIT) == 128
+    del views
+    stock.check()
+
+
+def test_what_initializers_were_lent_comes_back(stock: Stock, door: Gate) -> None:
+    """Another pool's calls wait for it, and are told."""
+    views = [memoryview(stock.data) for _ in range(40)]
+    with pool_of(1) as other:
+        other.warm()
+        initargs = (door.handle, *views)
+        with pool_of(4, initializer=there.pass_door, initargs=initargs) as pool:
+            pool.warm(wait=False)
+            door.await_knocks(4)
+            futures = [other.submit(len, views) for _ in range(5)]
+            assert not wait(futures, 0.05).done
+            door.let_in(4)
+            assert [future.result(TIME_LIMIT) for future in futures] == [40] * 5
+    del views, initargs
+    stock.check()
+
+
 def test_a_broadcast_finds_no_room(stock: Stock, door: Gate) -> None:
     """It says so at once; and there is room when the calls are done."""
     views = [memoryview(stock.data) for _ in range(128)]
