@@ -195,6 +195,7 @@ class Outcomes:
                 return _messages.dumps_value(value)
             except NotShareableError as error:
                 self._failures[index] = _failures.pack(error)
+                self._values[index] = None  # it is let go before the answer
         return b""
 
     def __len__(self) -> int:

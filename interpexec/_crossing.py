@@ -52,7 +52,7 @@ class Crossing:
         self._replies.open_seat(_DIRECT)
         self._replies.open_seat(_COLLECTOR)
         self.slots = Slots(self.seats)
-        LOANS.line_opens()
+        LOANS.line_opens(self)
 
     def tokens(self, seat: int) -> tuple[Token, Token]:
         """Return what the worker on `seat` reaches requests and replies by."""
@@ -67,7 +67,6 @@ class Crossing:
         """Take back the calls that no worker has begun: their payloads and ids."""
         while (message := self._requests.recv_nowait()) is not None:
             payload, call_id, _ = _messages.unseal(message)  # type: ignore[arg-type]
-            _messages.end_lease(payload)  # there will be another one
             yield payload, call_id
 
     def no_more_calls(self) -> None:
@@ -122,7 +121,7 @@ class Crossing:
 
     def destroy(self) -> None:
         """Give everything back, when no worker is left."""
-        LOANS.line_closes()
+        LOANS.line_closes(self)
         for line in (self._requests, self._replies):
             for message in iter(line.recv_nowait, None):
                 _messages.unseal(message)  # type: ignore[arg-type]  # what lay beside it is given back

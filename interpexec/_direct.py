@@ -69,11 +69,13 @@ class DirectWait:
 
         It interrupted the waiting, so that cannot take replies, and must not be waited for.
         """
-        if self._thread != get_ident() or self._is_lent:
+        if self._thread != get_ident():
             return
         crossing = self._engine.crossing
-        self._is_lent = True
-        self.lock.release()
+        if not self._is_lent:
+            self._is_lent = True
+            self.lock.release()
+        # Each time: it goes on looking, and sleeping, between two handlers.
         if crossing is not None:
             crossing.leave_direct_seat()
             self._engine.leave_to_collector(int)  # nothing, but it looks for replies now

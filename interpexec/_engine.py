@@ -140,6 +140,7 @@ class Engine:
         name: of the function. limit: the seconds that it may run. source: what it comes
         from, if that was accepted before.
         """
+        self.direct.lend()  # a signal handler is going to wait for more than that one call
         with self.lock:
             ledger = self.ledger
             is_ending = self.closing or self.crossing is None

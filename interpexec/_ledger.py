@@ -119,7 +119,9 @@ class Ledger:
         payload = future.payload
         if payload is None or not payload.weight:  # type: ignore[union-attr]  # a Package
             return True
-        self._forget_loan(future)  # of an attempt that Ctrl-C has interrupted
+        # Of an attempt that Ctrl-C has interrupted:
+        self._forget_loan(future)
+        payload.end_lease()  # type: ignore[union-attr]  # as above
         LOANS.wait_no_more(self._nudge)
         loan = LOANS.lend(payload, FOR_CALLS, len(self.out), self._nudge)  # type: ignore[arg-type]  # as above
         if loan is None:
@@ -196,6 +198,7 @@ class Ledger:
         for payload, call_id in crossing.recall():
             future = self.out.pop(call_id)
             self._forget_loan(future)
+            _messages.end_lease(payload)  # there will be another one
             future.become_pending()
             future.payload = payload
             recalled.append(future)

@@ -44,7 +44,10 @@ _NEWS, _LOOKER = -2, -1
 # tens of µs. Eight to 256 made no difference.
 _LOOKS = 20
 
-type Token = tuple[int, memoryview, tuple[tuple[int, tuple[int, int]], ...]]
+type Token = tuple[int, memoryview, memoryview]
+"""The number of the raw line, the bytes above, and the descriptors of the bells by seat."""
+
+_INT = 4  # bytes of a descriptor; a bell has two. They are one more than they are: 0 is none.
 
 
 class Line:
@@ -63,11 +66,11 @@ class Line:
         if token is None:
             self._fifo = Fifo()
             self._state = bytearray(1 + seats + 2)
-            self._bells: dict[int, Bell] = {}
+            self._descriptors: bytearray | memoryview = bytearray(2 * _INT * seats)
         else:
-            line, self._state, bells = token
+            line, self._state, self._descriptors = token
             self._fifo = Fifo(line)
-            self._bells = {seat: Bell(bell) for seat, bell in bells}
+        self._bells: dict[int, Bell] = {}  # of those that were used
 
     @property
     def token(self) -> Token:
@@ -75,8 +78,7 @@ class Line:
 
         It holds a view of the line's memory; the receiver's copy pins it.
         """
-        bells = tuple((seat, bell.token) for seat, bell in list(self._bells.items()))
-        return self._fifo.id, memoryview(self._state), bells
+        return self._fifo.id, memoryview(self._state), memoryview(self._descriptors)
 
     @property
     def is_closed(self) -> bool:
@@ -84,14 +86,26 @@ class Line:
         return self._state[0] == _CLOSED
 
     def open_seat(self, seat: int = 0) -> None:
-        """Let somebody receive on a seat. By the maker, before the token is taken.
+        """Let somebody receive on a seat. By the maker.
 
-        A seat costs descriptors only from then on. Who reached the line before
-        does not know it, and never wakes its receiver: open the seats first, or
-        let only the maker send.
+        A seat costs descriptors only from then on.
         """
         if seat not in self._bells:
-            self._bells[seat] = Bell()
+            bell = self._bells[seat] = Bell()
+            for index, fd in enumerate(bell.token, 2 * seat):
+                self._descriptors[index * _INT : (index + 1) * _INT] = (fd + 1).to_bytes(_INT)
+
+    def _bell(self, seat: int) -> Bell | None:
+        """Return the bell of a seat; None if nobody has ever sat there."""
+        bell = self._bells.get(seat)
+        if bell is None:
+            start = 2 * seat * _INT
+            fds = bytes(self._descriptors[start : start + 2 * _INT])
+            if any(fds):
+                reader, writer = fds[:_INT], fds[_INT:]
+                token = int.from_bytes(reader) - 1, int.from_bytes(writer) - 1
+                bell = self._bells[seat] = Bell(token)
+        return bell
 
     def send(self, item: object) -> None:
         """Append `item` and wake a receiver that sleeps. Never blocks.
@@ -145,7 +159,8 @@ class Line:
 
     def ring(self, seat: int = 0) -> None:
         """Wake the receiver on a seat, now or when it next sleeps; see `recv_or_ring`."""
-        self._bells[seat].ring()
+        if (bell := self._bell(seat)) is not None:
+            bell.ring()
 
     def pass_on(self) -> None:
         """Wake another receiver: this one was woken, and takes nothing."""
@@ -163,13 +178,16 @@ class Line:
     def close(self) -> None:
         """Wake every receiver. Those that find nothing left get ChannelClosedError."""
         self._state[0] = _CLOSED
-        for bell in list(self._bells.values()):
-            bell.ring()
+        is_maker = isinstance(self._descriptors, bytearray)
+        seats = list(self._bells) if is_maker else range(len(self._descriptors) // (2 * _INT))
+        for seat in seats:
+            self.ring(seat)
 
     def release(self) -> None:
         """Let go of the line's memory: the last act of one who reached it."""
-        if isinstance(self._state, memoryview):
+        if isinstance(self._state, memoryview) and isinstance(self._descriptors, memoryview):
             self._state.release()
+            self._descriptors.release()
 
     def destroy(self) -> None:
         """Give everything back. Only the maker may, when nobody uses it any more."""
@@ -178,13 +196,16 @@ class Line:
             bell.close()
 
     def _sleep(self, seat: int, timeout: float | None) -> object:
-        """Take an item, or sleep once and return None: there may be one now."""
+        """Take an item; if there is none, sleep once before that. None: there may be one now."""
         try:
             self._state[1 + seat] = _ASLEEP
             item = self._fifo.recv()
             # A closing rings all bells, but a bell may have been heard already.
             if item is None and self._state[0] != _CLOSED:
-                self._bells[seat].wait(timeout)
+                bell = self._bell(seat)
+                assert bell is not None  # it was opened
+                bell.wait(timeout)
+                item = self._fifo.recv()
         except BaseException:
             # A sender may have chosen this seat an instant ago, for an item
             # that is now left to nobody: pass the wake-up on.
@@ -193,7 +214,7 @@ class Line:
             raise
         self._state[1 + seat] = _AWAKE
         if item is not None and self._fifo.count():
-            # A sender may have chosen this seat for another item than this one.
+            # Another sender may have chosen this seat, too, for another item than this one.
             self._wake_one()
         return item
 
@@ -243,11 +264,10 @@ class Line:
         if seats[_LOOKER] == _LOOKING:
             state[_LOOKER] = _AWAKE  # for one item only
             return
-        # Twice at once, two senders may ring one bell: the second ring is heard
-        # as a wake-up for nothing. Neither has missed a sleeper, because the
-        # woken one looks at the line before it sleeps again.
+        # Twice at once, two senders may ring one bell. Who is woken looks whether there
+        # are more items than the one that it takes.
         seat = seats.find(_ASLEEP)
-        if seat > 0 and (bell := self._bells.get(seat - 1)) is not None:
+        if seat > 0 and (bell := self._bell(seat - 1)) is not None:
             try:
                 state[seat] = _AWAKE
             finally:  # also when Ctrl-C comes in between: nobody else would ring

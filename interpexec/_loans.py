@@ -66,9 +66,9 @@ class Loans:
 
     def begin(self) -> None:
         """Have lent nothing: also in a forked child, where nobody is left who took something."""
-        # Re-entrant for signal handlers that use another pool.
+        # Re-entrant for signal handlers that lend, too.
         self._lock = threading.RLock()
-        self._lines = 0
+        self._lines: set[object] = set()
         self._lent: dict[int, Loan] = {}  # what is not back, by number
         self._made = 0
         self._back: deque[ref[memoryview]] = deque()  # what is, and in `_lent` still
@@ -84,21 +84,20 @@ class Loans:
 
     # -- messages -----------------------------------------------------------------
 
-    def line_opens(self) -> None:
-        """Count one more pool, whose messages need room."""
-        with self._lock:
-            self._lines += 1
+    def line_opens(self, line: object) -> None:
+        """Count one more pool, whose messages need room. Never blocks."""
+        self._lines.add(line)
 
-    def line_closes(self) -> None:
-        """Count it out."""
-        with self._lock:
-            self._lines -= 1
+    def line_closes(self, line: object) -> None:
+        """Count it out. Never blocks."""
+        self._lines.discard(line)
 
     def most_ahead(self, workers: int) -> int:
         """Return how many messages a pool may have out beyond one for each worker."""
-        if self._lines < 2 and not self._total:  # noqa: PLR2004  # the pool itself
+        pools = len(self._lines)
+        if pools < 2 and not self._total:  # noqa: PLR2004  # the pool itself
             return MOST_AHEAD
-        room = (_ROOM - self._total) // (self._lines or 1) - workers
+        room = (_ROOM - self._total) // (pools or 1) - workers
         return max(min(room, MOST_AHEAD), 0)
 
     # -- what lies beside them ----------------------------------------------------
@@ -154,7 +153,7 @@ class Loans:
     def _wait(self, tell: "Callable[[], None]") -> None:
         """Have somebody told. Under the lock, so that nothing is settled meanwhile."""
         self._waiting.add(tell)
-        for loan in self._lent.values():
+        for loan in list(self._lent.values()):
             lease = loan()
             if lease is None:
                 self._back.append(loan)  # or somebody else is about to
@@ -177,12 +176,11 @@ class Loans:
 
     def _tell(self) -> None:
         """Tell who waits. In the middle of anything: without the lock."""
-        while self._waiting:
+        for tell in list(self._waiting):  # not who is refused again meanwhile
             try:
-                tell = self._waiting.pop()
-            except KeyError:  # another thread was quicker
-                return
-            tell()
+                self._waiting.discard(tell)
+            finally:  # also when Ctrl-C comes in between
+                tell()
 
     def _collect(self) -> None:
         """Strike off what is back, and what was lost before that. Under the lock."""
@@ -192,9 +190,9 @@ class Loans:
                 continue
             # Those calls are made in order. What was let go of before this was lent, and
             # is not back, never comes: somebody else has filled the room.
-            lost = [each for each in self._lent.values() if _OPEN < each.settled < loan.number]
-            for each in lost:
-                self._strike_off(each)
+            for each in list(self._lent.values()):
+                if _OPEN < each.settled < loan.number:
+                    self._strike_off(each)
 
     def _strike_off(self, loan: Loan) -> bool:
         if self._lent.pop(loan.number, None) is None:

@@ -92,7 +92,11 @@ def _after_fork_in_parent() -> None:
     """Let the stopped pools go on."""
     try:
         while _resting:
-            _resting.pop().resume()
+            engine = _resting.pop()
+            try:
+                engine.resume()
+            except (RuntimeError, OSError):  # there is no thread or no descriptor to be had
+                _logger.exception("%s could not go on after fork()", engine.name)
     finally:
         _forking.release()
 

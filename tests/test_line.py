@@ -377,3 +377,20 @@ def test_many_senders_and_receivers_lose_nothing() -> None:
     finally:
         line.destroy()
     assert sorted(received) == list(range(4 * each))  # type: ignore[type-var]
+
+
+def test_whoever_reaches_a_line_finds_all_its_bells() -> None:
+    """Also those of seats that were opened later; and it wakes them when it closes the line."""
+    line = Line(3)
+    line.open_seat(0)
+    there = Line(token=line.token)
+    line.open_seat(2)
+    line._state[1 + 2] = _line._ASLEEP
+    there.send(b"item")
+    assert line._bells[2].wait(0)
+    there.ring(1)  # nobody has ever sat there
+    there.close()
+    assert line._bells[0].wait(0)
+    assert line._bells[2].wait(0)
+    there.release()
+    line.destroy()
