@@ -130,34 +130,39 @@ def test_the_call_is_cancelled_meanwhile(gate: tuple[int, Callable[[int], object
         assert running.result(TIME_LIMIT) == 1
 
 
-@pytest.mark.parametrize("where", ["looking", "asleep"])
-def test_a_signal_handler_waits_for_another_call(
-    gate: tuple[int, Callable[[int], object]], monkeypatch: pytest.MonkeyPatch, where: str
+@pytest.mark.parametrize("places", [["look"], ["sleep"], ["look", "sleep"]])
+def test_signal_handlers_wait_for_other_calls(
+    gate: tuple[int, Callable[[int], object]], monkeypatch: pytest.MonkeyPatch, places: list[str]
 ) -> None:
     """In the thread that waits directly, in the middle of that: the collector takes over."""
     reader, open_for = gate
+    left = [{"look": (Patience, "look"), "sleep": (Bell, "wait")}[place] for place in places]
     got: list[object] = []
     with InterpreterPoolExecutor(2) as pool:
         pool.warm()
 
-        def handle(*_: object) -> None:
-            if not got:
-                got.append("begun")
-                got.append(pool.submit(abs, -5).result(TIME_LIMIT))
+        def handle() -> None:
+            got.append(pool.submit(abs, -5).result(TIME_LIMIT))
+            if not left:
                 open_for(1)
 
-        place, name = {"looking": (Patience, "look"), "asleep": (Bell, "wait")}[where]
-        original = getattr(place, name)
+        def interrupt(place: type, name: str) -> None:
+            original = getattr(place, name)
 
-        def interrupted(self: object, *args: object) -> object:
-            if threading.current_thread() is threading.main_thread():
-                handle()
-            return original(self, *args)
+            def interrupted(self: object, *args: object) -> object:
+                is_main = threading.current_thread() is threading.main_thread()
+                if is_main and left and left[0] == (place, name):
+                    del left[0]
+                    handle()
+                return original(self, *args)
+
+            monkeypatch.setattr(place, name, interrupted)
 
         future = pool.submit(pass_gate, reader)
-        monkeypatch.setattr(place, name, interrupted)
+        for place, name in list(left):
+            interrupt(place, name)
         assert future.result(TIME_LIMIT) == 1
-        assert got == ["begun", 5]
+        assert got == [5] * len(places)
         assert pool.submit(abs, -6).result(TIME_LIMIT) == 6
         assert not pool._engine.direct._is_lent
 
