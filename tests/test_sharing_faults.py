@@ -369,7 +369,10 @@ def test_cancelled_broadcasts(stock: Stock, begun: Pipe, door: Gate) -> None:
         door.await_knocks(1)
         others = [pool.broadcast(there.nothing, stock.all())[0] for _ in range(10)]
         assert all(future.cancel() for future in others)
-        pool.dump_stacks(TIME_LIMIT)  # it is asked for behind the orders not to run these
+        with pool._engine.lock:
+            (worker,) = pool._engine.crew.active.values()
+            answer = pool._engine.ask(worker, "stack", None)
+        answer.result(TIME_LIMIT)  # it has come behind the orders not to run these
         door.open()
         assert first.result(TIME_LIMIT) == 1
         pool.broadcast(there.nothing)[0].result(TIME_LIMIT)
