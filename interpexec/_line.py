@@ -238,7 +238,7 @@ class Line:
     def _glance(self) -> object:
         """Take an item, if one was sent since the last look.
 
-        The byte that says so costs a tenth of a look into the line, and nobody needs the
+        The byte that says so costs half of a look into the line, and nobody needs the
         mutex for it that all lines of the process share.
         """
         state = self._state
