@@ -97,6 +97,13 @@ def door() -> Iterator[gates.Gate]:
 
 
 @pytest.fixture
+def pool() -> Iterator[InterpreterPoolExecutor]:
+    """Make a pool of two workers."""
+    with InterpreterPoolExecutor(2) as made:
+        yield made
+
+
+@pytest.fixture
 def pass_by() -> Iterator[tuple[InterpreterPoolExecutor, gates.Gate]]:
     """Make a pool of two workers, and a gate that opens before that is waited for."""
     with gates.gated(partial(InterpreterPoolExecutor, 2)) as made:

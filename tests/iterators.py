@@ -2,6 +2,9 @@
 
 from collections.abc import Iterator
 
+METHODS = "map", "imap_unordered"
+"""The maps of a pool."""
+
 
 def outcomes(results: Iterator[object]) -> list[object]:
     """Return all results, and the types of exceptions, of an iterator."""

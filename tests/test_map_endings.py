@@ -18,19 +18,10 @@ from gates import TIME_LIMIT, Gate
 from interpexec import BrokenInterpreterPool, InterpreterPoolExecutor, _batches, aio
 from interpexec._batches import Segment
 from interpexec._sizing import Sizer
-from iterators import outcomes
+from iterators import METHODS, outcomes
 from stops import Pipe, finish, shut_down, start
 
-METHODS = "map", "imap_unordered"
-
 type Columns = tuple[Iterable[Any], ...]
-
-
-@pytest.fixture
-def pool() -> Iterator[InterpreterPoolExecutor]:
-    """Make a pool of two workers."""
-    with InterpreterPoolExecutor(2) as pool:
-        yield pool
 
 
 # -- bounds ------------------------------------------------------------------------------

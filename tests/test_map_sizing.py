@@ -15,19 +15,10 @@ import tasks
 from gates import TIME_LIMIT, Gate, gated
 from interpexec import InterpreterPoolExecutor, NotShareableError, aio, sync
 from interpexec._sizing import Sizer
-from iterators import outcomes
+from iterators import METHODS, outcomes
 from stops import Pipe, finish, start
 
-METHODS = "map", "imap_unordered"
-
 type Columns = tuple[Iterable[Any], ...]
-
-
-@pytest.fixture
-def pool() -> Iterator[InterpreterPoolExecutor]:
-    """Make a pool of two workers."""
-    with InterpreterPoolExecutor(2) as pool:
-        yield pool
 
 
 @pytest.fixture(params=["measured", "fifty"])
