@@ -23,7 +23,7 @@ from interpexec._home import WorkerThread
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Container, Iterable, Iterator
 
     from interpexec._crossing import Crossing
     from interpexec._engine import Engine
@@ -159,9 +159,15 @@ class Crew:
             return True
         return any(self.runner(crossing, call_id) is not None for call_id in stopped)
 
-    def may_begin(self, crossing: "Crossing") -> bool:
-        """Say whether a worker that takes calls runs none at this moment."""
-        return not all(crossing.slots.call(seat) for seat in self.active)
+    def may_begin(self, crossing: "Crossing", out: "Container[int]") -> bool:
+        """Say whether a worker may take a call before anything comes from it.
+
+        out: the calls that home waits for. Who runs one of these answers it first, and
+        who runs the initializer gives notice. But not who runs nothing, or what is not
+        waited for: it has just answered that, or skips it, as it was stopped.
+        """
+        runs = [(worker, crossing.slots.call(seat)) for seat, worker in self.active.items()]
+        return any(call_id not in out and call_id != worker.number for worker, call_id in runs)
 
     def running(self, crossing: "Crossing") -> dict[int, float]:
         """Return since when each running call runs, by its id."""

@@ -91,13 +91,16 @@ class Stopper:
     def _stop_late(self, crossing: "Crossing") -> "list[AnyFuture]":
         """Stop the calls whose time is over.
 
-        One that has not begun has all its time yet. It can begin when a worker has
-        nothing to run, which is so after each reply, and at no other time.
+        One that has not begun has all its time yet. It can begin after a reply, or at any
+        moment where a worker may take a call before anything comes from it. That is asked
+        first: so what is not running an instant later cannot begin without a reply.
         """
         self._least_limit = None
-        limited = [future for future in self._ledger.out.values() if future.limit is not None]
+        out = self._ledger.out
+        limited = [future for future in out.values() if future.limit is not None]
         if not limited:
             return []
+        may_begin = self._crew.may_begin(crossing, out)
         running, now = self._crew.running(crossing), monotonic()
         late = []
         for future in limited:
@@ -109,7 +112,7 @@ class Stopper:
                 self.clock.expect(since + limit - now)
             elif self.stop(crossing, future):
                 late.append(future)
-        if self._least_limit is not None and self._crew.may_begin(crossing):
+        if self._least_limit is not None and may_begin:
             self.clock.expect(max(self._least_limit, LOOK_AGAIN))
         return late
 

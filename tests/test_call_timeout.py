@@ -12,6 +12,7 @@ import pytest
 import stoppable
 from gates import Gate
 from interpexec import InterpreterPoolExecutor
+from interpexec._crew import Crew
 from stops import TIME_LIMIT, Pipe, pool_of, shut_down
 
 SOON = 0.2
@@ -110,6 +111,36 @@ def test_the_clock_starts_after_the_initializer(door: Gate) -> None:
         assert wait([future], 3 * SOON).done == set()
         door.open()
         assert future.result(TIME_LIMIT) == 5
+
+
+@pytest.mark.parametrize("first", ["may_begin", "running"])
+@pytest.mark.parametrize("when", ["between", "after"])
+def test_a_call_that_begins_while_home_looks_at_the_clock(
+    first: str, when: str, begun: Pipe, door: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Home asks twice what the workers do. They go on, between the two and after them.
+
+    To begin with, the worker has answered its last call, and still seems to run it.
+    """
+    looked = threading.Event()
+
+    def look(*args: Any) -> object:
+        found = original(*args)
+        if when == "between" and not looked.is_set():
+            door.open()
+            assert begun.has_word(TIME_LIMIT)
+        looked.set()
+        return found
+
+    with pool_of(1, **PREPARED) as pool:
+        pool.submit(stoppable.linger_after_answers, door.handle).result(TIME_LIMIT)
+        door.await_knocks(1)
+        original = getattr(Crew, first)
+        monkeypatch.setattr(Crew, first, look)
+        future = pool.with_options(timeout=1e-9).submit(stoppable.spin, begun.writer)
+        assert looked.wait(TIME_LIMIT)
+        door.open()
+        assert isinstance(future.exception(TIME_LIMIT), TimeoutError)
 
 
 def test_calls_behind_a_limited_one_are_done(begun: Pipe) -> None:
