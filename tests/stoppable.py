@@ -44,12 +44,11 @@ def linger_after_answers(handle: "Handle") -> None:
     """Have this worker knock after each answer, and go on when it is let in."""
     from interpexec._worker import Worker
 
-    knocker, entrance = handle
     reply = Worker.reply
 
     def reply_and_linger(*args: object) -> None:
         reply(*args)  # type: ignore[arg-type]  # what it was given
-        knock_and(knocker, partial(os.read, entrance, 1))
+        knock_and_pass(handle)
 
     Worker.reply = reply_and_linger  # type: ignore[method-assign]
 
