@@ -1,6 +1,6 @@
 """Barriers that work across interpreters."""
 
-from interpexec import _packing
+from interpexec import _packing, _tasks
 from interpexec._conditions import Condition
 from interpexec._deadline import Deadline
 from interpexec._locks import Lock
@@ -77,6 +77,7 @@ class Barrier:
     def __repr__(self) -> str:
         return shown(self, "broken" if self.broken else f"waiters={self.n_waiting}/{self.parties}")
 
+    @_tasks.step
     def wait(self, timeout: float | None = None) -> int:
         """Wait until all are there; return a number, another one for each of them.
 
@@ -107,7 +108,7 @@ class Barrier:
     def _open(self) -> None:
         """Let all go: this is the last one."""
         if self._action is not None:
-            self._action()
+            _tasks.outside_of_steps(self._action)
         self._words[_STATE] = _DRAINING
         self._condition.notify_all()
 

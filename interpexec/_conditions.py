@@ -32,7 +32,7 @@ class Event(Shared):
 
     def clear(self) -> None:
         """Set the flag back."""
-        self._monitor.words[_FLAG] = 0
+        self._monitor.run(self._clear)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until the flag is set, at most `timeout` seconds; return False after these."""
@@ -44,6 +44,9 @@ class Event(Shared):
     def _set(self) -> None:
         self._monitor.words[_FLAG] = 1
         wake_all(self._monitor)
+
+    def _clear(self) -> None:
+        self._monitor.words[_FLAG] = 0
 
     def _wait(self, deadline: Deadline) -> bool:
         return self.is_set() or self._monitor.wait(LINE, deadline, nothing)

@@ -44,7 +44,20 @@ def thaw(frozen: bytes) -> "Packed":
     if frozen[-1:] == PLAIN:
         return frozen
     payload, entries = _pickle.loads(frozen)  # our own bytes
+    package = Package(b"", [], [], entries)
     if isinstance(payload, int):
         _, fd = entries.pop()
-        payload = memoryview(SharedBuffer.adopt(fd, payload))
-    return Package(payload, [], [], entries)
+        try:
+            payload = memoryview(SharedBuffer.adopt(fd, payload))
+        except BaseException:
+            package.abandon()  # now: its frame is kept with the exception
+            raise
+    package.payload = payload
+    return package
+
+
+def drop(frozen: bytes) -> None:
+    """Give back what lies beside the bytes, which nobody thaws."""
+    if frozen[-1:] != PLAIN:
+        _, entries = _pickle.loads(frozen)
+        Package(b"", [], [], entries).abandon()

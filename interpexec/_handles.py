@@ -16,7 +16,7 @@ from interpexec import _runtime
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Protocol, Self
+    from typing import Protocol
 
     class Holder(Protocol):
         """What holds something of the kernel's."""
@@ -29,80 +29,90 @@ if TYPE_CHECKING:
 _holders: "dict[int, ref[Holder]]" = {}
 _is_expected = False  # somebody does that
 
-# The descriptors of all handles, also of those whose destructor was interrupted.
+# The descriptors of all handles, by id, also of those whose destructor was interrupted.
 _owned: dict[int, int] = {}
 
 
-class Handle:
-    """Owns a descriptor: closes it when it is closed itself, or let go of.
+class Descriptor:
+    """Owns a descriptor until it is closed, or the interpreter ends.
 
-    From any thread of the interpreter that made it.
+    From any thread of the interpreter that made it. For what closes it in a destructor of
+    its own: in a circle of garbage, nobody knows whose destructor comes first.
     """
 
-    __slots__ = ("__weakref__", "_fd")
-
-    def __new__(cls, *_: object) -> "Self":
-        """Make one that owns nothing yet."""
-        handle = super().__new__(cls)
-        handle._fd = -1
-        return handle
+    __slots__ = ()
 
     def __init__(self, fd: int) -> None:
         """Take a descriptor over."""
-        _owned[fd] = fd
-        self._fd = fd
-        expect_end(self)
+        expect_all()
+        left = _owned.get(id(self))  # by one that was here, and could not close it
+        _owned[id(self)] = fd
+        if left is not None:
+            os.close(left)
 
     def fileno(self) -> int:
         """Return the descriptor. Raises ValueError when it was closed."""
-        if self._fd < 0:
+        fd = _owned.get(id(self))
+        if fd is None:
             raise ValueError("the handle is closed")
-        return self._fd
+        return fd
 
     @property
     def closed(self) -> bool:
         """Whether it owns nothing any more."""
-        return self._fd < 0
+        return id(self) not in _owned
 
     def detach(self) -> int:
         """Return the descriptor, and do not own it any more. ValueError when it was closed."""
-        fd = self.fileno()
-        self._fd = -1
-        _owned.pop(fd)
-        _holders.pop(id(self), None)
+        fd = _owned.pop(id(self), None)
+        if fd is None:
+            raise ValueError("the handle is closed")
         return fd
 
     def close(self) -> None:
         """Close it, once."""
-        fd, self._fd = self._fd, -1
-        if fd >= 0:
+        if id(self) not in _owned:
+            return
+        try:
             # One call does both: a call that is stopped here does both, or neither, and
             # then it is closed when this interpreter ends.
-            deque(map(os.close, map(_owned.pop, (fd,))), 0)
-            _holders.pop(id(self), None)
+            deque(map(os.close, map(_owned.pop, (id(self),))), 0)
+        except KeyError:
+            pass  # another thread was faster
 
-    release = close
+
+class Handle(Descriptor):
+    """Owns a descriptor, and closes it also when it is let go of."""
+
+    __slots__ = ()
 
     def __del__(self) -> None:
         if _owned:  # None when the modules of a process that ends were emptied
             self.close()
 
 
-def expect_end(holder: "Holder") -> None:
-    """See to it that something is released when this interpreter ends.
+def expect_all() -> None:
+    """See to it that what is owned is given back when this interpreter ends.
 
     In the main one nothing has to be done: the process ends with it.
     """
     global _is_expected  # noqa: PLW0603  # once for each interpreter
-    if not _is_expected:
-        _is_expected = True
-        if _runtime.is_main():
-            if hasattr(os, "register_at_fork"):
-                os.register_at_fork(after_in_child=_forget_all)
-        else:
-            import atexit  # it is called at the end of each interpreter
+    if _is_expected:
+        return
+    _is_expected = True
+    if _runtime.is_main():
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=_forget_all)
+    else:
+        import atexit  # it is called at the end of each interpreter
 
-            atexit.register(release_all)
+        atexit.register(release_all)
+
+
+def expect_end(holder: "Holder") -> None:
+    """See to it that something is released when this interpreter ends. As `expect_all`."""
+    expect_all()
+    _holders.pop(id(holder), None)  # of one that is no more: it stands in another place
     _holders[id(holder)] = ref(holder)
 
 
@@ -111,10 +121,25 @@ def expect_end_no_more(holder: "Holder") -> None:
     _holders.pop(id(holder), None)
 
 
-# The threads of this interpreter that are inside a monitor (what they have taken), and the
+type Inside = tuple[list[bytes], Inside | None]
+"""What a thread has taken in the monitor in which it is; the same of one around that."""
+
+# The threads of this interpreter that are inside a monitor, or about to be. And the
 # destructors that wait until they are not.
-inside: dict[int, list[bytes]] = {}
-postponed: "dict[int, list[Callable[[], None]]]" = {}
+inside: dict[int, Inside] = {}
+postponed: "dict[int, list[_Postponed]]" = {}
+
+
+class _Postponed:
+    """Calls a destructor when it is let go of: what that raises concerns nobody then."""
+
+    __slots__ = ("_destructor",)
+
+    def __init__(self, destructor: "Callable[[], None]") -> None:
+        self._destructor = destructor
+
+    def __del__(self) -> None:
+        self._destructor()
 
 
 def outside(destructor: "Callable[[], None]") -> None:
@@ -124,15 +149,14 @@ def outside(destructor: "Callable[[], None]") -> None:
     """
     ident = get_ident()
     if ident in inside:
-        postponed.setdefault(ident, []).append(destructor)
+        postponed.setdefault(ident, []).append(_Postponed(destructor))
     else:
         destructor()
 
 
 def catch_up(ident: int) -> None:
     """Do what had to wait until the calling thread was outside."""
-    for destructor in postponed.pop(ident, ()):
-        destructor()
+    postponed.pop(ident, None)
 
 
 def _forget_all() -> None:
@@ -140,7 +164,10 @@ def _forget_all() -> None:
     for reference in list(_holders.values()):
         after_fork = getattr(reference(), "after_fork", None)
         if after_fork is not None:
-            after_fork()
+            try:
+                after_fork()
+            except BufferError:
+                pass  # another thread, which is not here, has a view
 
 
 def release_all() -> None:
@@ -151,9 +178,12 @@ def release_all() -> None:
     for reference in reversed(list(_holders.values())):
         holder = reference()
         if holder is not None:
-            holder.release()
+            try:
+                holder.release()
+            except Exception:  # noqa: S110  # the others must be released, too
+                pass
     while _owned:
         try:
-            os.close(_owned.popitem()[0])
+            os.close(_owned.popitem()[1])
         except OSError:
             pass  # somebody has closed what was not his

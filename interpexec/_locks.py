@@ -222,6 +222,7 @@ class RLock(Shared):
         words, thread = self._monitor.words, get_ident()
         deadline = FOREVER if blocking and timeout == -1 else lock_deadline(blocking, timeout)
         if words[_OWNER] == thread:  # nobody else writes that
+            self._monitor.refuse_if_forked()
             words[_DEPTH] += 1
             return True
         try:
@@ -241,6 +242,7 @@ class RLock(Shared):
         if words[_OWNER] != get_ident():
             raise RuntimeError("cannot release un-acquired lock")
         if words[_DEPTH] > 1:
+            self._monitor.refuse_if_forked()
             words[_DEPTH] -= 1
         else:
             self._monitor.run(self._put)

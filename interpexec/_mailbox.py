@@ -11,6 +11,7 @@ beside it (`_frozen`); who drops messages gives that back.
 """
 
 import os
+import sys
 from _pickle import dumps as _dumps
 from _pickle import loads as _loads
 from _thread import get_ident
@@ -19,9 +20,9 @@ from functools import partial
 from interpexec import _messages, _packing, _tasks
 from interpexec._bell import RING, Bell
 from interpexec._deadline import Deadline
-from interpexec._frozen import PLAIN, freeze, thaw
+from interpexec._frozen import PLAIN, drop, freeze, thaw
 from interpexec._functions import pack_or_explain
-from interpexec._handles import Handle, expect_end, expect_end_no_more, outside
+from interpexec._handles import Descriptor, expect_end, expect_end_no_more, outside
 from interpexec._monitor import Monitor, block_size
 from interpexec._patience import Patience
 from interpexec._ring import Ring
@@ -78,20 +79,26 @@ class Mailbox:
         "_words",
     )
 
+    @_tasks.step
     def __init__(self, limit: int = 0, *roles: int) -> None:
         """Make a new one. limit: of the messages in it; 0: none."""
         monitor = Monitor(len(_LINES), grows=True)
-        monitor.words[_LIMIT] = limit
-        self._hold(monitor, Bell(), roles)
+        try:
+            ready = Bell()
+        except BaseException:
+            monitor.close()
+            raise
+        self._hold(monitor, ready, roles)
+        self._words[_LIMIT] = limit
         self._count_in(roles)
         self._ring.make()
 
     def _hold(self, monitor: Monitor, ready: Bell, roles: "tuple[int, ...]") -> None:
         self._monitor = monitor
         self._words = monitor.words
-        self._ring = Ring(monitor.fileno(), _BASE, monitor.words)
-        self._ready = [Handle(fd) for fd in dict.fromkeys(ready.token)]
+        self._ready = [Descriptor(fd) for fd in dict.fromkeys(ready.token)]
         os.set_blocking(ready.fileno(), False)
+        self._ring = Ring(monitor.fileno(), _BASE, monitor.words)
         self._roles = roles
         self._patience = Patience(_LOOKS)
         # The threads that are in the middle of something; twice, if a signal's handler is.
@@ -115,20 +122,16 @@ class Mailbox:
             message, beside = freeze(pack_or_explain(item, "the item"), _ROOM)
         self._use(self._put, message, beside, deadline)
 
-    def get(self, deadline: Deadline | None) -> "Any":
-        """Take the first message; wait for it until the deadline (None: not at all).
+    def get(self, deadline: Deadline | None) -> "_packing.Packed":
+        """Take the first message, for `open_message`; wait for it until the deadline.
 
-        Raises ChannelEmptyError or ChannelClosedError, and what unpickling raises.
+        (None: not at all.)
+
+        Raises ChannelEmptyError or ChannelClosedError.
         """
         if deadline is not None and self._is_open:
             self._patience.look(self._is_there)
-        message = self._use(self._get, deadline)
-        if not isinstance(message, bytes):
-            return _messages.loads_anything(message)
-        kind = message[-1:]
-        if kind == _SIMPLE:
-            return _loads(message)
-        return message[:-1] if kind == _BYTES else _messages.loads_anything(message)
+        return self._use(self._get, deadline)
 
     def count(self) -> int:
         """Return how many messages there are."""
@@ -329,6 +332,8 @@ class Mailbox:
     def after_fork(self) -> None:
         """Be of no use: it is the parent's, who has counted one holder, and not two."""
         self._is_open = False
+        self._users.append(_NOBODY)
+        self._close_all()
 
     def _use[T](self, step: "Callable[..., T]", *args: object) -> T:
         """Take a step. Meanwhile the descriptors stay open, also when it is released."""
@@ -346,13 +351,17 @@ class Mailbox:
         if self._is_open or users:
             return
         users.append(_NOBODY)  # so that no other thread does it, too
+        self._close_all()
+
+    def _close_all(self) -> None:
         self._ring.unmap()
         self._monitor.close()
-        for handle in self._ready:
-            handle.close()
+        for descriptor in self._ready:
+            descriptor.close()
 
-    def __del__(self) -> None:
-        if getattr(self, "_is_open", False):
+    def __del__(self, is_over: "Callable[[], bool]" = sys.is_finalizing) -> None:
+        # When the process ends, the modules are emptied, and so the kernel does it.
+        if getattr(self, "_is_open", False) and not is_over():
             outside(self.release)
 
     def _count_out(self) -> list[bytes]:
@@ -368,9 +377,10 @@ class Mailbox:
             self._wake_all(line)  # some of them may wait for this holder
         return []
 
-    def _count_in(self, roles: "tuple[int, ...]") -> None:
+    def _count_in(self, roles: "tuple[int, ...]", by: int = 1) -> bool:
         for role in roles:
-            self._words[_HOLDERS + role] += 1
+            self._words[_HOLDERS + role] += by
+        return True
 
     def _refuse_if_released(self) -> None:
         if not self._is_open:
@@ -378,10 +388,12 @@ class Mailbox:
 
     # -- travelling -----------------------------------------------------------------
 
+    @_tasks.step
     def again(self, *roles: int) -> "Mailbox":
         """Return another holder."""
         return _adopted(*self._one_more(roles))
 
+    @_tasks.step
     def __reduce__(self) -> "tuple[object, ...]":
         """Travel as one more holder, which is counted from now on."""
         if not self._is_open:
@@ -389,13 +401,32 @@ class Mailbox:
         packing = _packing.packing()
         return _arrived, (packing.carry((__name__, *self._one_more(self._roles))),)
 
-    @_tasks.step
     def _one_more(self, roles: "tuple[int, ...]") -> "tuple[int, ...]":
-        """Count one more holder; return what `_adopted` takes."""
-        fds = [*self._monitor.descriptors(), *(handle.fileno() for handle in self._ready)]
-        duplicates = _packing.duplicates(fds)
-        self._monitor.run(self._count_in, roles)
+        """Count one more holder; return what `_adopted` takes. In a step."""
+        self._users.append(get_ident())
+        try:
+            self._refuse_if_released()
+            fds = [*self._monitor.descriptors(), *(each.fileno() for each in self._ready)]
+            duplicates = _packing.duplicates(fds)
+            try:
+                self._monitor.run(self._count_in, roles, undo=partial(self._count_in, roles, -1))
+            except BaseException:
+                for fd in duplicates:
+                    os.close(fd)
+                raise
+        finally:
+            self._leave()
         return sum(1 << role for role in roles), self._monitor.size, *duplicates
+
+
+def open_message(message: "_packing.Packed") -> "Any":
+    """Return what was put in. Raises what unpickling raises; it is lost then."""
+    if not isinstance(message, bytes):
+        return _messages.loads_anything(message)
+    kind = message[-1:]
+    if kind == _SIMPLE:
+        return _loads(message)
+    return message[:-1] if kind == _BYTES else _messages.loads_anything(message)
 
 
 @_tasks.step
@@ -408,7 +439,7 @@ def _adopted(mask: int, size: int, block: int, *fds: int) -> Mailbox:
     half = len(fds) // 2  # the mutex; the ready bell
     roles = tuple(role for role in (SENDER, RECEIVER) if mask >> role & 1)
     mailbox = Mailbox.__new__(Mailbox)
-    monitor = Monitor.adopt(block, size, *fds[:half])
+    monitor = Monitor.adopt(block, size, *fds[:half], owner=Descriptor)
     mailbox._hold(monitor, Bell((fds[half], fds[-1])), roles)  # noqa: SLF001  # one of us
     return mailbox
 
@@ -418,10 +449,15 @@ def abandon(*entry: int) -> None:
     _adopted(*entry).release()
 
 
+def descriptors(_mask: int, _size: int, *fds: int) -> "tuple[int, ...]":
+    """Return those of a holder that was sent."""
+    return fds
+
+
 def _drop(message: bytes) -> None:
     """Give back what lies beside a message."""
     if message[-1:] not in _PLAIN_KINDS:
         try:
-            _packing.Package.of(thaw(message)).abandon()
+            drop(message)
         except OSError:
             pass  # the others must be given back, too

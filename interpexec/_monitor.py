@@ -27,7 +27,7 @@ from array import array
 from interpexec import _packing, _tasks
 from interpexec._bell import RING, Bell
 from interpexec._deadline import Deadline
-from interpexec._handles import Handle, catch_up, expect_end, expect_end_no_more
+from interpexec._handles import Descriptor, Handle, catch_up, expect_end, expect_end_no_more
 from interpexec._handles import inside as _inside
 from interpexec._handles import postponed as _postponed
 from interpexec._runtime import NotShareableError
@@ -56,11 +56,14 @@ _SIZES = (len(RING),)
 _read, _write = os.read, os.write
 
 
+_PARENTS = "this was made by the process from which this one was forked"
+
+
 class _Forked:
     """Stands where the mutex was, in a forked child."""
 
     def __iter__(self) -> "Iterator[int]":
-        raise RuntimeError("this was made by the process from which this one was forked")
+        raise RuntimeError(_PARENTS)
 
 
 _FORKED = _Forked()
@@ -79,28 +82,45 @@ class Monitor:
 
     __slots__ = ("__weakref__", "_block", "_mutex", "_reader", "_writer", "words")
 
+    @_tasks.step
     def __init__(self, lines: int = 1, *, grows: bool = False) -> None:
-        """Make one. lines: of waiting threads. grows: something is to be put behind it."""
+        """Make one. lines: of waiting threads.
+
+        grows: something is to be put behind it, and it must be closed.
+        """
         size = block_size(lines)
         block = SharedBuffer.growable(size) if grows else SharedBuffer(size)
-        bell = Bell()
+        try:
+            bell = Bell()
+        except BaseException:
+            block.close()
+            raise
+        owner = Descriptor if grows else Handle
+        self._hold(block, *map(owner, dict.fromkeys(bell.token)))
         bell.ring()  # the token
-        self._hold(block, *map(Handle, dict.fromkeys(bell.token)))
 
-    def _hold(self, block: SharedBuffer, *mutex: Handle) -> None:
+    def _hold(self, block: SharedBuffer, *mutex: Descriptor) -> None:
         self._block = block
         self._mutex = mutex
         self._reader: Iterable[int] = (mutex[0].fileno(),)
         self._writer = mutex[-1].fileno()
-        self.words = block.cast("Q")
+        try:
+            self.words = block.cast("Q")
+        except BaseException:  # there is no memory
+            block.close()
+            for each in mutex:
+                each.close()
+            raise
         expect_end(self)
 
     @classmethod
-    def adopt(cls, block: int, size: int, *mutex: int) -> "Monitor":
+    def adopt(
+        cls, block: int, size: int, *mutex: int, owner: type[Descriptor] = Handle
+    ) -> "Monitor":
         """Own the descriptors of a monitor that is there."""
         monitor = cls.__new__(cls)
         monitor._hold(  # noqa: SLF001  # one of us
-            SharedBuffer.adopt(block, size), *map(Handle, mutex)
+            SharedBuffer.adopt(block, size, owner=owner), *map(owner, mutex)
         )
         return monitor
 
@@ -117,6 +137,8 @@ class Monitor:
         """Return what `adopt` takes, but for the size."""
         if self.closed:
             raise NotShareableError("it was closed")
+        if self._reader is _FORKED:
+            raise NotShareableError(_PARENTS)
         return [self._block.fileno(), *(handle.fileno() for handle in self._mutex)]
 
     @property
@@ -127,6 +149,10 @@ class Monitor:
     def after_fork(self) -> None:
         """Be of no use: the words are the parent's, and those who wait are not here."""
         self._reader = _FORKED
+
+    def refuse_if_forked(self) -> None:
+        """Raise RuntimeError in a forked child."""
+        iter(self._reader)
 
     def close(self) -> None:
         """Let go of it. By nobody who is inside, or waits."""
@@ -156,14 +182,14 @@ class Monitor:
         result: T | None = None
         taken: list[bytes] = []
         ident = get_ident()
-        outer = _inside.get(ident)  # this may be a destructor
+        outer = _inside.get(ident)  # this may be a signal's handler
         thread = _running.get(ident)
         if thread is not None:
             thread.begin_step()
         try:
             try:
+                _inside[ident] = taken, outer
                 taken.extend(map(_read, self._reader, _SIZES))
-                _inside[ident] = taken
                 result = step(*args)
             finally:
                 if taken:
@@ -293,6 +319,7 @@ class _Sleeper:
         "_ident",
         "_line",
         "_monitor",
+        "_outer",
         "_steps",
         "_taken",
         "_thread",
@@ -309,7 +336,7 @@ class _Sleeper:
         self._ident = get_ident()
         self._thread = thread = _running.get(self._ident)
         self._steps = 0 if thread is None else thread.steps
-        self._taken = _inside[self._ident]
+        self._taken, self._outer = _inside[self._ident]
         self.writer = bell.token[1]
         self.interruption: BaseException | None = None
         self.has_joined = self.woken = False
@@ -331,6 +358,10 @@ class _Sleeper:
         # One call that both writes and notes that, as when the mutex is taken.
         mutex = (self._monitor._writer,)  # noqa: SLF001  # one of us
         deque(map(_write, mutex, iter(self._taken.pop, None)), 0)
+        if self._outer is None:
+            _inside.pop(self._ident, None)
+            if _postponed:
+                catch_up(self._ident)  # perhaps that is what it waits for
         if before is not None:
             before()
         if thread is not None:
@@ -344,10 +375,10 @@ class _Sleeper:
         if thread is not None:
             thread.bell = 0
             thread.return_to_steps(self._steps)
+        _inside[self._ident] = self._taken, self._outer
         if not self._taken:
             reader = self._monitor._reader  # noqa: SLF001  # one of us
             self._taken.extend(map(_read, reader, _SIZES))
-        _inside[self._ident] = self._taken
 
     def has_slept_for_nothing(self, deadline: Deadline) -> bool:
         """Say whether it was rung for nothing, and may go on to sleep."""

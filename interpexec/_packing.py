@@ -42,8 +42,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 type Entry = tuple[str | int, ...]
-"""What names it (a module of ours with a function `abandon`, "" for plain descriptors),
-and descriptors."""
+"""What names it (a module of ours with functions `abandon` and `descriptors`; "" for plain
+descriptors), and what these take: descriptors, mostly."""
 
 type Packed = bytes | Package
 
@@ -198,6 +198,15 @@ class _Keeper:
     def release() -> None:
         for entries in list(_kept.values()):
             _abandon_all(entries)
+
+    @staticmethod
+    def after_fork() -> None:
+        """Close the child's descriptors: what else there is to give back is the parent's."""
+        for entries in list(_kept.values()):
+            for index, entry in enumerate(entries):
+                entries[index] = None
+                for fd in () if entry is None else _descriptors(entry):
+                    os.close(fd)
 
 
 _KEEPER = _Keeper()
@@ -412,9 +421,19 @@ def _loaded() -> Package:
 
 def abandon(entry: Entry) -> None:
     """Give back what nobody has taken."""
-    owner, *fds = entry
+    owner, *fields = entry
     if owner:
-        __import__(owner, fromlist=["abandon"]).abandon(*fds)  # type: ignore[arg-type]
+        _module(owner).abandon(*fields)
         return
-    for fd in fds:
+    for fd in fields:
         os.close(fd)  # type: ignore[arg-type]
+
+
+def _descriptors(entry: Entry) -> "Sequence[int]":
+    """Return the descriptors that an entry owns."""
+    owner, *fields = entry
+    return _module(owner).descriptors(*fields) if owner else fields  # type: ignore[return-value]
+
+
+def _module(name: str | int) -> "Any":
+    return __import__(name, fromlist=["abandon"])  # type: ignore[arg-type]

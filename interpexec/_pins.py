@@ -13,6 +13,7 @@ anybody touch memory that is not there.
 """
 
 import _socket
+import errno
 import os
 import stat
 
@@ -100,8 +101,9 @@ def take(token: bytes) -> "Package":
 def abandon_token(token: bytes) -> bool:
     """Give back what waits under a token; return whether something did. Raises TokenError."""
     fields = _fields(token)
+    was_there = abandon(*fields)
     _held.pop(bytes(token), None)
-    return abandon(*fields)
+    return was_there
 
 
 @_tasks.step
@@ -112,6 +114,11 @@ def abandon(*fields: int) -> bool:
         return False
     package.abandon()
     return True
+
+
+def descriptors(_pid: int, fd: int, device: int, inode: int, _nonce: int) -> tuple[int, ...]:
+    """Return the one in which something waits under a token, if it is still there."""
+    return (fd,) if _is_there(fd, device, inode) else ()
 
 
 def _fields(token: object) -> tuple[int, ...]:
@@ -143,7 +150,9 @@ def _claim(_pid: int, fd: int, device: int, inode: int, nonce: int) -> "Package 
     try:
         # Nobody but us closes this one, so it is what it was found to be.
         own = os.dup(fd)
-    except OSError:
+    except OSError as error:
+        if error.errno != errno.EBADF:
+            raise  # there is no descriptor to be had: it goes on waiting
         return None
     try:
         frozen = _receive(own, nonce) if _is_there(own, device, inode) else b""

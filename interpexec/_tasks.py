@@ -64,6 +64,20 @@ def step[**P, T](function: "Callable[P, T]") -> "Callable[P, T]":
     return wrapper
 
 
+def outside_of_steps(function: "Callable[[], object]") -> None:
+    """Call a function of the user's in the middle of a step: the call may be stopped in it."""
+    thread = running.get(get_ident())
+    if thread is None:
+        function()
+        return
+    steps = thread.steps
+    try:
+        thread.leave_steps()
+        function()
+    finally:
+        thread.return_to_steps(steps)
+
+
 def keep_unraisable() -> None:
     """Let no call go on because TaskCancelled was raised where Python drops exceptions.
 

@@ -5,7 +5,7 @@ from types import GenericAlias
 
 from interpexec import _packing
 from interpexec._deadline import Deadline
-from interpexec._mailbox import RECEIVER, SENDER, Mailbox
+from interpexec._mailbox import RECEIVER, SENDER, Mailbox, open_message
 from interpexec._shared import check_count, until
 from interpexec.errors import ChannelClosedError, ChannelEmptyError, ChannelFullError
 
@@ -69,11 +69,12 @@ class Queue:
         come; ValueError for a negative timeout.
         """
         try:
-            return self._mailbox.get(_deadline(block, timeout))
+            message = self._mailbox.get(_deadline(block, timeout))
         except ChannelEmptyError:
             raise Empty from None
         except ChannelClosedError:
             raise ShutDown from None
+        return open_message(message)
 
     def get_nowait(self) -> "Any":
         """Take the first object, or raise Empty."""

@@ -16,7 +16,7 @@ import sys
 from _thread import allocate_lock
 
 from interpexec import _packing, _tasks
-from interpexec._handles import Handle
+from interpexec._handles import Descriptor, Handle
 from interpexec._runtime import NotShareableError
 
 TYPE_CHECKING = False
@@ -54,7 +54,7 @@ class SharedBuffer:
         """
         self._hold(Handle(_new_block(_checked_size(size))), size, readonly=False)
 
-    def _hold(self, handle: Handle, size: int, *, readonly: bool) -> None:
+    def _hold(self, handle: Descriptor, size: int, *, readonly: bool) -> None:
         self._handle = handle
         self._size = size
         self._readonly = readonly
@@ -85,14 +85,19 @@ class SharedBuffer:
     @classmethod
     @_tasks.step
     def growable(cls, size: int) -> "Self":
-        """Make a block whose file may be made larger, and smaller, by whoever holds it."""
-        return cls.adopt(_new_block(size, grows=True), size)
+        """Make a block whose file may be made larger, and smaller, by whoever holds it.
+
+        It must be closed: it is not when it is let go of.
+        """
+        return cls.adopt(_new_block(size, grows=True), size, owner=Descriptor)
 
     @classmethod
-    def adopt(cls, fd: int, size: int, *, readonly: bool = False) -> "Self":
+    def adopt(
+        cls, fd: int, size: int, *, readonly: bool = False, owner: type[Descriptor] = Handle
+    ) -> "Self":
         """Own a descriptor of such a block, which is there already. Not checked."""
         block = cls.__new__(cls)
-        block._hold(Handle(fd), size, readonly=readonly)  # noqa: SLF001  # one of us
+        block._hold(owner(fd), size, readonly=readonly)  # noqa: SLF001  # one of us
         return block
 
     @property

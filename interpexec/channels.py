@@ -15,8 +15,8 @@ to the end, as when the last receiver has, the senders do. `close()` is the end 
 at once.
 """
 
-from interpexec import _packing
-from interpexec._mailbox import RECEIVER, SENDER, Mailbox
+from interpexec import _packing, _tasks
+from interpexec._mailbox import RECEIVER, SENDER, Mailbox, open_message
 from interpexec._runtime import NotShareableError
 from interpexec._shared import check_count, until
 from interpexec.errors import ChannelEmptyError, ChannelFullError
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["RecvChannel", "SendChannel", "create_channel"]
 
 
+@_tasks.step
 def create_channel(capacity: int | None = None) -> "tuple[RecvChannel, SendChannel]":
     """Return the two ends of a new channel: the receiving one, and the sending one.
 
@@ -107,14 +108,15 @@ class RecvChannel(_End):
         object raises when it is unpickled, which is then lost.
         """
         try:
-            return self._mailbox.get(until(timeout))
+            message = self._mailbox.get(until(timeout))
         except ChannelEmptyError:
-            message = f"nothing was received within {timeout:g} s"
-            raise TimeoutError(message) from None
+            text = f"nothing was received within {timeout:g} s"
+            raise TimeoutError(text) from None
+        return open_message(message)
 
     def recv_nowait(self) -> "Any":
         """Take the first object. Raises ChannelEmptyError when there is none; else as `recv`."""
-        return self._mailbox.get(None)
+        return open_message(self._mailbox.get(None))
 
     def __iter__(self) -> "Self":
         """Iterate over what comes, until the channel is closed and empty."""
@@ -124,9 +126,10 @@ class RecvChannel(_End):
         from interpexec.errors import ChannelClosedError
 
         try:
-            return self._mailbox.get(until(None))
+            message = self._mailbox.get(until(None))
         except ChannelClosedError:
             raise StopIteration from None
+        return open_message(message)
 
     def fileno(self) -> int:
         """Return a descriptor for selectors and event loops.

@@ -153,8 +153,9 @@ def from_token(token: bytes) -> "Any":
     """Return the object that a token names: once, the object is the caller's then.
 
     Raises TokenError when the token is malformed, of another process, was used or
-    abandoned, or when its maker is gone; TypeError when it is not bytes. What the
-    object's `__unshare__` raises goes on to the caller. Does not block.
+    abandoned, or when its maker is gone; TypeError when it is not bytes; OSError when
+    there is no descriptor to be had: the object waits still. What its `__unshare__`
+    raises goes on to the caller. Does not block.
     """
     from interpexec import _messages, _pins
 
@@ -164,7 +165,8 @@ def from_token(token: bytes) -> "Any":
 def abandon(token: bytes) -> bool:
     """Give back what waits under a token; return False if it was taken, or is gone.
 
-    Raises TokenError or TypeError for what is no token of this process.
+    Raises TokenError or TypeError for what is no token of this process, and OSError when
+    there is no descriptor to be had: it waits still.
     """
     from interpexec import _pins
 

@@ -256,3 +256,65 @@ def send_lock(sender: "SendChannel") -> None:
 
     with sender:
         sender.send({"a": [threading.Lock()]})
+
+
+class Hold:
+    """Holds a call up inside of a function of the package, until it is stopped."""
+
+    def __init__(self, module: str, owner: str, name: str) -> None:
+        self._place = module, owner, name
+
+    def __call__(self, knocker: int, use: "Callable[..., object]", *args: object) -> None:
+        """Use something; knock in the function."""
+        import importlib
+
+        from interpexec import current_task
+
+        module, owner, name = self._place
+        place = importlib.import_module(f"interpexec.{module}")
+        place = getattr(place, owner, place)  # type: ignore[assignment]  # a class
+        original, task = getattr(place, name), current_task()
+        assert task is not None
+
+        def hold(*args: "Any") -> object:
+            result = original(*args)
+            os.write(knocker, b"!")
+            while not task.cancelled():
+                pass
+            return result
+
+        setattr(place, name, hold)
+        use(*args)
+
+
+def share(obj: object) -> None:
+    """Lay something under a token, and take it back."""
+    from interpexec import sharing
+
+    sharing.abandon(sharing.to_token(obj))
+
+
+def make_lock() -> None:
+    """Make a lock."""
+    from interpexec.sync import Lock
+
+    Lock()
+
+
+def make_channel() -> None:
+    """Make a channel."""
+    from interpexec import create_channel
+
+    create_channel()
+
+
+class Spin:
+    """Knocks, and runs for ever."""
+
+    def __init__(self, knocker: int) -> None:
+        self._knocker = knocker
+
+    def __call__(self) -> None:
+        os.write(self._knocker, b"!")
+        while True:
+            pass
