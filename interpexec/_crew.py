@@ -145,7 +145,7 @@ class Crew:
         worker = self.runner(crossing, call_id)
         if worker is None:
             return False
-        crossing.slots.order_to_leave(worker.seat)
+        crossing.order_to_leave(worker.seat)
         is_vacant = self.let_go(worker)
         worker.left_at = 0.0  # its grace is over
         return is_vacant

@@ -60,14 +60,28 @@ class Crossing:
         return self._requests.token, self._replies.token
 
     def send(self, payload: "Packed", call_id: int) -> None:
-        """Give a call to the workers. Never blocks."""
+        """Give a call to the workers. Never blocks. When this raises, see `was_sent`."""
         _messages.send(self._requests, payload, call_id)
+
+    def begin_sending(self) -> None:
+        """Prepare for `was_sent`."""
+        self._requests.sent.clear()
+
+    @property
+    def was_sent(self) -> bool:
+        """Whether a call is on its way since `begin_sending`, although Ctrl-C came."""
+        return bool(self._requests.sent)
 
     def recall(self) -> "Iterator[tuple[Packed, int]]":
         """Take back the calls that no worker has begun: their payloads and ids."""
         while (message := self._requests.recv_nowait()) is not None:
             payload, call_id, _ = _messages.unseal(message)  # type: ignore[arg-type]
             yield payload, call_id
+
+    def order_to_leave(self, seat: int) -> None:
+        """Have the worker on `seat` take no further call."""
+        self.slots.order_to_leave(seat)
+        self._requests.ring(seat)
 
     def no_more_calls(self) -> None:
         """Let the workers finish what they were given, and then end.

@@ -40,9 +40,14 @@ class DirectWait:
         the collector: this thread may hold a lock of the user's.
         """
         self.lend()  # where this is a signal handler that interrupted just that
-        if self._is_lent or not self.lock.acquire(blocking=False):
+        if self._is_lent:
             return
+        had: list[bool] = []
         try:
+            # One call that both locks and notes that: Ctrl-C comes before or after it.
+            had.extend(map(self.lock.acquire, (False,)))
+            if not had[0]:
+                return
             with self._engine.lock:
                 crossing = self._engine.crossing
                 if crossing is None or len(self._engine.ledger) != 1 or not future.running():
@@ -60,9 +65,10 @@ class DirectWait:
             self._engine.leave_to_collector(int)  # nothing, but it looks for that reply now
             raise
         finally:
-            self._awaited = None
-            self._thread = 0
-            self._leave()
+            if had and had[0]:
+                self._awaited = None
+                self._thread = 0
+                self._leave()
 
     def lend(self) -> None:
         """Give the place up, if this thread has it: a signal handler waits for a call, or the end.

@@ -109,6 +109,8 @@ class Engine:
         # Of who waits for the workers: told when one has become ready, or none will.
         self._curious: list[threading.Event] = []
         self._resting = False  # no workers for a while, because of a fork
+        self._awake = threading.Event()  # set but then
+        self._awake.set()
         self.crossing: Crossing | None = None
         self._stopper = Stopper(self.ledger, self.crew, self._nudge)
         # From worker threads that end: their last replies, and themselves.
@@ -215,6 +217,7 @@ class Engine:
 
         Raises what `submit` raises. A pool that rests starts them when there are calls.
         """
+        self.direct.lend()  # as in `submit`
         with self.lock:
             self.refuse_if_over()
             if not self._resting:
@@ -383,6 +386,7 @@ class Engine:
 
         dump: pickles it. What lies beside a pickle can be received only once.
         """
+        self.direct.lend()  # as in `submit`
         payload = dump()
         with self.lock:
             count = len(list(self.crew.present()))
@@ -462,14 +466,14 @@ class Engine:
         """Do the next thing; return whether it was the last one."""
         self.ledger.cancelled.clear()  # here, since destructors are the user's code
         if self._todo:
-            self._work_off()
+            self._work_off(crossing)
             return False
         if self._is_over(crossing):
             return self._end(crossing)
         self._take_turn(crossing)
         return False
 
-    def _work_off(self) -> None:
+    def _work_off(self, crossing: Crossing) -> None:
         """Do what is on the list, as long as this thread leads."""
         todo, relay = self._todo, self._relay
         while todo and relay is not None and relay.is_leading():
@@ -478,6 +482,10 @@ class Engine:
                 self.settle(*step)
             else:
                 step()  # type: ignore[operator]  # it is no tuple
+            if self._stopper.clock.remaining() == 0:  # that may have taken long
+                with self.lock:
+                    if self._stopper.clock.is_due():
+                        self._look_at_clock(crossing)
 
     def before_callbacks(self) -> None:
         """Let another thread collect: the calling one may be blocked for a while."""
@@ -571,7 +579,9 @@ class Engine:
 
     def take_replies(self, crossing: Crossing) -> None:
         """Take what a worker sent, before its interpreter ends. By its thread."""
-        self._arrived.extend(crossing.take())
+        if replies := crossing.take():
+            self._arrived.extend(replies)
+            self._nudge()  # whoever was woken for them has found none
 
     def worker_gone(self, worker: WorkerThread, loss: BaseException | None) -> None:
         """Note that a worker's interpreter is gone. By its thread, at last."""
@@ -670,15 +680,19 @@ class Engine:
 
         Called by one of the pool's threads, in a callback, it does not wait for these.
         """
-        if self._relay is not None:
+        while (relay := self._relay) is not None:
             self.direct.lend()
-            self._relay.join()
+            relay.join()
+            self._awake.wait()
+            if relay is self._relay:  # else what was submitted during the rest goes on
+                return
 
     def rest(self) -> bool:
         """Stop all workers, if they are idle, until `resume`; return whether they are.
 
         Blocks until they are gone. Calls may be submitted meanwhile; they wait.
         """
+        self.direct.lend()
         with self.lock:
             if self.crossing is None:
                 return self.ledger.is_clear()
@@ -687,6 +701,7 @@ class Engine:
             if self._stopper.is_held_up(self.crossing):
                 return False
             self._resting = True
+            self._awake.clear()
             relay = self._relay
         self._nudge()
         assert relay is not None
@@ -695,14 +710,19 @@ class Engine:
 
     def resume(self) -> None:
         """End the rest."""
-        with self.lock:
-            self._resting = False
-            self._move_on()
+        try:
+            with self.lock:
+                self._resting = False
+                self._move_on()
+        finally:
+            self._awake.set()
 
     def renew_locks(self) -> None:
         """Make new locks: in a forked child, nobody is left to release the old ones."""
         self.lock = threading.Lock()
         self.direct.lock = threading.Lock()
+        self._awake = threading.Event()
+        self._awake.set()
         self._ringing = threading.RLock()
 
     def abandon(self) -> None:
@@ -743,7 +763,7 @@ class Engine:
             self._tell_curious()
             self.direct.destroy(crossing)
             _process.leave(self)
-            if self.closing:
+            if self.closing and self.ledger.is_clear():
                 self.dump_initializer = _no_initializer  # its arguments are let go
         return True
 

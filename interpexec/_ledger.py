@@ -91,6 +91,7 @@ class Ledger:
         is_sooner = False
         most = workers + min(self._ahead, LOANS.most_ahead(workers))
         while self.pending and len(self.out) < most:
+            crossing.begin_sending()
             future = self.pending[0]
             if not isinstance(future.payload, bytes) and not self._lend(future):
                 break
@@ -104,15 +105,26 @@ class Ledger:
             assert payload is not None
             self.out[future.call_id] = future
             future.payload = None
-            try:
-                crossing.send(payload, future.call_id)
-            except BaseException:  # there is no memory: nobody will answer it
-                del self.out[future.call_id]
-                self._forget_loan(future)
-                raise
             if future.limit is not None:
                 is_sooner |= clock.expect(future.limit)
+            try:
+                crossing.send(payload, future.call_id)
+            except BaseException as error:
+                if not crossing.was_sent:
+                    self._unsend(future, payload, is_over=isinstance(error, Exception))
+                if not isinstance(error, Exception):
+                    self._nudge()  # nobody else may be left who would feed the others
+                raise
         return is_sooner
+
+    def _unsend(self, future: AnyFuture, payload: Packed, *, is_over: bool) -> None:
+        """Take a call off the books that was not sent. is_over: nor will be, as it cannot be."""
+        del self.out[future.call_id]
+        self._forget_loan(future)
+        if not is_over:  # Ctrl-C
+            future.become_pending()
+            future.payload = payload
+            self.pending.appendleft(future)
 
     def _lend(self, future: AnyFuture) -> bool:
         """Lend what lies beside the pickle of a call; False when there is no room for it yet."""
@@ -196,7 +208,9 @@ class Ledger:
         """Take the calls back that no worker has begun, before all that is pending."""
         recalled = []
         for payload, call_id in crossing.recall():
-            future = self.out.pop(call_id)
+            future = self.out.pop(call_id, None)
+            if future is None:
+                continue  # nobody waits for it: Ctrl-C came
             self._forget_loan(future)
             _messages.end_lease(payload)  # there will be another one
             future.become_pending()

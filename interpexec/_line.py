@@ -32,6 +32,11 @@ from interpexec._patience import Patience
 from interpexec._runtime import Fifo
 from interpexec.errors import ChannelClosedError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections import deque
+    from collections.abc import Callable
+
 # The values in the shared bytes. The first one is the line's, the seats follow. The last
 # but one says whether something was sent since somebody has looked; the last one, whether
 # somebody does so now, instead of sleeping.
@@ -71,6 +76,7 @@ class Line:
             line, self._state, self._descriptors = token
             self._fifo = Fifo(line)
         self._bells: dict[int, Bell] = {}  # of those that were used
+        self._take: Callable[[], object] = self._fifo.recv
 
     @property
     def token(self) -> Token:
@@ -107,6 +113,12 @@ class Line:
                 bell = self._bells[seat] = Bell(token)
         return bell
 
+    @property
+    def sent(self) -> "deque[bool]":
+        """As that of `Fifo`."""
+        sent: deque[bool] = self._fifo.sent
+        return sent
+
     def send(self, item: object) -> None:
         """Append `item` and wake a receiver that sleeps. Never blocks.
 
@@ -138,18 +150,23 @@ class Line:
                 return self._last_item(TimeoutError("nothing was received in time"))
         return item
 
+    def take_nothing_when(self, is_leaving: "Callable[[], object]") -> None:
+        """Let `recv_or_ring` take no item any more from when this is true on."""
+        recv = self._fifo.recv
+        self._take = lambda: None if is_leaving() else recv()
+
     def recv_or_ring(
         self, seat: int = 0, timeout: float | None = None, patience: "Patience | None" = None
     ) -> object:
         """Take the first item, or sleep once: then None, and there may be an item now.
 
         Wakes for an item, for `ring()` and `close()`, and when the time is over.
-        Who gets None must look once more, if only to leave: a sender may have
-        chosen this bell, and nobody else was woken for its item.
+        Who gets None must look once more, or `pass_on`: a sender may have chosen this
+        bell, and nobody else was woken for its item.
 
         patience: how often to look before that, if nobody else does on this line.
         """
-        if (item := self._fifo.recv()) is not None:
+        if (item := self._take()) is not None:
             return item
         if patience is None or self._state[_LOOKER] == _LOOKING:
             item = self._patience.look(self._glance)
@@ -199,13 +216,13 @@ class Line:
         """Take an item; if there is none, sleep once before that. None: there may be one now."""
         try:
             self._state[1 + seat] = _ASLEEP
-            item = self._fifo.recv()
+            item = self._take()
             # A closing rings all bells, but a bell may have been heard already.
             if item is None and self._state[0] != _CLOSED:
                 bell = self._bell(seat)
                 assert bell is not None  # it was opened
                 bell.wait(timeout)
-                item = self._fifo.recv()
+                item = self._take()
         except BaseException:
             # A sender may have chosen this seat an instant ago, for an item
             # that is now left to nobody: pass the wake-up on.
@@ -245,7 +262,7 @@ class Line:
         if state[_NEWS] != _SENT:
             return None
         state[_NEWS] = _AWAKE
-        return self._fifo.recv()
+        return self._take()
 
     def _last_item(self, error: Exception) -> object:
         """Look once more before giving up.
@@ -270,5 +287,7 @@ class Line:
         if seat > 0 and (bell := self._bell(seat - 1)) is not None:
             try:
                 state[seat] = _AWAKE
-            finally:  # also when Ctrl-C comes in between: nobody else would ring
                 bell.ring()
+            except BaseException:  # Ctrl-C came before that: nobody else would ring
+                bell.ring()
+                raise

@@ -63,10 +63,12 @@ def send(line: "Line", payload: "Packed", call_id: int, kind: int = 0) -> None:
         return
     message = seal(payload, call_id, kind)
     entries = payload.give_away()  # type: ignore[union-attr]
+    line.sent.clear()
     try:
         line.send(message)
-    except Exception:
-        payload.entries = entries  # type: ignore[union-attr]
+    except BaseException:
+        if not line.sent:
+            payload.entries = entries  # type: ignore[union-attr]
         raise
 
 

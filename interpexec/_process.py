@@ -77,9 +77,9 @@ def _before_fork() -> None:
     """Stop the idle pools; warn about the others."""
     _forking.acquire()
     for engine in list(_engines):
-        if engine.rest():
-            _resting.append(engine)
-        else:
+        _resting.append(engine)  # before: if that is interrupted, it goes on, too
+        if not engine.rest():
+            _resting.remove(engine)
             _logger.warning(
                 "fork() while worker interpreters of %s are busy: the child process will"
                 " crash (gh-139759). Fork before the pool is used, or start processes by"

@@ -77,6 +77,7 @@ def _info(engine: "Engine", crossing: "Crossing", worker: "WorkerThread") -> Wor
 def stacks(engine: "Engine", timeout: float | None) -> str:
     """Return the stacks of the running calls as text."""
     asked: list[tuple[WorkerInfo, AnyFuture]] = []
+    engine.direct.lend()  # as in `submit`
     with engine.lock:
         crossing = engine.crossing
         for worker in () if crossing is None else engine.crew.everyone():

@@ -9,6 +9,7 @@ ends here. It is imported by workers too, so it imports next to nothing.
 """
 
 import sys
+from _collections import deque
 from _functools import partial
 from _operator import call
 from _thread import RLock
@@ -175,7 +176,7 @@ def _do(steps: "tuple[Callable[..., Any], ...]", argument: object) -> "Any":
     them, which might want a lock whose holder wants this one.
     """
     try:
-        _, _, result, _, _ = map(call, steps, (True, True, argument, -1, None))
+        _, _, result, *_ = map(call, steps, (True, True, argument, -1, None, True))
     except BaseException:
         if _alone_with_channels._is_owned():  # type: ignore[attr-defined]  # noqa: SLF001  # as above
             _busy.clear()
@@ -215,7 +216,10 @@ class Fifo:
         self._made = [_do(_CREATE, _REMOVE_UNBOUND)] if fifo_id is None else []
         self.id = fifo_id = int(self._made[0]) if fifo_id is None else fifo_id
         # Bound once: both are called for every message.
-        self._send = _alone(partial(_interpchannels.send, fifo_id, blocking=False))
+        self.sent: deque[bool] = deque(maxlen=1)
+        """Whether something was sent since this was cleared: Ctrl-C may come before or after."""
+        send = partial(_interpchannels.send, fifo_id, blocking=False)
+        self._send = (*_alone(send), self.sent.append)
         self._recv = _interpchannels.recv
 
     def send(self, item: object) -> None:

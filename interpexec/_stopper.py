@@ -51,7 +51,7 @@ class Stopper:
         if worker is not None:
             if crossing.slots.beside(worker.seat) == future.call_id:
                 # What it has half changed is in that interpreter.
-                crossing.slots.order_to_leave(worker.seat)
+                crossing.order_to_leave(worker.seat)
             worker.line.stop_call(future.call_id, _signals.number())
             future.become_pending()
             return True

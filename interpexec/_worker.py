@@ -105,6 +105,7 @@ class Worker:
         self._requests = requests
         self._replies = replies
         self._slot = slot
+        requests.take_nothing_when(lambda: slot[LEAVE])
 
     def live(self, helper: Helper, initializer: "Packed | None", career: "Career") -> None:
         """Do all that a worker does, from its first moment to its last."""
@@ -180,8 +181,9 @@ class Worker:
         slot, outcome = self._slot, None
         try:
             slot[SINCE] = monotonic_ns()
+            begins = calls.arm(call_id)  # before home knows, and gives orders about it
             slot[CALL] = call_id
-            if calls.arm(call_id):
+            if begins:
                 outcome = how(payload, calls)
             stopped = calls.disarm()
         except TaskCancelled:  # it came beside the user's code

@@ -537,3 +537,25 @@ def spin_or(value: int, knocker: int, farewell: int) -> int:
 def half(value: int) -> float:
     """Fail for zero."""
     return 1 / value
+
+
+class Unpickled:
+    """Calls `at_home`, if it is set, when it is unpickled."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _unpickle, ()
+
+
+at_home: "Callable[[], object] | None" = None
+
+
+def _unpickle() -> Unpickled:
+    if at_home is not None:
+        at_home()
+    return Unpickled()
+
+
+def pass_and_make(handle: "Handle") -> Unpickled:
+    """Wait at a gate; return what calls `at_home` when it arrives."""
+    knock_and_pass(handle)
+    return Unpickled()

@@ -12,8 +12,9 @@ import mishaps
 import stoppable
 import tasks
 from gates import Gate, gate
-from interpexec import BrokenInterpreterPool, InterpreterPoolExecutor, NotShareableError
+from interpexec import BrokenInterpreterPool, InterpreterPoolExecutor, NotShareableError, _line
 from interpexec import _callbacks as callbacks
+from interpexec._deadline import Deadline
 from interpexec._messages import dumps_call
 from stops import TIME_LIMIT, Pipe, finish, interpreters, pool_of, shut_down, start
 
@@ -174,6 +175,10 @@ def test_shutdown_waits_for_what_was_broadcast(begun: Pipe, told: Pipe, door: Ga
     for number in range(10):
         futures += pool.broadcast(stoppable.note, told.writer, bytes([number]))
     begun.hear()
+    with pool._engine.lock:
+        (worker,) = pool._engine.crew.active.values()
+        answer = pool._engine.ask(worker, "stack", None)
+    answer.result(TIME_LIMIT)  # it has come behind the orders
     closing = start(pool.shutdown)
     closing.join(0.2)
     assert closing.is_alive()
@@ -206,8 +211,24 @@ def test_a_broadcast_can_be_cancelled(begun: Pipe, told: Pipe) -> None:
         assert future.cancelled()
         assert wait([future], 0).done == {future}
         assert told.hear(13) == b"TaskCancelled"
-        while pool.submit(stoppable.interpreter).result(TIME_LIMIT) == where:
-            pass  # it may have begun before the worker knew
+        assert pool.submit(stoppable.interpreter).result(TIME_LIMIT) != where
+
+
+def test_a_worker_that_sleeps_takes_no_call_after_a_stopped_broadcast(begun: Pipe) -> None:
+    """What was broadcast has half changed something; a call comes at once, and wakes it."""
+    with pool_of(1) as pool:
+        for _ in range(10):
+            where = pool.submit(stoppable.interpreter).result(TIME_LIMIT)
+            (future,) = pool.broadcast(stoppable.spin, begun.writer)
+            begun.hear()
+            crossing = pool._engine.crossing
+            assert crossing is not None
+            (seat,) = pool._engine.crew.active
+            deadline = Deadline(TIME_LIMIT)
+            while crossing._requests._state[1 + seat] != _line._ASLEEP:
+                assert deadline.remaining()
+            assert future.cancel()
+            assert pool.submit(stoppable.interpreter).result(TIME_LIMIT) != where
 
 
 def test_the_worker_is_replaced_after_its_call(begun: Pipe, told: Pipe, door: Gate) -> None:

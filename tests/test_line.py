@@ -72,6 +72,7 @@ def fifo(line: Line, monkeypatch: pytest.MonkeyPatch) -> HookedFifo:
     monkeypatch.setattr("interpexec._line._LOOKS", 1)
     fake = HookedFifo(line._fifo)
     line._fifo = fake  # type: ignore[assignment]
+    line._take = fake.recv
     return fake
 
 

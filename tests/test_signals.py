@@ -2,7 +2,14 @@
 
 from pathlib import Path
 
+import pytest
+
+import stoppable
+from gates import Gate
+from interpexec import _bell, _line
+from interpexec._deadline import Deadline
 from programs import output, run, write
+from stops import TIME_LIMIT, Pipe, pool_of
 
 
 def test_ctrl_c_while_waiting_for_a_result(tmp_path: Path) -> None:
@@ -92,3 +99,59 @@ def test_ctrl_c_ends_a_program(tmp_path: Path) -> None:
     assert done.stdout == ""
     assert done.stderr.count("Traceback") == 1
     assert done.stderr.rstrip().endswith("KeyboardInterrupt")
+
+
+class Once:
+    """Raises KeyboardInterrupt in place of a function of the package, once."""
+
+    def __init__(self, owner: type, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._function = getattr(owner, name)
+        self._is_due = True
+
+        def call(*args: object) -> object:
+            if self._is_due:
+                self._is_due = False
+                raise KeyboardInterrupt
+            return self._function(*args)
+
+        monkeypatch.setattr(owner, name, call)
+
+
+@pytest.mark.parametrize(
+    ("owner", "name"), [(_line.Line, "send"), (_line.Line, "_wake_one"), (_bell.Bell, "ring")]
+)
+def test_ctrl_c_while_a_call_is_sent(
+    owner: type, name: str, told: Pipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before or after that; the call is done once, and so are others."""
+    with pool_of(1) as pool:
+        assert pool.submit(stoppable.same, 1).result(TIME_LIMIT) == 1
+        crossing = pool._engine.crossing
+        assert crossing is not None
+        (seat,) = pool._engine.crew.active
+        deadline = Deadline(TIME_LIMIT)
+        while crossing._requests._state[1 + seat] != _line._ASLEEP:
+            assert deadline.remaining()
+        Once(owner, name, monkeypatch)
+        with pytest.raises(KeyboardInterrupt):
+            pool.submit(stoppable.note, told.writer)
+        assert pool.submit(stoppable.same, 2).result(TIME_LIMIT) == 2
+    assert told.rest() == b"!"
+
+
+def test_ctrl_c_when_a_call_was_sent_behind_another(
+    told: Pipe, door: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is in the line, and can be taken back with the others."""
+    with pool_of(1) as pool:
+        first = pool.submit(stoppable.knock_and_pass, door.handle, "first")
+        door.await_knocks(1)
+        Once(_line.Line, "_wake_one", monkeypatch)
+        with pytest.raises(KeyboardInterrupt):
+            pool.submit(stoppable.note, told.writer)
+        last = pool.submit(stoppable.same, "last")
+        assert last.cancel()
+        door.open()
+        assert first.result(TIME_LIMIT) == "first"
+        assert pool.submit(stoppable.same, 2).result(TIME_LIMIT) == 2
+    assert told.rest() == b"!"
