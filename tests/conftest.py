@@ -6,8 +6,10 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
+from time import monotonic
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 import gates
 
@@ -16,6 +18,10 @@ import interpexec._capi  # noqa: F401
 from interpexec import InterpreterPoolExecutor, _tasks
 from interpexec._loans import LOANS
 from stops import Pipe, pipe
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("interpexec", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("interpexec")
 
 
 def _interpreter_ids() -> set[int]:
@@ -60,8 +66,9 @@ def _nothing_is_left() -> Iterator[None]:
     yield
     if left := leftovers(before):
         # A pool that was only dropped ends by itself, in its own time.
-        for thread in set(threading.enumerate()) - before[0]:
-            thread.join(30)
+        end = monotonic() + 30
+        while (new := set(threading.enumerate()) - before[0]) and monotonic() < end:
+            new.pop().join(max(end - monotonic(), 0))  # it may have started others
         left = leftovers(before)
     assert not left, f"left behind: {left}"
 

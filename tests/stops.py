@@ -6,9 +6,13 @@ import select
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from time import monotonic
+from typing import TYPE_CHECKING, Any
 
 from interpexec import InterpreterPoolExecutor
+
+if TYPE_CHECKING:
+    from interpexec._monitor import Monitor
 
 TIME_LIMIT = 30.0
 
@@ -48,6 +52,20 @@ def finish(thread: threading.Thread) -> None:
     """Wait for a thread; fail if it hangs."""
     thread.join(TIME_LIMIT)
     assert not thread.is_alive(), "a thread hangs"
+
+
+def see_off(pool: InterpreterPoolExecutor) -> None:
+    """Wait until the workers are gone that are leaving now."""
+    for worker in list(pool._engine.crew.leaving.values()):
+        finish(worker)
+
+
+def await_waiting(monitor: "Monitor", count: int = 1) -> None:
+    """Return when so many threads wait in the first line of a monitor."""
+    end = monotonic() + TIME_LIMIT
+    while monitor.waiting(0) < count:
+        assert monotonic() < end, "nobody waits"
+        threading.Event().wait(0.0005)
 
 
 class Pipe:

@@ -380,6 +380,32 @@ def test_there_must_be_someone_to_compare_with(
     assert capsys.readouterr().err == "nothing to compare with: stdlib is not here\n"
 
 
+@pytest.mark.parametrize(
+    ("broken", "expected", "status"),
+    [
+        ([["throughput", STDLIB]], {"round_trip": 0.4, "throughput": 60}, 0),
+        ([["throughput", STDLIB]], {"round_trip": 0.04, "throughput": 60}, 1),
+        ([["throughput", STDLIB]], {"throughput": 6}, 1),
+        ([["throughput", "threads"]], {"round_trip": 0.4, "throughput": 6}, 0),
+        ([["throughput", OURS]], {"round_trip": 0.4, "throughput": 6}, 1),
+    ],
+    ids=["theirs", "theirs, and a fall", "theirs, and no other", "another's", "ours"],
+)
+def test_a_check_is_about_ours(
+    broken: list[list[str]],
+    expected: dict[str, float],
+    status: int,
+    saved: Path,
+    tmp_path: Path,
+) -> None:
+    """What breaks elsewhere is no failure of ours; without a check it makes the run fail."""
+    data = json.loads(saved.read_text())
+    data["failed"] = [[*pair, "it crashed"] for pair in broken]
+    saved.write_text(json.dumps(data))
+    assert cli.main(["--from", str(saved), "--check", reference_file(tmp_path, expected)]) == status
+    assert cli.main(["--from", str(saved)]) == 1
+
+
 @pytest.fixture
 def checked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

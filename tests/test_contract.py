@@ -165,7 +165,7 @@ def test_a_callback_may_wait_for_another_call(make_pool: Maker) -> None:
 
         def ask(_: "Future[int]") -> None:
             try:
-                results.append(pool.submit(tasks.same, "answer").result(timeout=5))
+                results.append(pool.submit(tasks.same, "answer").result(TIME_LIMIT))
             finally:
                 ended.set()
 

@@ -111,7 +111,7 @@ def test_items_with_a_time_limit_travel_alone(
     pool, gate = pass_by
     calls = submitted(pool, monkeypatch)
     columns: Columns = *map(repeat, gate.handle), repeat(",20,"), range(40)
-    results = pool.with_options(timeout=1).imap_unordered(sizing_tasks.wait_at, *columns)
+    results = pool.with_options(timeout=4).imap_unordered(sizing_tasks.wait_at, *columns)
     assert Counter(outcomes(results)) == Counter([*range(20), *range(21, 40), TimeoutError])
     assert len(calls) == 40
 

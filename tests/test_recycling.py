@@ -13,7 +13,7 @@ import stoppable
 import tasks
 from gates import Gate
 from interpexec import BrokenInterpreterPool, InterpreterPoolExecutor
-from stops import TIME_LIMIT, Pipe, finish, interpreters, pool_of, shut_down
+from stops import TIME_LIMIT, Pipe, interpreters, pool_of, see_off, shut_down
 
 RECYCLED = int(os.environ.get("INTERPEXEC_RECYCLED", "1000"))
 """How many workers come and go in the test of the memory."""
@@ -216,13 +216,12 @@ def test_with_a_blocked_cancelled_call(begun: Pipe, door: Gate) -> None:
 
 def test_with_time_limits(begun: Pipe) -> None:
     """Both reasons to be replaced in turn."""
-    # Each worker has imported the module before its first call's time begins.
-    with pool_of(1, max_tasks_per_child=2, initializer=stoppable.interpreter) as pool:
-        limited = pool.with_options(timeout=0.1)
+    with pool_of(1, max_tasks_per_child=2) as pool:
+        limited, free = (pool.with_options(timeout=limit) for limit in (0.1, TIME_LIMIT))
         for number in range(5):
             late = limited.submit(stoppable.spin, begun.writer)
             assert isinstance(late.exception(TIME_LIMIT), TimeoutError)
-            assert limited.submit(stoppable.same, number).result(TIME_LIMIT) == number
+            assert free.submit(stoppable.same, number).result(TIME_LIMIT) == number
 
 
 def test_skipped_calls_do_not_count_wrongly(begun: Pipe, door: Gate) -> None:
@@ -271,8 +270,7 @@ def test_old_workers_are_closed() -> None:
     with pool_of(1, max_tasks_per_child=1) as pool:
         for number in range(10):
             assert pool.submit(stoppable.same, number).result(TIME_LIMIT) == number
-            for worker in list(pool._engine.crew.leaving.values()):
-                finish(worker)  # it is just being closed
+            see_off(pool)
             # One has worked, and one is its successor.
             assert len(interpreters() - before) <= 2
     assert interpreters() == before
@@ -290,9 +288,11 @@ def test_memory_does_not_grow() -> None:
     """Workers come and go, and give everything back (INTERPEXEC_RECYCLED: how many)."""
     with pool_of(2, max_tasks_per_child=1) as pool:
         assert sum(pool.imap_unordered(stoppable.same, [1] * 300, buffersize=8)) == 300
+        see_off(pool)
         before = _resident()
         count = RECYCLED
         assert sum(pool.imap_unordered(stoppable.same, [1] * count, buffersize=8)) == count
+        see_off(pool)
         grown = _resident() - before
     # A worker takes 2.4 MB: were a hundredth of each one left, this would be exceeded.
     assert grown < 0.024e6 * count

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from interpexec import sync
+from stops import TIME_LIMIT, await_waiting, finish, start
 
 Queue: Any = sync.Queue
 
@@ -51,6 +52,17 @@ class TestEvent(lock_tests.EventTests):  # type: ignore[misc]
     """`sync.Event` is a `threading.Event`."""
 
     eventtype = staticmethod(sync.Event)
+
+    def test_set_and_clear(self) -> None:
+        """As CPython's, which takes it for granted that all wait after 50 ms."""
+        event, results, count = sync.Event(), list[bool](), 5
+        threads = [start(lambda: results.append(event.wait(TIME_LIMIT))) for _ in range(count)]
+        await_waiting(event._monitor, count)
+        event.set()
+        event.clear()
+        for thread in threads:
+            finish(thread)
+        assert results == [True] * count
 
 
 @_without(

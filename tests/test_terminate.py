@@ -5,7 +5,6 @@ import threading
 from concurrent.futures import CancelledError, Future, wait
 from functools import partial
 from pathlib import Path
-from time import monotonic
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,15 +18,16 @@ from stops import TIME_LIMIT, Pipe, finish, interpreters, run, shut_down, start
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-SOON = 5.0
-"""Seconds within which a pool is torn down, on a busy machine: it takes 0.1 s at most."""
+
+@pytest.fixture(autouse=True)
+def _no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let who terminates wait for longer than these tests do: a hang fails, a slow machine not."""
+    monkeypatch.setattr(_engine, "TERMINATION_LIMIT", 2 * TIME_LIMIT)
 
 
 def terminate(pool: InterpreterPoolExecutor) -> None:
-    """Terminate a pool; fail if that takes long."""
-    begin = monotonic()
+    """Terminate a pool; fail if that hangs."""
     run(pool.terminate_workers)
-    assert monotonic() - begin < SOON
 
 
 @pytest.fixture
@@ -186,8 +186,8 @@ def test_a_callback_waits_for_another_call(way: str, begun: Pipe) -> None:
     futures = [pool.submit(stoppable.spin, begun.writer) for _ in range(3)]
     begun.hear(2)
     ways: dict[str, Callable[[Future[None]], object]] = {
-        "result": lambda other: other.exception(SOON) if not other.cancelled() else None,
-        "wait": lambda other: wait([other], 2 * SOON),
+        "result": lambda other: other.exception(2 * TIME_LIMIT) if not other.cancelled() else None,
+        "wait": lambda other: wait([other], 2 * TIME_LIMIT),
         "shutdown": lambda _: pool.shutdown() if threading.current_thread() is helper else None,
     }
 
@@ -199,14 +199,13 @@ def test_a_callback_waits_for_another_call(way: str, begun: Pipe) -> None:
     for future in futures:
         future.add_done_callback(call_back)
     helper = threading.Thread(target=pool.terminate_workers, daemon=True)
-    begin = monotonic()
     helper.start()
-    helper.join(SOON)
-    took = monotonic() - begin
+    helper.join(TIME_LIMIT)
+    is_stuck = helper.is_alive()
     for future in futures:  # so that nothing is left where it fails
         future.cancel()
     finish(helper)
-    assert took < SOON
+    assert not is_stuck
     shut_down(pool)
 
 

@@ -22,7 +22,7 @@ import sharing_tasks as there
 from gates import TIME_LIMIT, Gate
 from interpexec import InterpreterPoolExecutor, NotShareableError, SharedBuffer, TokenError
 from interpexec.sharing import Handle, abandon, from_token, to_token
-from stops import Pipe, finish, pool_of, start
+from stops import Pipe, finish, pool_of, see_off, shut_down, start
 
 type Pool = InterpreterPoolExecutor
 
@@ -182,7 +182,7 @@ def test_tokens_of_a_worker_that_was_recycled() -> None:
             tokens = pool.submit(there.make_tokens, 5).result(TIME_LIMIT)
             later = pool.submit(there.nothing)
             assert later.result(TIME_LIMIT) is None
-            pool.submit(there.nothing).result(TIME_LIMIT)
+            see_off(pool)
             for token in tokens:
                 with pytest.raises(TokenError, match="its maker is gone"):
                     from_token(token)
@@ -199,6 +199,7 @@ def test_tokens_of_a_worker_that_was_terminated(begun: Pipe) -> None:
     pool.submit(there.spin, begun.writer)
     begun.hear()
     pool.terminate_workers()
+    shut_down(pool)  # it waits for the end of the interpreter
     for token in tokens:
         with pytest.raises(TokenError):
             from_token(token)
@@ -406,7 +407,7 @@ def test_forged_tokens_of_pipes_in_use(blocking: bool, text: bytes) -> None:
                         outcomes.append(type(error))
 
     user = start(use)
-    user.join(2)
+    user.join(TIME_LIMIT)
     is_blocked = user.is_alive()
     if is_blocked:
         os.close(writer)  # so that the thread ends
@@ -456,7 +457,7 @@ def test_forged_tokens_of_sockets_in_use(text: bytes) -> None:
                         outcomes.append(type(error))
 
         user = start(use)
-        user.join(2)
+        user.join(TIME_LIMIT)
         is_blocked = user.is_alive()
         if is_blocked:
             ours.shutdown(socket.SHUT_RDWR)

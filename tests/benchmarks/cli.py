@@ -26,13 +26,16 @@ LONGER = 2
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the benchmark; return 0 unless something broke, or a check found a fall.
 
-    A missed target is no breakage.
+    A missed target is no breakage. A check does not ask what broke in other contenders.
     """
     options = parse(argv)
     run = options.source.only(options.cases) if options.source else measured(options)
     show(run)
     write(options, run)
-    good = not run.rounds.failed and OURS not in run.absent
+    broken = {name for _, name in run.rounds.failed}
+    if options.reference:
+        broken &= {OURS}  # a check is about ours
+    good = not broken and OURS not in run.absent
     if options.reference:
         good = checked(options, options.reference, run) and good
     return 0 if good else 1
@@ -99,6 +102,10 @@ def checked(options: Options, reference: Reference, run: Record) -> bool:
     if reference.against in run.absent:
         say(f"nothing to compare with: {reference.against} is not here")
         return False
+    reference = comparable(reference, run.rounds)
+    if not reference.ratios:
+        say(f"nothing to compare with: {reference.against} has failed")
+        return False
     if options.source:
         fallen = check.falls(reference, run.rounds.readings)
     else:
@@ -106,6 +113,17 @@ def checked(options: Options, reference: Reference, run: Record) -> bool:
     for fall in fallen:
         say(f"FALLEN: {fall}")
     return not fallen or (options.source is None and crowded(options))
+
+
+def comparable(reference: Reference, rounds: Rounds) -> Reference:
+    """Return *reference* without the cases in which who is compared with has failed."""
+    against = reference.against
+    left = {
+        name: ratio
+        for name, ratio in reference.ratios.items()
+        if (name, against) not in rounds.failed
+    }
+    return Reference(reference.made_on, against, left)
 
 
 def crowded(options: Options) -> bool:
