@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from interpexec import InterpreterPoolExecutor
+from interpexec import InterpreterPoolExecutor, _line
 
 if TYPE_CHECKING:
     from interpexec._monitor import Monitor
@@ -66,6 +66,16 @@ def await_waiting(monitor: "Monitor", count: int = 1) -> None:
     while monitor.waiting(0) < count:
         assert monotonic() < end, "nobody waits"
         threading.Event().wait(0.0005)
+
+
+def await_sleep(pool: InterpreterPoolExecutor) -> None:
+    """Return when the only worker of a pool sleeps, until a call comes."""
+    crossing = pool._engine.crossing
+    assert crossing is not None
+    (seat,) = pool._engine.crew.active
+    end = monotonic() + TIME_LIMIT
+    while crossing._requests._state[1 + seat] != _line._ASLEEP:
+        assert monotonic() < end, "the worker is awake"
 
 
 class Pipe:

@@ -12,11 +12,19 @@ import mishaps
 import stoppable
 import tasks
 from gates import Gate, gate
-from interpexec import BrokenInterpreterPool, InterpreterPoolExecutor, NotShareableError, _line
+from interpexec import BrokenInterpreterPool, InterpreterPoolExecutor, NotShareableError
 from interpexec import _callbacks as callbacks
-from interpexec._deadline import Deadline
 from interpexec._messages import dumps_call
-from stops import TIME_LIMIT, Pipe, finish, interpreters, pool_of, shut_down, start
+from stops import (
+    TIME_LIMIT,
+    Pipe,
+    await_sleep,
+    finish,
+    interpreters,
+    pool_of,
+    shut_down,
+    start,
+)
 
 
 def test_there_is_one_future_for_each_worker(begun: Pipe, door: Gate) -> None:
@@ -221,12 +229,7 @@ def test_a_worker_that_sleeps_takes_no_call_after_a_stopped_broadcast(begun: Pip
             where = pool.submit(stoppable.interpreter).result(TIME_LIMIT)
             (future,) = pool.broadcast(stoppable.spin, begun.writer)
             begun.hear()
-            crossing = pool._engine.crossing
-            assert crossing is not None
-            (seat,) = pool._engine.crew.active
-            deadline = Deadline(TIME_LIMIT)
-            while crossing._requests._state[1 + seat] != _line._ASLEEP:
-                assert deadline.remaining()
+            await_sleep(pool)
             assert future.cancel()
             assert pool.submit(stoppable.interpreter).result(TIME_LIMIT) != where
 

@@ -7,9 +7,8 @@ import pytest
 import stoppable
 from gates import Gate
 from interpexec import _bell, _line
-from interpexec._deadline import Deadline
 from programs import output, run, write
-from stops import TIME_LIMIT, Pipe, pool_of
+from stops import TIME_LIMIT, Pipe, await_sleep, pool_of
 
 
 def test_ctrl_c_while_waiting_for_a_result(tmp_path: Path) -> None:
@@ -126,12 +125,7 @@ def test_ctrl_c_while_a_call_is_sent(
     """Before or after that; the call is done once, and so are others."""
     with pool_of(1) as pool:
         assert pool.submit(stoppable.same, 1).result(TIME_LIMIT) == 1
-        crossing = pool._engine.crossing
-        assert crossing is not None
-        (seat,) = pool._engine.crew.active
-        deadline = Deadline(TIME_LIMIT)
-        while crossing._requests._state[1 + seat] != _line._ASLEEP:
-            assert deadline.remaining()
+        await_sleep(pool)
         Once(owner, name, monkeypatch)
         with pytest.raises(KeyboardInterrupt):
             pool.submit(stoppable.note, told.writer)
