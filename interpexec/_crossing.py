@@ -65,12 +65,12 @@ class Crossing:
 
     def begin_sending(self) -> None:
         """Prepare for `was_sent`."""
-        self._requests.sent.clear()
+        self._requests.begin_sending()
 
     @property
     def was_sent(self) -> bool:
         """Whether a call is on its way since `begin_sending`, although Ctrl-C came."""
-        return bool(self._requests.sent)
+        return self._requests.was_sent
 
     def recall(self) -> "Iterator[tuple[Packed, int]]":
         """Take back the calls that no worker has begun: their payloads and ids."""

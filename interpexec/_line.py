@@ -34,7 +34,6 @@ from interpexec.errors import ChannelClosedError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections import deque
     from collections.abc import Callable
 
 # The values in the shared bytes. The first one is the line's, the seats follow. The last
@@ -113,11 +112,14 @@ class Line:
                 bell = self._bells[seat] = Bell(token)
         return bell
 
+    def begin_sending(self) -> None:
+        """Prepare for `was_sent`."""
+        self._fifo.sent.clear()
+
     @property
-    def sent(self) -> "deque[bool]":
-        """As that of `Fifo`."""
-        sent: deque[bool] = self._fifo.sent
-        return sent
+    def was_sent(self) -> bool:
+        """Whether an item is in the line since `begin_sending`, although Ctrl-C came."""
+        return bool(self._fifo.sent)
 
     def send(self, item: object) -> None:
         """Append `item` and wake a receiver that sleeps. Never blocks.

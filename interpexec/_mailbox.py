@@ -332,7 +332,6 @@ class Mailbox:
     def after_fork(self) -> None:
         """Be of no use: it is the parent's, who has counted one holder, and not two."""
         self._is_open = False
-        self._users.append(_NOBODY)
         self._close_all()
 
     def _use[T](self, step: "Callable[..., T]", *args: object) -> T:
@@ -346,14 +345,12 @@ class Mailbox:
 
     def _leave(self) -> None:
         """Be in the middle of nothing; the last one closes what was released."""
-        users = self._users
-        users.remove(get_ident())
-        if self._is_open or users:
-            return
-        users.append(_NOBODY)  # so that no other thread does it, too
-        self._close_all()
+        self._users.remove(get_ident())
+        if not (self._is_open or self._users):
+            self._close_all()
 
     def _close_all(self) -> None:
+        self._users.append(_NOBODY)  # so that no other thread does it, too
         self._ring.unmap()
         self._monitor.close()
         for descriptor in self._ready:

@@ -63,11 +63,11 @@ def send(line: "Line", payload: "Packed", call_id: int, kind: int = 0) -> None:
         return
     message = seal(payload, call_id, kind)
     entries = payload.give_away()  # type: ignore[union-attr]
-    line.sent.clear()
+    line.begin_sending()
     try:
         line.send(message)
     except BaseException:
-        if not line.sent:
+        if not line.was_sent:
             payload.entries = entries  # type: ignore[union-attr]
         raise
 

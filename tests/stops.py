@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from interpexec import InterpreterPoolExecutor, _line
 
 if TYPE_CHECKING:
+    from interpexec._crossing import Crossing
     from interpexec._monitor import Monitor
 
 TIME_LIMIT = 30.0
@@ -60,12 +61,21 @@ def see_off(pool: InterpreterPoolExecutor) -> None:
         finish(worker)
 
 
-def await_waiting(monitor: "Monitor", count: int = 1) -> None:
-    """Return when so many threads wait in the first line of a monitor."""
+def await_waiting(monitor: "Monitor", count: int = 1, *, line: int = 0) -> None:
+    """Return when so many threads wait in a line of a monitor."""
     end = monotonic() + TIME_LIMIT
-    while monitor.waiting(0) < count:
+    while monitor.waiting(line) < count:
         assert monotonic() < end, "nobody waits"
         threading.Event().wait(0.0005)
+
+
+def await_direct_wait(crossing: "Crossing | None") -> None:
+    """Return when a thread sleeps in the collector's place, and the collector does, too."""
+    assert crossing is not None
+    asleep = bytes([_line._AWAKE, _line._ASLEEP, _line._ASLEEP])
+    end = monotonic() + TIME_LIMIT
+    while bytes(crossing._replies._state[:3]) != asleep:
+        assert monotonic() < end, "it does not sleep"
 
 
 def await_sleep(pool: InterpreterPoolExecutor) -> None:

@@ -306,15 +306,3 @@ def make_channel() -> None:
     from interpexec import create_channel
 
     create_channel()
-
-
-class Spin:
-    """Knocks, and runs for ever."""
-
-    def __init__(self, knocker: int) -> None:
-        self._knocker = knocker
-
-    def __call__(self) -> None:
-        os.write(self._knocker, b"!")
-        while True:
-            pass

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+import stops
 import sync_tasks
 import tasks
 from gates import Gate
@@ -66,10 +67,7 @@ def catch(function: Callable[[], object], results: list[object]) -> threading.Th
 
 def await_waiting(end: RecvChannel | SendChannel, count: int = 1, *, line: int) -> None:
     """Return when so many threads wait in a line: 0 for receivers, 1 for senders."""
-    deadline = time.monotonic() + TIME_LIMIT
-    while end._mailbox._monitor.waiting(line) < count:
-        assert time.monotonic() < deadline, "nobody waits"
-        time.sleep(0.0005)
+    stops.await_waiting(end._mailbox._monitor, count, line=line)
 
 
 # -- objects ------------------------------------------------------------------------------

@@ -12,11 +12,9 @@ from interpexec._bell import Bell
 from interpexec._deadline import Deadline
 from interpexec._engine import Engine
 from interpexec._future import CallFuture
-from interpexec._line import _ASLEEP, _AWAKE
 from interpexec._messages import Message
 from interpexec._patience import Patience
-
-TIME_LIMIT = 30.0
+from stops import TIME_LIMIT, await_direct_wait
 
 
 def pass_gate(reader: int) -> int:
@@ -33,12 +31,8 @@ class Waiting:
         self.value: int | None = None
         self._future, self._timeout = future, timeout
         self._thread = threading.Thread(target=self._wait)
-        crossing = engine.crossing
-        assert crossing is not None
         self._thread.start()
-        deadline = Deadline(TIME_LIMIT)
-        while bytes(crossing._replies._state[:3]) != bytes([_AWAKE, _ASLEEP, _ASLEEP]):
-            assert deadline.remaining(), "it does not sleep"
+        await_direct_wait(engine.crossing)
 
     def _wait(self) -> None:
         try:

@@ -8,17 +8,7 @@ import stoppable
 from gates import Gate
 from interpexec import InterpreterPoolExecutor, _home, _process
 from interpexec._relay import Relay
-from stops import TIME_LIMIT, finish, pool_of, start
-
-
-def await_direct_wait(pool: InterpreterPoolExecutor) -> None:
-    """Return when a thread waits in the collector's place."""
-    timer = threading.Timer(TIME_LIMIT, lambda: None)
-    timer.start()
-    while not pool._engine.direct._thread:
-        assert timer.is_alive(), "nobody waits directly"
-    timer.cancel()
-    timer.join()
+from stops import TIME_LIMIT, await_direct_wait, finish, pool_of, start
 
 
 def test_a_fork_while_a_result_is_unpickled(door: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,7 +25,7 @@ def test_a_fork_while_a_result_is_unpickled(door: Gate, monkeypatch: pytest.Monk
         monkeypatch.setattr(stoppable, "at_home", fork)
         future = pool.submit(stoppable.pass_and_make, door.handle)
         waiter = start(future.result, TIME_LIMIT)
-        await_direct_wait(pool)
+        await_direct_wait(pool._engine.crossing)
         door.open()
         ident = waiter.ident
         finish(waiter)

@@ -7,11 +7,13 @@ import sys
 import warnings
 import weakref
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import stoppable
 import sync_tasks
 from interpexec import (
     ChannelClosedError,
@@ -93,7 +95,7 @@ def test_stopped_while_the_barrier_opens(begun: Pipe) -> None:
 
 def test_stopped_in_the_action_of_a_barrier(begun: Pipe) -> None:
     """The action is the user's: it is interrupted, and the barrier is broken."""
-    barrier = sync.Barrier(1, sync_tasks.Spin(begun.writer))
+    barrier = sync.Barrier(1, partial(stoppable.spin, begun.writer))
     with pool_of(1) as pool:
         future = pool.submit(sync_tasks.meet, barrier, 1)
         assert begun.hear()
