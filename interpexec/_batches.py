@@ -25,9 +25,11 @@ from time import monotonic_ns
 
 from interpexec import _chunks, _main, _messages, _packing
 from interpexec._chunks import Outcomes, opened
+from interpexec._future import MARK
 from interpexec._items import Items, calls, packed
 from interpexec._loans import MOST_AHEAD
 from interpexec._runtime import NotShareableError
+from interpexec._sigint import interruptibly, protected, unbroken
 from interpexec._sizing import BUDGET, MOST, Sizer
 
 TYPE_CHECKING = False
@@ -132,6 +134,7 @@ class Batch:
 
     # -- reading: the thread that iterates ---------------------------------------
 
+    @protected
     def begin(self) -> Segment:
         """Read and submit what may be in flight: everything, without a bound.
 
@@ -151,6 +154,7 @@ class Batch:
             self._fill()
         return origin
 
+    @protected
     def refill(self) -> None:
         """Read one more item, where there is a bound, since one is about to be yielded."""
         if self._bound is None or self._is_read:
@@ -171,26 +175,21 @@ class Batch:
         read: list[object] = []
         error: Exception | None = None
         try:
-            read.extend(islice(self._iterator, count))
+            interruptibly(read.extend, islice(self._iterator, count))
         except Exception as raised:  # the user's code
             error = raised
         items = _NONE
         if read:
             try:
-                items = self._packed(read)
+                items = interruptibly(self._packed, read)
             except NotShareableError as refused:  # the function, and with it every item
                 error = refused
         with self._lock:
-            try:
-                self._add(items)
-                # After the items, lest it come before them.
-                if error is not None or len(read) < count:
-                    self._is_read, self._error = True, error
-                self._fill()
-            except KeyboardInterrupt as interrupt:  # half way
-                self._fault = interrupt
-                self.give_up()
-                raise
+            self._add(items)
+            # After the items, lest it come before them.
+            if error is not None or len(read) < count:
+                self._is_read, self._error = True, error
+            self._fill()
         return len(read)
 
     def _packed(self, read: "list[object]") -> Items:
@@ -328,6 +327,7 @@ class Batch:
         if segment is not None:
             self.finish(segment)
 
+    @protected
     def finish(self, segment: Segment) -> None:
         """Take note that a segment is finished, once; submit what comes next."""
         with self._lock:
@@ -335,7 +335,7 @@ class Batch:
                 return
             try:
                 self._finish(segment)
-            except BaseException as error:  # Ctrl-C, half way; or memory ran out
+            except BaseException as error:  # memory ran out, half way
                 self._fault = error
                 self.give_up()
                 raise
@@ -403,6 +403,8 @@ class Batch:
                 if not idle:
                     break
 
+    setattr(_on_done, MARK, True)  # see `_future`
+
     def _on_answer(self, future: "Future[object]") -> None:
         """Learn how many items a call has handed back. By the collector."""
         segment = self._asked.pop(future)
@@ -415,6 +417,8 @@ class Batch:
                 self._divide(segment, len(segment.items) - count)  # type: ignore[operator]  # an int
                 self._fill()
 
+    setattr(_on_answer, MARK, True)
+
     # -- iterating -------------------------------------------------------------------
 
     def outcomes(self, segment: Segment, value: object) -> Outcomes:
@@ -426,6 +430,7 @@ class Batch:
         del segment.future
         return opened(value)
 
+    @protected
     def after(self, segment: Segment) -> Segment | None:
         """Return the segment behind one that is finished; None at the end."""
         self.check()
@@ -457,6 +462,7 @@ class Batch:
             self._has_end = self._is_read = True
             self._settle(self._insert(Segment(_NONE), self._last), self._end_error)
 
+    @unbroken
     def give_up(self) -> None:
         """Cancel what has not begun. A destructor may call this, in the middle of anything."""
         out = self._forget()
@@ -465,6 +471,7 @@ class Batch:
         if out:
             self._engine.leave_to_collector(partial(self._cut_off_all, out))
 
+    @protected
     def cancel(self) -> None:
         """Cancel everything, also what runs."""
         for future in self._forget():
@@ -482,6 +489,6 @@ class Batch:
         """Take calls back, or let them end after the item that they are at. By the collector."""
         for call in calls:
             if self._engine.take_back(call):
-                call.give_up()
+                call.cancel()
             else:
                 self._engine.ask_items(call)

@@ -7,6 +7,8 @@ and a descriptor's number means the same in every interpreter of the process.
 import os
 import sys
 
+from interpexec._sigint import interruptible
+
 HAS_EVENTFD = hasattr(os, "eventfd")
 """Tests set this to False to force the portable path."""
 
@@ -50,6 +52,7 @@ class Bell:
         except BlockingIOError:
             pass  # the pipe is full of rings that were not heard yet
 
+    @interruptible
     def wait(self, timeout: float | None = None) -> bool:
         """Block until the bell is rung, for at most `timeout` seconds (and 24 days).
 

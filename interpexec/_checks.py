@@ -61,10 +61,19 @@ def function(value: object) -> None:
 
 
 def name_prefix(value: object) -> str:
-    """Return the prefix of the threads' names."""
+    """Return the prefix of the threads' names; none is as good as an empty one."""
+    if value is None:
+        return ""
     if not isinstance(value, str):
         raise TypeError(f"thread_name_prefix must be a str, got {shown(value)}")
     return value
+
+
+def on_error(value: object) -> bool:
+    """Return whether an exception in the `with` block cancels the calls."""
+    if value not in {"wait", "cancel"}:
+        raise ValueError(f"on_error must be 'wait' or 'cancel', got {shown(value)}")
+    return value == "cancel"
 
 
 def initializer(function: object, args: object, workers: int) -> "Callable[[], Packed | None]":

@@ -18,7 +18,7 @@ from contextlib import suppress
 from itertools import chain
 from time import monotonic
 
-from interpexec import _signals
+from interpexec import _ending, _signals
 from interpexec._home import WorkerThread
 
 TYPE_CHECKING = False
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 
     from interpexec._crossing import Crossing
     from interpexec._engine import Engine
+
+
+_LEFT_BEHIND = -1.0
+"""When a worker has left that still runs a stopped call: its grace is over."""
 
 
 class Crew:
@@ -56,6 +60,12 @@ class Crew:
             return False
         latest = monotonic() - grace
         return all(worker.left_at <= latest for worker in self.leaving.values())
+
+    def is_abandoned(self) -> bool:
+        """Say whether the only workers left still run calls that were stopped."""
+        if self.active or self._successors:
+            return False
+        return all(worker.left_at == _LEFT_BEHIND for worker in self.leaving.values())
 
     def hire(self, crossing: "Crossing") -> None:
         """Start one more worker. RuntimeError when there is no thread to be had."""
@@ -90,8 +100,7 @@ class Crew:
         worker = WorkerThread(engine, crossing, seat, engine.next_id(), is_successor=is_successor)
         try:
             worker.start()
-        except BaseException:  # no thread to be had; or Ctrl-C, and there may be one
-            worker.is_unwanted = True
+        except BaseException:  # there is no thread to be had
             worker.line.close()
             raise
         return worker
@@ -145,9 +154,10 @@ class Crew:
         worker = self.runner(crossing, call_id)
         if worker is None:
             return False
+        _ending.watch_status()  # it may be left when the program ends
         crossing.order_to_leave(worker.seat)
         is_vacant = self.let_go(worker)
-        worker.left_at = 0.0  # its grace is over
+        worker.left_at = _LEFT_BEHIND
         return is_vacant
 
     def is_held_up(self, crossing: "Crossing", stopped: "Iterable[int]", grace: float) -> bool:

@@ -60,17 +60,8 @@ class Crossing:
         return self._requests.token, self._replies.token
 
     def send(self, payload: "Packed", call_id: int) -> None:
-        """Give a call to the workers. Never blocks. When this raises, see `was_sent`."""
+        """Give a call to the workers. Never blocks."""
         _messages.send(self._requests, payload, call_id)
-
-    def begin_sending(self) -> None:
-        """Prepare for `was_sent`."""
-        self._requests.begin_sending()
-
-    @property
-    def was_sent(self) -> bool:
-        """Whether a call is on its way since `begin_sending`, although Ctrl-C came."""
-        return self._requests.was_sent
 
     def recall(self) -> "Iterator[tuple[Packed, int]]":
         """Take back the calls that no worker has begun: their payloads and ids."""

@@ -40,35 +40,32 @@ class DirectWait:
         the collector: this thread may hold a lock of the user's.
         """
         self.lend()  # where this is a signal handler that interrupted just that
-        if self._is_lent:
+        if self._is_lent or not self.lock.acquire(blocking=False):
             return
-        had: list[bool] = []
         try:
-            # One call that both locks and notes that: Ctrl-C comes before or after it.
-            had.extend(map(self.lock.acquire, (False,)))
-            if not had[0]:
-                return
-            with self._engine.lock:
-                crossing = self._engine.crossing
-                if crossing is None or len(self._engine.ledger) != 1 or not future.running():
-                    return
-                self._thread = get_ident()
-                self._awaited = future
-            while not future.done() and deadline.remaining() != 0:
-                replies = crossing.wait_directly(deadline.remaining())
-                self._take_turn(crossing, future, replies)
-                if len(self._engine.ledger) > 1:  # the collector does that better
-                    break
-            # Once more: a reply that came meanwhile woke this thread, and no other.
-            self._take_turn(crossing, future, crossing.take())
-        except BaseException:  # Ctrl-C
+            self._wait(future, deadline)
+        except BaseException:  # it was interrupted while it slept, or unpickled
             self._engine.leave_to_collector(int)  # nothing, but it looks for that reply now
             raise
         finally:
-            if had and had[0]:
-                self._awaited = None
-                self._thread = 0
-                self._leave()
+            self._awaited = None
+            self._thread = 0
+            self._leave()
+
+    def _wait(self, future: "AnyFuture", deadline: "Deadline") -> None:
+        with self._engine.lock:
+            crossing = self._engine.crossing
+            if crossing is None or len(self._engine.ledger) != 1 or not future.running():
+                return
+            self._thread = get_ident()
+            self._awaited = future
+        while not future.done() and deadline.remaining() != 0:
+            replies = crossing.wait_directly(deadline.remaining())
+            self._take_turn(crossing, future, replies)
+            if len(self._engine.ledger) > 1:  # the collector does that better
+                break
+        # Once more: a reply that came meanwhile woke this thread, and no other.
+        self._take_turn(crossing, future, crossing.take())
 
     def lend(self) -> None:
         """Give the place up, if this thread has it: a signal handler waits for a call, or the end.
@@ -121,7 +118,7 @@ class DirectWait:
             try:
                 future.settle(payload, kind)
             finally:
-                if not future.done():  # Ctrl-C came
+                if not future.done():  # it was interrupted while it unpickled
                     engine.leave_to_collector(partial(engine.settle, future, payload, kind))
 
     def postpone(self, callbacks: "Callable[[], None]") -> bool:

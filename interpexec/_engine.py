@@ -43,9 +43,10 @@ from contextlib import suppress
 from functools import partial
 from itertools import count
 
-from interpexec import _failures, _messages, _process
+from interpexec import _failures, _messages, _process, _runtime
 from interpexec._crew import Crew
 from interpexec._crossing import Crossing
+from interpexec._deadline import Deadline
 from interpexec._direct import DirectWait
 from interpexec._future import CallFuture
 from interpexec._home import WorkerLostError, WorkerThread
@@ -53,7 +54,9 @@ from interpexec._ledger import AnyFuture, Entry, Ledger, check_weight
 from interpexec._pool_errors import BrokenInterpreterPool
 from interpexec._relay import Relay
 from interpexec._runtime import NotShareableError
+from interpexec._sigint import protected, protected_inside, unbroken
 from interpexec._stopper import GRACE, LOOK_AGAIN, Stopper
+from interpexec._wakeup import Latch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -77,8 +80,10 @@ class Engine:
     """The state of one pool, and its moves.
 
     `lock` guards all that stands below it in `__init__`. It is held for some
-    microseconds, and taken before the lock of a future, never after. The user's
-    code never runs under it on purpose; but garbage may be collected at any time.
+    microseconds, and taken before the lock of the futures' states, never after. The
+    user's code never runs under it on purpose; but a destructor or a signal handler may,
+    in the middle of a move. So it is re-entrant, and what these may call looks whether
+    the lock is the calling thread's own: then the collector does the rest later.
     "Under the lock" in a docstring means that the caller holds it.
     """
 
@@ -100,35 +105,38 @@ class Engine:
         self.max_tasks = max_tasks
         self.cancel_running = cancel_running
         self._ids = count(1)
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()
         self.ledger = Ledger(self._nudge)
         self.crew = Crew(self)
         self.broken: tuple[str, BaseException | None] | None = None
         self._is_terminating = False
         self.closing = False  # no more calls; what is here is still computed
         # Of who waits for the workers: told when one has become ready, or none will.
-        self._curious: list[threading.Event] = []
+        self._curious: list[Latch] = []
         self._resting = False  # no workers for a while, because of a fork
-        self._awake = threading.Event()  # set but then
-        self._awake.set()
+        self._awake = Latch(is_open=True)  # closed only then
         self.crossing: Crossing | None = None
         self._stopper = Stopper(self.ledger, self.crew, self._nudge)
         # From worker threads that end: their last replies, and themselves.
         self._arrived: deque[Message] = deque()
         self._gone: deque[tuple[WorkerThread, BaseException | None]] = deque()
+        # Calls that were cancelled, and may be out. From anywhere, without the lock.
+        self._cancelled: deque[AnyFuture] = deque()
         # The collector: one thread at a time, which alone works off the list.
         self._relay: Relay | None = None
         self._todo: deque[Callable[[], object] | Entry] = deque()
         self.direct = DirectWait(self)
         # Set when the pool is closed and only such workers are left as cannot be
         # interrupted.
-        self._is_quiet = threading.Event()
+        self._is_quiet = Latch()
+        self._is_finished = Latch()  # ... as were left behind
         # Guards the bells of `crossing` against their end. Re-entrant, and held for
         # an instant only, because destructors ring them, in the middle of anything.
         self._ringing = threading.RLock()
 
     # -- submitting: any thread at home ------------------------------------
 
+    @protected_inside
     def submit(
         self,
         payload: "Packed",
@@ -140,9 +148,10 @@ class Engine:
         """Take a pickled call; return its future. Never waits for a worker.
 
         name: of the function. limit: the seconds that it may run. source: what it comes
-        from, if that was accepted before.
+        from, if that was accepted before. An interrupt is noted: the caller delivers it.
         """
         self.direct.lend()  # a signal handler is going to wait for more than that one call
+        is_inside = self._is_inside()
         with self.lock:
             ledger = self.ledger
             is_ending = self.closing or self.crossing is None
@@ -155,6 +164,9 @@ class Engine:
             ledger.pending.append(future)
             if is_last:
                 return future
+            if is_inside:
+                self.leave_to_collector(self._move_on_alone)
+                return future
             try:
                 self._move_on()
             except Exception:  # no descriptor or no thread to be had, no memory
@@ -162,6 +174,10 @@ class Engine:
                     self.ledger.pending.remove(future)
                 raise
             return future
+
+    def _is_inside(self) -> bool:
+        """Say whether the calling thread is in the middle of a move already."""
+        return self.lock._is_owned()  # type: ignore[attr-defined,no-any-return]  # noqa: SLF001  # there is no public way
 
     def accept(self, source: "Source") -> None:
         """Take what will bring calls, also when the pool takes no others any more.
@@ -199,6 +215,10 @@ class Engine:
         self._hire(crossing, len(self.ledger))
         self._feed(crossing)
 
+    def _move_on_alone(self) -> None:
+        with self.lock:
+            self._move_on()
+
     def _hire(self, crossing: Crossing, wanted: int) -> None:
         """Start workers until there are so many, if the pool is that wide. Under the lock.
 
@@ -212,6 +232,7 @@ class Engine:
                     raise
                 break
 
+    @protected
     def warm(self, *, wait: bool) -> None:
         """Start all workers that the pool may have; wait until they are ready.
 
@@ -223,7 +244,7 @@ class Engine:
             if not self._resting:
                 self._hire(self.crossing or self._open(), self.max_workers)
         while wait:
-            news = threading.Event()
+            news = Latch()
             with self.lock:
                 self.refuse_if_over()
                 if self._is_warm():
@@ -234,7 +255,7 @@ class Engine:
     def _tell_curious(self) -> None:
         """Have those look who wait for the workers."""
         while self._curious:
-            self._curious.pop().set()
+            self._curious.pop().open()
 
     def _is_warm(self) -> bool:
         """Say whether no worker is still to become ready. Under the lock."""
@@ -278,24 +299,41 @@ class Engine:
 
     # -- stopping: any thread at home ----------------------------------------
 
-    def withdraw(self, future: AnyFuture) -> bool:
-        """Take a call back, and stop it if it runs; return whether it is PENDING now.
+    def forget_cancelled(self, future: AnyFuture) -> None:
+        """Take a call that was cancelled out of the books, and stop it if it runs.
 
-        False when it has been answered already, or is not to be stopped.
+        Never waits: destructors and signal handlers cancel, in the middle of anything. Who
+        has the lock now, or the collector, does it then.
         """
-        with self.lock:
-            crossing = self.crossing
-            if crossing is None:
-                return False
-            if not crossing.is_closing and self.ledger.withdraw(crossing, future):
-                self._feed(crossing)
-                return True
-            is_stopped = self.cancel_running and self._stopper.stop(crossing, future)
-            self._feed(crossing)  # what was taken back to look for this call
-            return is_stopped
+        if self.crossing is None:
+            return  # nothing is out
+        self._cancelled.append(future)
+        if self._is_inside() or not self.lock.acquire(blocking=False):
+            self._nudge()
+            return
+        try:
+            if self.crossing is not None:
+                self._stop_cancelled(self.crossing)
+        finally:
+            self.lock.release()
+
+    def _stop_cancelled(self, crossing: Crossing) -> None:
+        """Stop what was cancelled, so that other calls can be sent instead. Under the lock."""
+        cancelled = self._cancelled
+        while cancelled:
+            future = cancelled.popleft()
+            if crossing.is_closing or not self.ledger.take_back(crossing, future):
+                self._stopper.stop(crossing, future)
+            self.ledger.cancelled.append(future)  # its end may run the user's code
+        self._feed(crossing)
 
     def take_back(self, future: AnyFuture) -> bool:
-        """Take a call back that no worker has begun; return whether it is PENDING now."""
+        """Take a call back that no worker has begun; return whether it is PENDING now.
+
+        False in the middle of another move of the same thread's.
+        """
+        if self._is_inside():
+            return False
         with self.lock:
             crossing = self.crossing
             if crossing is None or crossing.is_closing:
@@ -313,7 +351,7 @@ class Engine:
         if vacancies:
             self._move_on()
         self._look_for_idle()
-        if self._is_terminating and not self._is_quiet.is_set():
+        if self._is_terminating and not self._is_quiet.is_open:
             # To see whether only those are left that cannot end.
             self._stopper.clock.expect(GRACE)
 
@@ -327,6 +365,12 @@ class Engine:
 
     def terminate(self) -> None:
         """Cancel what waits, stop what runs, and wait until all is over that can be."""
+        self.stop()
+        self.await_stop()
+
+    @protected
+    def stop(self) -> None:
+        """Cancel what waits, and stop what runs. Takes no more calls."""
         self.cancel_running = True
         self.close()
         self._end_sources(None)
@@ -339,9 +383,14 @@ class Engine:
             if crossing is not None:
                 futures += self._stopper.stop_everything(crossing, self.initializer_name)
                 self._stopper.clock.expect(GRACE)
-            relay = None if self.crossing is None else self._relay
         self._give_up(futures)
         self._nudge()
+
+    @protected
+    def await_stop(self) -> None:
+        """Wait until all is over that was stopped, and can be."""
+        with self.lock:
+            relay = None if self.crossing is None else self._relay
         if relay is not None:
             self.direct.lend()
             relay.hand_over()
@@ -372,15 +421,17 @@ class Engine:
             self.ledger.sources.discard(source)
 
     def _give_up(self, futures: list[AnyFuture]) -> None:
-        """Cancel calls that are PENDING and in no books: all of them, before any callback.
+        """Cancel calls that are in no books: all of them, before any callback.
 
         The callback of one may wait for another one.
         """
-        for callbacks in [future.give_up_quietly() for future in futures]:
-            self.run_callbacks(callbacks)
+        cancelled = [future for future in futures if future.cancel_quietly(is_out=False)]
+        for future in cancelled:
+            self.run_callbacks(future.invoke_callbacks)
 
     # -- beside the calls: any thread at home ----------------------------------
 
+    @protected
     def broadcast(self, dump: "Callable[[], Packed]", name: str) -> list[AnyFuture]:
         """Run a call in every worker, beside what runs there; return the futures.
 
@@ -440,7 +491,7 @@ class Engine:
     def _asked(self, worker: WorkerThread, name: str, loan: "Loan | None" = None) -> AnyFuture:
         """Make the future of what a worker is asked. Under the lock."""
         future: AnyFuture = CallFuture(next(self._ids), None, self, name)
-        future.set_running_or_notify_cancel()
+        future.begin()
         self.ledger.ask(future, worker, loan)
         return future
 
@@ -465,6 +516,9 @@ class Engine:
     def _take_step(self, crossing: Crossing) -> bool:
         """Do the next thing; return whether it was the last one."""
         self.ledger.cancelled.clear()  # here, since destructors are the user's code
+        if self._cancelled:
+            with self.lock:
+                self._stop_cancelled(crossing)
         if self._todo:
             self._work_off(crossing)
             return False
@@ -500,7 +554,9 @@ class Engine:
             self._tell_curious()
             self._feed(crossing)
             if self.closing and self.ledger.is_clear() and self.crew.is_done(GRACE):
-                self._is_quiet.set()
+                self._is_quiet.open()
+            if self.closing and self.ledger.is_clear() and self.crew.is_abandoned():
+                self._is_finished.open()
             return self.crew.is_empty() and not (self._gone or self._arrived or self._todo)
 
     def _take_turn(self, crossing: Crossing) -> None:
@@ -536,8 +592,8 @@ class Engine:
             # A callback raised something that is no Exception (those are logged
             # where they are called), or memory ran out. This thread must go on,
             # and whoever waits for the call, too.
-            if future is not None and not future.done():
-                future.set_exception(error)
+            if future is not None:
+                future.finish(error=error)
             _base.LOGGER.critical("Exception while a call was settled:", exc_info=True)
 
     def _notice(self, payload: "Packed", kind: int) -> None:
@@ -608,8 +664,7 @@ class Engine:
             unheard = self.ledger.strike_off_asked(worker)
         if interrupted is not None:
             self._fail(interrupted)
-        for future in unheard:
-            future.give_up()
+        self._give_up(unheard)
         with self.lock:
             if is_vacant:
                 self._fill_vacancy()
@@ -651,6 +706,7 @@ class Engine:
 
     # -- ending, and resting -------------------------------------------------
 
+    @unbroken
     def close(self) -> None:
         """Take no more calls; let what was taken come to its end.
 
@@ -660,6 +716,7 @@ class Engine:
         self.closing = True
         self._nudge()
 
+    @protected
     def cancel_pending(self) -> None:
         """Cancel what is pending, and what is out beyond one call for each worker.
 
@@ -675,17 +732,37 @@ class Engine:
         self._give_up(cancelled)
         self._nudge()
 
-    def join(self) -> None:
+    @protected
+    def join(self, timeout: float | None = None) -> bool:
         """Wait until every call is settled, every interpreter gone, every thread ended.
 
-        Called by one of the pool's threads, in a callback, it does not wait for these.
+        For at most `timeout` seconds; return whether it is so. Called by one of the pool's
+        threads, in a callback, it does not wait for these.
         """
+        deadline = Deadline(timeout)
         while (relay := self._relay) is not None:
             self.direct.lend()
+            if not relay.wait(deadline.remaining()):
+                return False
             relay.join()
-            self._awake.wait()
+            if not self._awake.wait(deadline.remaining()):
+                return False
             if relay is self._relay:  # else what was submitted during the rest goes on
-                return
+                break
+        return True
+
+    @protected
+    def finish(self) -> None:
+        """Wait, at the end of the program, for all but what was stopped and does not end.
+
+        In a worker, whose interpreter cannot end beside it, for that, too.
+        """
+        if self._relay is None:
+            return
+        if _runtime.is_main():
+            self._is_finished.wait()
+        if self.crew.is_empty() or not _runtime.is_main():
+            self.join()
 
     def rest(self) -> bool:
         """Stop all workers, if they are idle, until `resume`; return whether they are.
@@ -701,7 +778,7 @@ class Engine:
             if self._stopper.is_held_up(self.crossing):
                 return False
             self._resting = True
-            self._awake.clear()
+            self._awake.close()
             relay = self._relay
         self._nudge()
         assert relay is not None
@@ -715,14 +792,13 @@ class Engine:
                 self._resting = False
                 self._move_on()
         finally:
-            self._awake.set()
+            self._awake.open()
 
     def renew_locks(self) -> None:
         """Make new locks: in a forked child, nobody is left to release the old ones."""
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()
         self.direct.lock = threading.Lock()
-        self._awake = threading.Event()
-        self._awake.set()
+        self._awake = Latch(is_open=True)
         self._ringing = threading.RLock()
 
     def abandon(self) -> None:
@@ -782,8 +858,6 @@ def _finish(future: AnyFuture, error: Exception) -> None:
     """Set the exception of a call, unless it was cancelled meanwhile."""
     future.payload = None  # what lies beside it is given back
     try:
-        future.set_exception(error)
-    except _base.InvalidStateError:
-        future.notify_cancelled()  # who cancelled it could not know that it was to fail
+        future.finish(error=error)
     except BaseException:  # from a callback, as in `settle`
         _base.LOGGER.critical("Exception while a call was settled:", exc_info=True)

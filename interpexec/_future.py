@@ -6,23 +6,35 @@ The states are those of `concurrent.futures`; what they mean here:
     RUNNING                  was sent to the workers: it runs, or stands in the
                              request channel next to run
     FINISHED                 has its result or its exception
-    CANCELLED                was cancelled
-    CANCELLED_AND_NOTIFIED   ... and whoever waits for it knows
+    CANCELLED_AND_NOTIFIED   was cancelled, and whoever waits for it knows
+
+One lock guards the states of all futures. It is held for some bytecodes, nothing else is
+locked meanwhile, and no code of the user's runs: so `cancel()` never waits for anybody, and
+may be called in the middle of anything, from a destructor or a signal handler, too. What
+follows from a new state is done without the lock, by the thread that has moved it there.
 """
 
 from _thread import RLock
-from collections import deque
 from concurrent.futures import _base
-from threading import Condition
 from types import FunctionType, MethodType
 
 from interpexec import _failures, _messages
 from interpexec._deadline import Deadline
 from interpexec._runtime import NotShareableError
+from interpexec._sigint import (
+    deliver,
+    interruptibly,
+    noted,
+    protected,
+    protected_inside,
+    unbroken,
+)
+from interpexec._wakeup import Latch, Wakeup
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import TracebackType
     from typing import Any, Protocol
 
     from interpexec._packing import Packed
@@ -34,14 +46,18 @@ if TYPE_CHECKING:
         def direct(self) -> "Waiting":
             """Who may wait in the collector's place."""
 
-        def withdraw(self, future: "CallFuture[Any]") -> bool:
-            """Take a call back, and stop it if it runs; return whether it is PENDING now."""
+        @property
+        def cancel_running(self) -> bool:
+            """Whether a call is stopped that runs."""
+
+        def forget_cancelled(self, future: "CallFuture[Any]") -> None:
+            """Learn that a call was cancelled: stop it if it runs. Never waits."""
+
+        def take_back(self, future: "CallFuture[Any]") -> bool:
+            """Take a call back that no worker has begun; return whether it is PENDING now."""
 
         def before_callbacks(self) -> None:
             """Prepare for code that may block."""
-
-        def leave_to_collector(self, *steps: "Callable[[], object]") -> None:
-            """Have the collector do something, and look for what else is to be done."""
 
     class Waiting(Protocol):
         """What a future asks of the engine's `DirectWait`."""
@@ -56,56 +72,110 @@ if TYPE_CHECKING:
             """Run callbacks later, in a thread of the pool, if this is none."""
 
 
+PENDING, RUNNING, FINISHED = _base.PENDING, _base.RUNNING, _base.FINISHED
+CANCELLED = _base.CANCELLED_AND_NOTIFIED
+
 TRANSITIONS: dict[str, frozenset[str]] = {
-    _base.PENDING: frozenset({_base.RUNNING, _base.CANCELLED, _base.FINISHED}),
-    _base.RUNNING: frozenset({_base.FINISHED, _base.PENDING}),
-    _base.CANCELLED: frozenset({_base.CANCELLED_AND_NOTIFIED}),
-    _base.CANCELLED_AND_NOTIFIED: frozenset(),
-    _base.FINISHED: frozenset(),
+    PENDING: frozenset({RUNNING, CANCELLED, FINISHED}),
+    RUNNING: frozenset({FINISHED, CANCELLED, PENDING}),
+    CANCELLED: frozenset(),
+    FINISHED: frozenset(),
 }
 """From each state, the states that may follow.
 
 PENDING becomes FINISHED when the call never runs: it could not travel, or the
-pool broke. RUNNING becomes PENDING when a call is taken back, because somebody
-wants to cancel it or another one, or its time is over. A worker that has begun it
-is stopped then, and what it answers is thrown away: no state is needed for that.
+pool broke. RUNNING becomes PENDING when a call is taken back from the request channel,
+because somebody wants to cancel it or another one. A call that is cancelled, or whose
+time is over, while a worker runs it, is stopped there, and what it answers is thrown away.
 """
 
-_BATCHES = "interpexec._batches"
+_LARGE = 1 << 18
+"""Bytes: to unpickle more takes longer than it takes another thread to wake up and collect."""
+
+_ENDS = frozenset({CANCELLED, FINISHED})
+
+MARK = "_interpexec_never_blocks"
+"""The name of an attribute of done-callbacks that never block: these need no preparation."""
 
 REFUSED = 0
 """The `call_id` of a call that could not travel, and was never submitted."""
 
+_states = RLock()
 
-class _Lock(RLock):  # type: ignore[misc]  # final for typeshed only
-    """The condition of one future. It has a line of waiting threads when there is one.
 
-    A `threading.Condition` takes 0.9 µs and 1.2 kB, most of it for that line.
+class _ForOthers:
+    """A lock as the standard library's `wait()` and `as_completed()` use it.
+
+    They stand outside of our protection: an interrupt between the locking and their `with`
+    block would leave it locked, and the collector would wait for ever.
     """
 
-    _waiters: "Any" = ()
+    def __init__(self, lock: "RLock") -> None:
+        self._lock = lock
 
-    notify: "Any" = Condition.notify
-    wait_for: "Any" = Condition.wait_for
+    @unbroken
+    def __enter__(self) -> bool:
+        return self._lock.acquire()
 
-    def wait(self, timeout: float | None = None) -> bool:
-        if not self._waiters:
-            self._waiters = deque()
-        return Condition.wait(self, timeout)  # type: ignore[arg-type]  # what it needs is here
+    @unbroken
+    def __exit__(
+        self,
+        kind: "type[BaseException] | None",
+        error: BaseException | None,
+        traceback: "TracebackType | None",
+    ) -> None:
+        self._lock.release()
 
-    def notify_all(self) -> None:
-        if self._waiters:
-            self.notify(len(self._waiters))
+    @unbroken
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        return self._lock.acquire(blocking, timeout)
+
+    @unbroken
+    def release(self) -> None:
+        self._lock.release()
+
+
+class _Event(Latch):
+    """An event as they use it."""
+
+    set, clear, wait = unbroken(Latch.open), unbroken(Latch.close), protected(Latch.wait)
+
+    def is_set(self) -> bool:
+        return self.is_open
+
+
+class _Waiters(list["Any"]):
+    """Who waits for a call in `wait()` or `as_completed()`."""
+
+    def append(self, waiter: "Any", /) -> None:
+        """Add one, and give it a lock and an event that an interrupt cannot leave locked.
+
+        It has just been made, and nobody uses it yet.
+        """
+        if type(waiter.event) is not _Event:
+            waiter.event = _Event()
+            if hasattr(waiter, "lock"):
+                waiter.lock = _ForOthers(RLock())
+        super().append(waiter)
+
+
+unbroken(_base._AcquireFutures.__enter__)  # noqa: SLF001  # it locks many futures, one by one
+unbroken(_base._AcquireFutures.__exit__)  # noqa: SLF001  # as above
 
 
 class CallFuture[T](_base.Future[T]):
     """What `submit` returns: a `concurrent.futures.Future` of a call in a worker.
 
-    All methods may be called from any thread of the interpreter that made it.
-    Callbacks run in a thread of the pool, in the one that calls `cancel()`, or, if
-    they are added to a finished call, in the one that adds them. They may block,
-    and wait for other calls.
+    All methods may be called from any thread of the interpreter that made it. `cancel`,
+    `done`, `add_done_callback` and the like may be called from destructors, weakref
+    callbacks and signal handlers, too. Callbacks run in a thread of the pool, in the one
+    that calls `cancel()`, or, if they are added to a finished call, in the one that adds
+    them. They may block, and wait for other calls. `result()` may return before they ran.
     """
+
+    _condition: "Any" = _ForOthers(_states)
+    _sleepers: "list[Wakeup] | tuple[()]" = ()  # threads in `result()`
+    _counting: "list[Any] | tuple[()]" = ()  # the waiters that count this call as not finished
 
     def __init__(
         self,
@@ -120,12 +190,10 @@ class CallFuture[T](_base.Future[T]):
         payload: the pickled call, until it is sent. name: of its function. limit: the
         seconds that it may run.
         """
-        # As in the base class, but for the first one.
-        self._condition = _Lock()  # type: ignore[assignment]  # see there
-        self._state = _base.PENDING
+        self._state = PENDING
         self._result = None
         self._exception = None
-        self._waiters: list[Any] = []
+        self._waiters: list[Any] = _Waiters()
         self._done_callbacks: list[Callable[[Any], object]] = []
         self.call_id = call_id
         self.payload = payload
@@ -133,6 +201,66 @@ class CallFuture[T](_base.Future[T]):
         self.limit = limit
         self._owner = owner
 
+    # -- moving from state to state ------------------------------------------------
+
+    def _move(
+        self,
+        state: str,
+        result: "Any" = None,
+        error: BaseException | None = None,
+        origin: str | None = None,
+    ) -> bool:
+        """Go to another state, if it may follow; return whether that was so.
+
+        origin: the only state from which to go there.
+        """
+        with _states:
+            if state not in TRANSITIONS[self._state] or self._state is not (origin or self._state):
+                return False
+            self._result, self._exception = result, error
+            self._state = state
+            if self._waiters and state in _ENDS:
+                self._counting = [*self._waiters]
+        return True
+
+    def begin(self) -> bool:
+        """Go to RUNNING, as the call is sent. False when it was cancelled."""
+        return self._move(RUNNING)
+
+    def become_pending(self) -> bool:
+        """Go back from RUNNING, as the call was taken back. False when it was cancelled."""
+        return self._move(PENDING)
+
+    def finish(self, result: "Any" = None, error: BaseException | None = None) -> bool:
+        """Finish the call, if nobody else has; return whether that was so. Runs the callbacks."""
+        if not self._move(FINISHED, result, error):
+            return False
+        self._tell()
+        return True
+
+    def _tell(self) -> None:
+        """Do what follows from the end of the call."""
+        self._tell_waiters()
+        self.invoke_callbacks()
+
+    def _tell_waiters(self) -> None:
+        """Wake the threads that wait for this call."""
+        for sleeper in self._sleepers:
+            sleeper.wake()
+        for waiter in self._counting:
+            if self._state is CANCELLED:
+                waiter.add_cancelled(self)
+            elif self._exception is not None:
+                waiter.add_exception(self)
+            else:
+                waiter.add_result(self)
+        self._counting = ()  # they know this future: a circle
+        if self._owner is not None:
+            self._owner.direct.is_settled(self)
+
+    # -- what the standard library's futures have --------------------------------------
+
+    @protected
     def cancel(self) -> bool:
         """Cancel the call, also while it runs; return whether it is cancelled.
 
@@ -143,72 +271,64 @@ class CallFuture[T](_base.Future[T]):
         be interrupted. False when the call is finished; and when it runs, in a pool
         with `cancel_running=False`.
         """
-        if self.cancel_pending():
-            return True
-        if self._owner is None or self.done():
-            return False
-        if not self._owner.withdraw(self):
-            return self.cancel_pending()  # somebody else has taken it back meanwhile
-        self.give_up()
+        if not self.cancel_quietly():
+            return self._state is CANCELLED
+        self.invoke_callbacks()
         return True
 
-    def give_up(self) -> None:
-        """Cancel the call, which is PENDING and nowhere in the books."""
-        super().cancel()
-        self.set_running_or_notify_cancel()
+    def cancel_quietly(self, *, is_out: bool = True) -> bool:
+        """Do as `cancel`, but for the callbacks; return whether they are to be run.
 
-    def give_up_quietly(self) -> "Callable[[], None]":
-        """Do as `give_up`, but for the callbacks; return what runs these.
-
-        For many calls at once: the callback of one may wait for another one.
+        For many calls at once: the callback of one may wait for another one. is_out: the
+        call may be in the books of the engine.
         """
-        with self._condition:
-            is_mine = self._state == _base.PENDING  # else somebody has cancelled it just now
-            if is_mine:
-                self._state = _base.CANCELLED
-                self._condition.notify_all()
+        owner = self._owner if is_out else None
+        if self._state is RUNNING and owner is not None and not owner.cancel_running:
+            owner.take_back(self)  # from the request channel, if it was not begun
+            if self._state is RUNNING:
+                return False
+        if not self._move(CANCELLED):
+            return False
         self.payload = None
-        self.notify_cancelled()
-        return self._invoke_callbacks if is_mine else _nothing
-
-    def notify_cancelled(self) -> None:
-        """Tell who waits for several calls that this one was cancelled, if it was just that."""
-        if self._state == _base.CANCELLED:
-            self.set_running_or_notify_cancel()
+        self._tell_waiters()
+        if owner is not None:
+            owner.forget_cancelled(self)
+        return True
 
     def cancel_pending(self) -> bool:
-        """Cancel the call if it waits at home; return whether it is cancelled.
-
-        Unlike `cancel` it asks nobody, and may be called by a destructor.
-        """
-        if not super().cancel():
+        """Cancel the call if it waits at home; return whether it is cancelled. Stops nothing."""
+        if not self._move(CANCELLED, origin=PENDING):
             return False
-        payload, self.payload = self.payload, None
-        if self._owner is not None and payload is not None and type(payload) is not bytes:
-            # Others may have waited behind it until more can be lent.
-            self._owner.leave_to_collector(int)
+        self.payload = None
+        self._tell_waiters()
+        if self._owner is not None:
+            self._owner.forget_cancelled(self)
+        self.invoke_callbacks()
         return True
 
-    def become_pending(self) -> None:
-        """Go back from RUNNING. Called by the engine, under its lock."""
-        with self._condition:
-            self._state = _base.PENDING
+    def cancelled(self) -> bool:
+        """Say whether the call was cancelled."""
+        return self._state is CANCELLED
 
-    def settle(self, payload: "Packed", kind: int) -> None:
-        """Finish the call with what its worker sent. Called by the collector.
+    def running(self) -> bool:
+        """Say whether the call was sent to the workers, and is not finished."""
+        return self._state is RUNNING
 
-        User code runs here: unpickling, and the callbacks.
+    def done(self) -> bool:
+        """Say whether the call is finished, or was cancelled."""
+        return self._state in _ENDS
+
+    def add_done_callback(self, fn: "Callable[[_base.Future[T]], object]") -> None:
+        """Call `fn(future)` when the call is finished or cancelled; now, if it is.
+
+        What it raises is logged by `concurrent.futures`.
         """
-        after_main = bool(kind & _messages.AFTER_MAIN)
-        if kind & ~_messages.AFTER_MAIN == _messages.FAILURE:
-            self.set_exception(_failures.revive(payload, after_main=after_main))
-            return
-        try:
-            value = _messages.loads_value(payload, after_main=after_main)
-        except NotShareableError as error:
-            self.set_exception(error)
-        else:
-            self.set_result(value)  # type: ignore[arg-type]
+        with _states:
+            is_over = self._state in _ENDS
+            if not is_over:
+                self._done_callbacks += [fn]
+        if is_over:
+            self._call_back(fn)
 
     def result(self, timeout: float | None = None) -> T:
         """Return the call's value, or raise its exception.
@@ -218,63 +338,134 @@ class CallFuture[T](_base.Future[T]):
         Raises TimeoutError when the time is over (the call goes on),
         CancelledError when it was cancelled. From a callback, too.
         """
-        if self._state is _base.FINISHED and self._exception is None:
-            return self._result  # type: ignore[return-value]  # it is finished
         try:
-            return super().result(self._wait_directly(timeout))
+            if self._state not in _ENDS:
+                self._wait(timeout)
+            if self._state is FINISHED:
+                if self._exception is None:
+                    return self._result  # type: ignore[return-value]  # it is finished
+                raise self._exception
+            raise self._not_finished()
         finally:
+            if noted:
+                deliver()
             self = None  # type: ignore[assignment]  # noqa: PLW0642  # no cycle with the traceback
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """Return the call's exception, None if it has none. Otherwise as `result`."""
-        return super().exception(self._wait_directly(timeout))
-
-    def _wait_directly(self, timeout: float | None) -> float | None:
-        """Save the collector's wake-up if possible; return what is left of the timeout."""
-        if self._owner is None or self.done():
-            return timeout
-        deadline = Deadline(timeout)
-        self._owner.direct.wait(self, deadline)
-        return deadline.remaining()
-
-    def _Future__get_result(self) -> T:  # noqa: N802  # the base class's name for it
-        """Return the result or raise the exception of a finished call.
-
-        3.13.0 takes an exception whose truth value is False for none (gh-132063).
-        """
-        if self._exception is None:
-            return self._result  # type: ignore[return-value]  # it is finished
         try:
-            raise self._exception
+            if self._state not in _ENDS:
+                self._wait(timeout)
+            if self._state is FINISHED:
+                return self._exception
+            raise self._not_finished()
         finally:
-            self = None  # type: ignore[assignment]  # noqa: PLW0642  # as in `result`
+            if noted:
+                deliver()
+            self = None  # type: ignore[assignment]  # noqa: PLW0642  # as above
 
-    def _invoke_callbacks(self) -> None:
-        """Run the callbacks. The base class calls this when the call is finished.
+    def _not_finished(self) -> Exception:
+        return _base.CancelledError() if self._state is CANCELLED else TimeoutError()
+
+    @protected_inside
+    def _wait(self, timeout: float | None) -> None:
+        """Wait until the call is finished or cancelled, for at most `timeout` seconds."""
+        deadline = Deadline(timeout)
+        if self._owner is not None:
+            # The thread that waits for the only call saves the collector's wake-up.
+            self._owner.direct.wait(self, deadline)
+        if self._state in _ENDS:
+            return
+        sleeper = Wakeup()
+        with _states:
+            if self._state in _ENDS:
+                return
+            self._sleepers = [*self._sleepers, sleeper]
+        try:
+            sleeper.wait(deadline.remaining())
+        finally:
+            with _states:
+                self._sleepers = [each for each in self._sleepers if each is not sleeper]
+
+    def set_running_or_notify_cancel(self) -> bool:
+        """Go to RUNNING; False if the call was cancelled. For others than this package."""
+        if self._move(RUNNING):
+            return True
+        if self._state is CANCELLED:
+            return False
+        raise RuntimeError("Future in unexpected state")
+
+    def set_result(self, result: T) -> None:
+        """Finish the call with a value. InvalidStateError if it is over."""
+        self._finish_or_refuse(result, None)
+
+    def set_exception(self, exception: BaseException | None) -> None:
+        """Finish the call with an exception. InvalidStateError if it is over."""
+        self._finish_or_refuse(None, exception)
+
+    @protected
+    def _finish_or_refuse(self, result: "Any", error: BaseException | None) -> None:
+        if not self.finish(result, error):
+            message = f"{self._state}: {self!r}"
+            raise _base.InvalidStateError(message)
+
+    # -- the collector ------------------------------------------------------------------
+
+    def settle(self, payload: "Packed", kind: int) -> None:
+        """Finish the call with what its worker sent. Called by the collector.
+
+        User code runs here: unpickling, and the callbacks.
+        """
+        if self.done():  # it was cancelled: nobody asks for that
+            return
+        if self._owner is not None and (type(payload) is not bytes or len(payload) > _LARGE):
+            self._owner.before_callbacks()  # others are not to wait while it is unpickled
+        after_main = bool(kind & _messages.AFTER_MAIN)
+        if kind & ~_messages.AFTER_MAIN == _messages.FAILURE:
+            self.finish(error=_failures.revive(payload, after_main=after_main))
+            return
+        try:
+            value = _messages.loads_value(payload, after_main=after_main)
+        except NotShareableError as error:
+            self.finish(error=error)
+        else:
+            self.finish(value)
+
+    # -- callbacks -------------------------------------------------------------------------
+
+    def invoke_callbacks(self) -> None:
+        """Run the callbacks, when the call is finished.
 
         By then the list is complete: what is added later runs where it is added.
         """
         owner, callbacks = self._owner, self._done_callbacks
-        if owner is not None:
-            owner.direct.is_settled(self)
         if not callbacks:
             return
         if owner is not None:
-            if owner.direct.postpone(self._invoke_callbacks):
+            if owner.direct.postpone(self.invoke_callbacks):
                 return
             if any(map(_may_block, callbacks)):
                 owner.before_callbacks()
-        super()._invoke_callbacks()  # type: ignore[misc]  # not in typeshed
+        raised = None
+        for callback in callbacks:
+            try:
+                self._call_back(callback)
+            except BaseException as error:  # the others are called all the same
+                raised = error
+        if raised is not None:
+            raise raised
 
-
-def _nothing() -> None:
-    """Run no callbacks."""
+    def _call_back(self, callback: "Callable[[Any], object]") -> None:
+        try:
+            interruptibly(callback, self)
+        except Exception:  # the user's code
+            _base.LOGGER.exception("exception calling callback for %r", self)
 
 
 def _may_block(callback: "Callable[[Any], object]") -> bool:
     """Say whether a callback may block. Those of asyncio and of our maps never do."""
     if type(callback) is MethodType:
-        return callback.__module__ != _BATCHES
+        return not hasattr(callback, MARK)
     if type(callback) is FunctionType:
         return callback.__module__ != "asyncio.futures"
     return True

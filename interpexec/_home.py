@@ -13,7 +13,7 @@ from interpexec import _main
 from interpexec._callbacks import CallbackLine
 from interpexec._loans import FOR_INITIALIZERS, LOANS
 from interpexec._messages import seal, unseal
-from interpexec._runtime import Fifo, Interpreter
+from interpexec._runtime import Fifo, Interpreter, is_main
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,7 +56,9 @@ class WorkerThread(threading.Thread):
         is_successor: bool,
     ) -> None:
         """Make the thread. It holds the engine, and never the executor."""
-        super().__init__(name=f"{engine.name}_{seat}", daemon=False)
+        # A daemon: `_process` waits for it when the program ends, as long as that is of use.
+        # (Not in a worker, where no thread may be one.)
+        super().__init__(name=f"{engine.name}_{seat}", daemon=is_main())
         self._engine = engine
         self._crossing = crossing
         self._is_successor = is_successor
@@ -65,16 +67,12 @@ class WorkerThread(threading.Thread):
         self.line = CallbackLine()
         self.interpreter_id: int | None = None  # before there is one
         self.is_ready = False  # it has said so
-        self.is_unwanted = False  # it was interrupted while it was started
         self.stopped = -1, ""  # the id and the name of the call that was stopped in it
         self._loan: Loan | None = None  # what its initializer was lent
         self.left_at = 0.0  # when it was counted out, in seconds of the monotonic clock
 
     def run(self) -> None:
         """Own an interpreter, and tell the engine when it is gone, and why."""
-        with self._engine.lock:  # held by who starts this thread
-            if self.is_unwanted:
-                return
         loss = None
         try:
             self._own_interpreter()

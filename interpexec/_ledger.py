@@ -9,6 +9,7 @@ How many is not configured and not guessed at: see `_measure`.
 """
 
 from collections import deque
+from contextlib import suppress
 
 from interpexec import _messages
 from interpexec._clock import Clock
@@ -91,13 +92,12 @@ class Ledger:
         is_sooner = False
         most = workers + min(self._ahead, LOANS.most_ahead(workers))
         while self.pending and len(self.out) < most:
-            crossing.begin_sending()
             future = self.pending[0]
             if not isinstance(future.payload, bytes) and not self._lend(future):
                 break
             self.pending.popleft()
             payload = future.payload
-            if not future.set_running_or_notify_cancel():
+            if not future.begin():
                 # Kept until the lock is free: its end may run the user's code.
                 self.cancelled.append(future)
                 self._forget_loan(future)
@@ -109,31 +109,17 @@ class Ledger:
                 is_sooner |= clock.expect(future.limit)
             try:
                 crossing.send(payload, future.call_id)
-            except BaseException as error:
-                if not crossing.was_sent:
-                    self._unsend(future, payload, is_over=isinstance(error, Exception))
-                if not isinstance(error, Exception):
-                    self._nudge()  # nobody else may be left who would feed the others
+            except BaseException:  # there is no memory
+                del self.out[future.call_id]
+                self._forget_loan(future)
                 raise
         return is_sooner
-
-    def _unsend(self, future: AnyFuture, payload: Packed, *, is_over: bool) -> None:
-        """Take a call off the books that was not sent. is_over: nor will be, as it cannot be."""
-        del self.out[future.call_id]
-        self._forget_loan(future)
-        if not is_over:  # Ctrl-C
-            future.become_pending()
-            future.payload = payload
-            self.pending.appendleft(future)
 
     def _lend(self, future: AnyFuture) -> bool:
         """Lend what lies beside the pickle of a call; False when there is no room for it yet."""
         payload = future.payload
         if payload is None or not payload.weight:  # type: ignore[union-attr]  # a Package
             return True
-        # Of an attempt that Ctrl-C has interrupted:
-        self._forget_loan(future)
-        payload.end_lease()  # type: ignore[union-attr]  # as above
         LOANS.wait_no_more(self._nudge)
         loan = LOANS.lend(payload, FOR_CALLS, len(self.out), self._nudge)  # type: ignore[arg-type]  # as above
         if loan is None:
@@ -210,26 +196,33 @@ class Ledger:
         for payload, call_id in crossing.recall():
             future = self.out.pop(call_id, None)
             if future is None:
-                continue  # nobody waits for it: Ctrl-C came
+                continue  # it was stopped
             self._forget_loan(future)
             _messages.end_lease(payload)  # there will be another one
-            future.become_pending()
             future.payload = payload
-            recalled.append(future)
+            if future.become_pending():
+                recalled.append(future)
+            else:
+                future.payload = None
         self.pending.extendleft(reversed(recalled))
 
-    def withdraw(self, crossing: Crossing, future: AnyFuture) -> bool:
-        """Take a call out of the books that no worker has begun; say whether that is so.
+    def take_back(self, crossing: Crossing, future: AnyFuture) -> bool:
+        """Take a call out of the request channel; say whether no worker has begun it.
 
-        It is PENDING then. Fewer calls are sent ahead for a while.
+        Fewer calls are sent ahead for a while.
         """
         if future.call_id not in self.out:
             return False
         self.recall(crossing)
         self._ahead = LEAST_AHEAD
-        if future.call_id in self.out:
+        return future.call_id not in self.out
+
+    def withdraw(self, crossing: Crossing, future: AnyFuture) -> bool:
+        """Take a call out of the books that no worker has begun; say whether that is so."""
+        if not self.take_back(crossing, future):
             return False
-        self.pending.remove(future)
+        with suppress(ValueError):  # it was cancelled just now
+            self.pending.remove(future)
         future.payload = None
         return True
 
@@ -242,21 +235,19 @@ class Ledger:
     def give_up(self, future: AnyFuture) -> bool:
         """Take a call out of the books that is out; say whether it was.
 
-        It is PENDING then, and what its worker may answer is thrown away.
+        What its worker may answer is thrown away.
         """
         if self.out.pop(future.call_id, None) is None:
             return False
         self._forget_loan(future)
-        future.become_pending()
         return True
 
     def strike_off_asked(self, worker: "WorkerThread") -> list[AnyFuture]:
-        """Take what a worker was asked, and never answers, off the books. PENDING then."""
+        """Take what a worker was asked, and never answers, off the books."""
         ids = [call_id for call_id, (_, whom) in self.asked.items() if whom is worker]
         futures = [self.asked.pop(call_id)[0] for call_id in ids]
         for future in futures:
             self._forget_loan(future)
-            future.become_pending()
         return futures
 
     def strike_off(self, call_id: int) -> AnyFuture | None:

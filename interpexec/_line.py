@@ -112,15 +112,6 @@ class Line:
                 bell = self._bells[seat] = Bell(token)
         return bell
 
-    def begin_sending(self) -> None:
-        """Prepare for `was_sent`."""
-        self._fifo.sent.clear()
-
-    @property
-    def was_sent(self) -> bool:
-        """Whether an item is in the line since `begin_sending`, although Ctrl-C came."""
-        return bool(self._fifo.sent)
-
     def send(self, item: object) -> None:
         """Append `item` and wake a receiver that sleeps. Never blocks.
 
@@ -287,9 +278,5 @@ class Line:
         # are more items than the one that it takes.
         seat = seats.find(_ASLEEP)
         if seat > 0 and (bell := self._bell(seat - 1)) is not None:
-            try:
-                state[seat] = _AWAKE
-                bell.ring()
-            except BaseException:  # Ctrl-C came before that: nobody else would ring
-                bell.ring()
-                raise
+            state[seat] = _AWAKE
+            bell.ring()

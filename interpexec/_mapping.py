@@ -6,12 +6,14 @@ an exception ends it and cancels the rest. `imap_unordered` goes on as `multipro
 does: as results arrive, and an exception costs its own item only.
 """
 
+from collections import deque
 from concurrent.futures import CancelledError
-from queue import Empty, SimpleQueue
 
 from interpexec._batches import Batch, Segment
 from interpexec._chunks import Outcomes
 from interpexec._deadline import Deadline
+from interpexec._sigint import protected, unbroken
+from interpexec._wakeup import Wakeup
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,15 +28,16 @@ def ordered(batch: Batch, timeout: float | None) -> "Iterator[object]":
     except BaseException:
         batch.give_up()
         raise
-    results = _in_order(batch, origin, deadline)
-    next(results)  # so that it ends as it must when it is dropped before it is iterated
-    return results
+    return _in_order(batch, origin, deadline)
 
 
 def _in_order(batch: Batch, segment: Segment, deadline: Deadline) -> "Iterator[object]":
-    """Yield None, then the results in the order of the items; cancel what is left at the end."""
+    """Yield the results in the order of the items; cancel what is left at the end.
+
+    One that is dropped before it was asked for a result cancels nothing: what was
+    submitted is computed.
+    """
     try:
-        yield None
         while (following := batch.after(segment)) is not None:
             segment = following
             del following
@@ -60,6 +63,34 @@ def _outcomes(batch: Batch, segment: Segment, deadline: Deadline) -> Outcomes:
         del future  # and with it one more reference to the result
 
 
+class Arrivals[T]:
+    """What has arrived, first in, first out. Many threads put, one takes."""
+
+    def __init__(self) -> None:
+        self._items: deque[T] = deque()
+        self._wakeup: Wakeup | None = None
+
+    def put(self, item: T) -> None:
+        """Put something in. Never blocks."""
+        self._items.append(item)
+        if (wakeup := self._wakeup) is not None:
+            wakeup.wake()
+
+    def get(self, deadline: Deadline) -> T:
+        """Take the first thing; wait for it. TimeoutError when the time is over.
+
+        An interrupt, which comes only while this sleeps, takes nothing.
+        """
+        while not self._items:
+            self._wakeup = wakeup = Wakeup()
+            # In this order: what is put in between the two wakes this thread.
+            if self._items:
+                break
+            if not wakeup.wait(deadline.remaining()) and not self._items:
+                raise TimeoutError
+        return self._items.popleft()
+
+
 class Unordered:
     """The iterator that `imap_unordered` returns: results as they arrive.
 
@@ -71,10 +102,10 @@ class Unordered:
     def __init__(self, make: "Callable[..., Batch]", timeout: float | None) -> None:
         """make: makes the batch, given what is to be told of segments."""
         self._deadline = Deadline(timeout)
-        self._arrived: SimpleQueue[Segment | None] = SimpleQueue()
+        self._arrived: Arrivals[Segment | None] = Arrivals()
         self._taken = 0
         self._open = Outcomes([])
-        self._is_over = False
+        self._is_begun = self._is_over = False
         self._batch = make(arrived=self._arrived.put)
         try:
             self._batch.begin()
@@ -85,12 +116,14 @@ class Unordered:
     def __iter__(self) -> "Unordered":
         return self
 
+    @protected
     def __next__(self) -> object:
         """Return the next result; wait for it.
 
         Raises the item's exception, TimeoutError when the map's time is over,
         StopIteration when every item was returned.
         """
+        self._is_begun = True
         while not self._open:
             if self._is_over:
                 raise StopIteration
@@ -112,17 +145,17 @@ class Unordered:
         self._batch.cancel()
         self._arrived.put(None)  # another thread may be waiting
 
+    @unbroken
     def __del__(self) -> None:
-        """Cancel what is still pending, when nobody wants it any more."""
-        if not self._is_over and hasattr(self, "_batch"):
+        """Cancel what is still pending, when nobody wants the rest any more."""
+        if self._is_begun and not self._is_over:
             self._batch.give_up()
+
+    _is_begun = False  # where the making has failed
 
     def _next_arrived(self) -> Outcomes:
         """Wait for a call to finish and return its outcomes."""
-        try:
-            segment = self._arrived.get(timeout=self._deadline.remaining())
-        except Empty:
-            raise TimeoutError from None
+        segment = self._arrived.get(self._deadline)
         if segment is None:
             raise CancelledError
         self._taken += 1

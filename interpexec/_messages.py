@@ -18,6 +18,7 @@ import _pickle
 
 from interpexec import _main, _tasks
 from interpexec._runtime import NotShareableError
+from interpexec._sigint import interruptible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,12 +64,10 @@ def send(line: "Line", payload: "Packed", call_id: int, kind: int = 0) -> None:
         return
     message = seal(payload, call_id, kind)
     entries = payload.give_away()  # type: ignore[union-attr]
-    line.begin_sending()
     try:
         line.send(message)
-    except BaseException:
-        if not line.was_sent:
-            payload.entries = entries  # type: ignore[union-attr]
+    except Exception:  # there is no memory
+        payload.entries = entries  # type: ignore[union-attr]
         raise
 
 
@@ -175,6 +174,7 @@ def dumps_value(value: object) -> "Packed":
         raise _culprit.explain(value, "the result", error, _functions.pack) from error
 
 
+@interruptible
 def loads_value(payload: "Packed", *, after_main: bool) -> object:
     """Unpickle a result at home. Raises NotShareableError if it cannot be."""
     try:

@@ -3,7 +3,8 @@
 Exit. Before Python joins its threads it runs `threading._register_atexit`
 callbacks, latest first; ours closes every pool, so that what was submitted is
 still computed, as in the stdlib's executors, and no interpreter is left when
-the main one ends (a warning from 3.14.1 on, a crash before).
+the main one ends (a warning from 3.14.1 on, a crash before). Ctrl-C, which ends the
+program or comes at its end, stops what runs.
 
 Fork. A child has the interpreters of its parent without the threads that run
 in them, and CPython aborts it while it clears them away (gh-139759; seen on
@@ -16,9 +17,11 @@ lost, and a warning says why.
 import logging
 import os
 import threading
+from contextlib import suppress
 
-from interpexec import _runtime
+from interpexec import _ending, _runtime
 from interpexec._loans import LOANS
+from interpexec._sigint import watch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,14 +58,41 @@ def refuse_if_over() -> None:
 
 
 def _at_exit() -> None:
-    """Let every pool finish what it has, and wait for it."""
+    """Let every pool finish what it has, and wait for it; or stop it, after Ctrl-C.
+
+    What cannot be stopped is not waited for: the process then ends without CPython's end of
+    the interpreters (`_ending`). In a worker that has pools of its own, it is.
+    """
     global _exiting  # noqa: PLW0603  # there is one process
     _exiting = True
-    engines = list(_engines)
+    watch()
+    engines, interrupt = list(_engines), None
+    try:
+        if _ending.ended_by_interrupt():
+            _stop(engines)
+        else:
+            _finish(engines)
+    except KeyboardInterrupt as error:
+        interrupt = error
+        _stop(engines)
+    if _runtime.is_main() and (interrupt or not all(engine.crew.is_empty() for engine in engines)):
+        _ending.end_without_workers(interrupt)
+
+
+def _finish(engines: "list[Engine]") -> None:
     for engine in engines:
         engine.close()
     for engine in engines:
-        engine.join()
+        engine.finish()
+
+
+def _stop(engines: "list[Engine]") -> None:
+    """Stop all that runs. A further Ctrl-C ends the waiting for that."""
+    with suppress(KeyboardInterrupt):
+        for engine in engines:
+            engine.stop()
+        for engine in engines:
+            engine.await_stop()
 
 
 _resting: "list[Engine]" = []

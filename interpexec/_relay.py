@@ -11,6 +11,10 @@ more than that end. (The pattern "Leader/Followers", Schmidt et al., 2000.)
 import _thread
 import threading
 
+from interpexec._runtime import is_main
+from interpexec._sigint import interruptibly
+from interpexec._wakeup import Latch
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +38,7 @@ class Relay:
         self._threads: list[threading.Thread] = []
         self._leader = 0  # the thread's ident; 0 while the next one wakes up
         self._spare: _thread.LockType | None = None  # held; released to wake the spare
-        self._over = threading.Event()
+        self._over = Latch()
 
     def start(self) -> None:
         """Start the first thread. Raises RuntimeError when there is none to be had."""
@@ -65,21 +69,19 @@ class Relay:
                 return
             try:
                 self._start_thread()
-            except BaseException as error:
+            except RuntimeError:
                 self._leader = _thread.get_ident()
-                if not isinstance(error, RuntimeError):
-                    raise
 
-    def wait(self) -> None:
-        """Wait until the job is over. Threads may still be in the user's code then.
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until the job is over, for at most `timeout` seconds; return whether it is.
 
-        A thread that leads hands over first; where it cannot, RuntimeError, since
-        it would wait for itself.
+        Threads may still be in the user's code then. A thread that leads hands over first;
+        where it cannot, RuntimeError, since it would wait for itself.
         """
         self.hand_over()
         if self.is_leading():
             raise RuntimeError("cannot join current thread")
-        self._over.wait()
+        return self._over.wait(timeout)
 
     def join(self) -> None:
         """Wait until the job is over and its threads have ended.
@@ -95,7 +97,7 @@ class Relay:
         # the one that started it can end.
         while remaining := self._started().difference(done):
             for thread in remaining:
-                thread.join()
+                interruptibly(thread.join)
             done |= remaining
 
     def _started(self) -> set[threading.Thread]:
@@ -106,8 +108,8 @@ class Relay:
     def _start_thread(self) -> None:
         """Start one more thread, as the leader. Under the lock."""
         living = [thread for thread in self._threads if thread.is_alive()]
-        thread = threading.Thread(target=self._run, name=self._name, daemon=False)
-        # In the list before it starts: Ctrl-C may interrupt `start` after it did.
+        # A daemon: `_process` waits for the pools when the program ends. (See `_home`.)
+        thread = threading.Thread(target=self._run, name=self._name, daemon=is_main())
         self._threads = [*living, thread]
         try:
             thread.start()
@@ -125,16 +127,16 @@ class Relay:
                 return
         with self._lock:
             self._leader = 0  # another thread may get the ident of one that has ended
-            self._over.set()
+            self._over.open()
             if self._spare is not None:
                 self._spare.release()
 
     def _follow(self) -> bool:
         """Wait as the spare until it is this thread's turn; False when it is to end."""
         with self._lock:
-            if self._over.is_set() or self._spare is not None:
+            if self._over.is_open or self._spare is not None:
                 return False
             baton = self._spare = _thread.allocate_lock()
             baton.acquire()
         baton.acquire()
-        return not self._over.is_set()
+        return not self._over.is_open

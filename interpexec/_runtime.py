@@ -8,8 +8,9 @@ ends here. It is imported by workers too, so it imports next to nothing.
     Fifo          a first-in-first-out line that every interpreter can reach
 """
 
+import _signal
+import _thread
 import sys
-from _collections import deque
 from _functools import partial
 from _operator import call
 from _thread import RLock
@@ -53,6 +54,24 @@ def current_id() -> int:
 def is_main() -> bool:
     """Say whether this is the process's main interpreter."""
     return current_id() == int(_interpreters.get_main()[0])
+
+
+def main_thread() -> int:
+    """Return the ident of the process's main thread, in which signal handlers run."""
+    return _thread._get_main_thread_ident()  # type: ignore[attr-defined,no-any-return]  # noqa: SLF001  # there is no public way in a worker
+
+
+def is_main_thread() -> bool:
+    """Say whether the calling thread is that one."""
+    return _thread.get_ident() == main_thread()
+
+
+def interrupt(number: int) -> None:
+    """Have the handler of a signal run in the main thread, also where that sleeps."""
+    if hasattr(_signal, "pthread_kill"):
+        _signal.pthread_kill(main_thread(), number)
+    else:
+        _thread.interrupt_main(number)  # type: ignore[arg-type]  # an int will do
 
 
 def prepare() -> None:
@@ -216,10 +235,7 @@ class Fifo:
         self._made = [_do(_CREATE, _REMOVE_UNBOUND)] if fifo_id is None else []
         self.id = fifo_id = int(self._made[0]) if fifo_id is None else fifo_id
         # Bound once: both are called for every message.
-        self.sent: deque[bool] = deque(maxlen=1)
-        """Whether something was sent since this was cleared: Ctrl-C may come before or after."""
-        send = partial(_interpchannels.send, fifo_id, blocking=False)
-        self._send = (*_alone(send), self.sent.append)
+        self._send = _alone(partial(_interpchannels.send, fifo_id, blocking=False))
         self._recv = _interpchannels.recv
 
     def send(self, item: object) -> None:

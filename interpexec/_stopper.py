@@ -46,14 +46,13 @@ class Stopper:
         self._least_limit: float | None = None
 
     def stop(self, crossing: "Crossing", future: "AnyFuture") -> bool:
-        """Stop a call that is out; return whether it was. It is PENDING then."""
+        """Stop a call that is out, and take it off the books; return whether it was."""
         worker = self._ledger.unask(future)
         if worker is not None:
             if crossing.slots.beside(worker.seat) == future.call_id:
                 # What it has half changed is in that interpreter.
                 crossing.order_to_leave(worker.seat)
             worker.line.stop_call(future.call_id, _signals.number())
-            future.become_pending()
             return True
         if not self._ledger.give_up(future):
             return False
@@ -63,7 +62,7 @@ class Stopper:
         return True
 
     def stop_everything(self, crossing: "Crossing", initializer_name: str) -> "list[AnyFuture]":
-        """Stop all that is out, initializers too; return the futures, which are PENDING."""
+        """Stop all that is out, initializers too; return the futures."""
         ledger = self._ledger
         running = [*ledger.out.values(), *(future for future, _ in ledger.asked.values())]
         stopped = [future for future in running if self.stop(crossing, future)]
@@ -82,7 +81,7 @@ class Stopper:
         """Do what it is time for.
 
         Return how many workers are to be replaced, and the futures of the calls whose
-        time is over; they are PENDING.
+        time is over.
         """
         over = self.clock.over()
         vacancies = sum(self._crew.abandon(crossing, call_id) for call_id in over)

@@ -1,29 +1,36 @@
 """The executor: what users see of a pool. How it works is told in `_engine`."""
 
+import logging
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from functools import partial
 from itertools import count
 
-from interpexec import _checks, _main, _messages, _signals
+from interpexec import _checks, _main, _messages, _signals, _submitting
 from interpexec._batches import Batch
 from interpexec._engine import Engine
 from interpexec._future import REFUSED, CallFuture
 from interpexec._mapping import Unordered, ordered
 from interpexec._pool_errors import BrokenInterpreterPool
+from interpexec._sigint import deliver, noted, watch
 from interpexec.errors import NotShareableError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from threading import Thread
-    from types import EllipsisType
-    from typing import Any, Self
+    from types import EllipsisType, TracebackType
+    from typing import Any, Literal, Self
 
     from interpexec._report import WorkerInfo
 
 _counter = count()
+_logger = logging.getLogger("interpexec")
+
+_LONG = 0.5
+"""Seconds after which an exception that waits for the calls is told of. A person begins to
+wonder then; most calls are over by then."""
 
 
 class InterpreterPoolExecutor(ThreadPoolExecutor):
@@ -43,8 +50,11 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
     was stopped is replaced by a fresh one.
 
     All methods may be called from any thread of the interpreter that made the
-    executor. Leaving a `with` block waits for all calls. An executor that is
-    dropped, or alive when the program ends, still computes what was submitted.
+    executor. Leaving a `with` block waits for all calls; but leaving it by
+    KeyboardInterrupt, SystemExit, or any other exception that is no Exception, cancels
+    what is pending and stops what runs, and so does Ctrl-C in `shutdown()`, or when it
+    ends the program. An executor that is dropped, or alive when the program ends
+    otherwise, still computes what was submitted.
     """
 
     BROKEN = BrokenInterpreterPool
@@ -52,12 +62,13 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
     def __init__(  # noqa: PLR0913  # the stdlib's four, and what is ours
         self,
         max_workers: int | None = None,
-        thread_name_prefix: str = "",
+        thread_name_prefix: str | None = "",
         initializer: "Callable[..., object] | None" = None,
         initargs: "Iterable[object]" = (),
         *,
         max_tasks_per_child: int | None = None,
         cancel_running: bool = True,
+        on_error: "Literal['wait', 'cancel']" = "wait",
     ) -> None:
         """Make a pool. Nothing is started before the first `submit`.
 
@@ -74,7 +85,10 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
             each chunk if there is a `chunksize`. On CPython 3.13 each replacement leaks
             3 MB, or more, by what the calls import (see `docs/limits.md`).
         cancel_running: whether `Future.cancel()` stops a call that runs. False: it
-            returns False then, as in the standard library.
+            returns False then, as in the standard library; and Ctrl-C waits for it.
+        on_error: what leaving a `with` block by an Exception does: "wait" for all calls, as
+            the standard library, and tell the logger `interpexec` where that takes long; or
+            "cancel" what is pending, and stop what runs.
 
         Raises TypeError or ValueError, naming the argument.
         """
@@ -93,7 +107,9 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         )
         self._whole: Self | None = None  # of which `with_options` has made this one
         self._limit: float | None = None
+        self._cancels_on_error = _checks.on_error(on_error)
         _signals.prepare()
+        watch()
         # At exit the engine is closed by `_process`, and earlier.
         weakref.finalize(self, self._engine.close).atexit = False
 
@@ -117,11 +133,16 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         engine = self._engine
         engine.refuse_if_over()
         _main.refuse_while_finding()
+        watch()
         try:
             payload = _messages.dumps_call(fn, args, kwargs)
         except NotShareableError as error:
             return _refused(error)
-        return engine.submit(payload, _name_of(fn), self._limit)  # type: ignore[return-value]  # of what `fn` returns
+        try:
+            return engine.submit(payload, _name_of(fn), self._limit)  # type: ignore[return-value]  # of what `fn` returns
+        finally:
+            if noted:
+                deliver()
 
     def with_options(self, *, timeout: "float | EllipsisType | None" = ...) -> "Self":
         """Return an executor over the same workers that treats its calls differently.
@@ -154,6 +175,10 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
     ) -> "Iterator[T]":
         """Return an iterator over `fn(*items)`, in order, for the zipped iterables.
 
+        What may be in flight is submitted at once, whether the iterator is ever advanced or
+        not. Where `submit` is overridden, or replaced on the executor, each item (or each
+        chunk of a given `chunksize`) is one call of that.
+
         timeout: seconds from now, after which `next()` raises TimeoutError.
         chunksize: items per call. None: as many as take some 5 ms, by what the items
             before them took; one, until that is known, and where each has a time limit
@@ -163,14 +188,19 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
             the iterables are read to their end at once.
 
         An exception that `fn` raises is raised by the `next()` whose turn it is;
-        what has not begun by then is cancelled, as it is when the iterator is
-        closed. (A call that runs then comes to the end of its item, as in the standard
-        library; but the one that `next()` waits for when the time is over is stopped.)
+        what has not begun by then is cancelled, as it is when an iterator is closed or
+        dropped that was asked for a result. (A call that runs then comes to the end of its
+        item, as in the standard library; but the one that `next()` waits for when the time
+        is over is stopped.)
         What the iterables raise comes behind the results of all items before it.
 
         Raises TypeError or ValueError, naming the argument, and what `submit`
         raises.
         """
+        if self._has_own_submit():
+            return _submitting.ordered(  # type: ignore[return-value]
+                *self._submitted(fn, iterables, timeout, chunksize, buffersize)
+            )
         make = self._batch(fn, iterables, chunksize, buffersize)
         return ordered(make(), _checks.timeout(timeout))  # type: ignore[return-value]
 
@@ -189,8 +219,29 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         other items. Arguments and errors as in `map`. `close()` cancels what has
         not finished, also what runs.
         """
+        if self._has_own_submit():
+            return _submitting.Unordered(  # type: ignore[return-value]
+                *self._submitted(fn, iterables, timeout, chunksize, buffersize)
+            )
         make = self._batch(fn, iterables, chunksize, buffersize)
         return Unordered(make, _checks.timeout(timeout))  # type: ignore[return-value]
+
+    def _has_own_submit(self) -> bool:
+        """Say whether a subclass, or somebody from outside, has replaced `submit`."""
+        return type(self).submit is not InterpreterPoolExecutor.submit or "submit" in vars(self)
+
+    def _submitted(
+        self,
+        fn: "Callable[..., object]",
+        iterables: "tuple[Iterable[object], ...]",
+        timeout: float | None,
+        chunksize: int | None,
+        buffersize: int | None,
+    ) -> "tuple[Any, ...]":
+        """Check the arguments of a map that goes through `submit`; return what it takes."""
+        items = zip(*_checks.mappable(fn, iterables), strict=False)
+        sizes = _checks.chunksize(chunksize), _checks.buffersize(buffersize)
+        return self.submit, fn, items, _checks.timeout(timeout), *sizes
 
     def _batch(
         self,
@@ -230,14 +281,52 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         wait: return when that is so, and every worker's interpreter is gone.
         cancel_futures: cancel what is more than one call for each worker.
 
-        May be called more than once, from any thread. What runs is not stopped: see
-        `terminate_workers`.
+        May be called more than once, from any thread; with wait=False, from a destructor
+        and a signal handler, too. What runs is not stopped: see `terminate_workers`. But
+        KeyboardInterrupt, while this waits, does what that does, and is raised.
         """
-        self._engine.close()
+        engine = self._engine
+        engine.close()
         if cancel_futures:
-            self._engine.cancel_pending()
-        if wait:
-            self._engine.join()
+            engine.cancel_pending()
+        if not wait:
+            return
+        self._await_end(None)
+
+    def __exit__(
+        self,
+        kind: "type[BaseException] | None",
+        error: BaseException | None,
+        traceback: "TracebackType | None",
+    ) -> None:
+        """End the pool: see the class."""
+        engine = self._engine
+        cancels = self._cancels_on_error if isinstance(error, Exception) else engine.cancel_running
+        if error is not None and cancels:
+            engine.terminate()
+            return
+        engine.close()
+        self._await_end(error)
+
+    def _await_end(self, error: BaseException | None) -> None:
+        """Wait until the pool has ended. error: what the `with` block was left by."""
+        watch()
+        engine = self._engine
+        try:
+            if error is not None and not engine.join(_LONG):
+                _logger.warning(
+                    "%s was raised inside the `with` block of %s, and waits for %d calls before"
+                    " it goes on. To stop them: InterpreterPoolExecutor(on_error='cancel'),"
+                    " terminate_workers(), or Ctrl-C",
+                    type(error).__qualname__,
+                    self._thread_name_prefix,
+                    len(engine.ledger),
+                )
+            engine.join()
+        except KeyboardInterrupt:
+            if engine.cancel_running:
+                engine.terminate()
+            raise
 
     def terminate_workers(self) -> None:
         """Cancel everything, stop what runs, and take no more calls.

@@ -1,10 +1,12 @@
 """Programs that are run by themselves, with a time limit."""
 
 import os
+import select
 import signal
 import subprocess
 import sys
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -30,10 +32,13 @@ def run(
     stdin: str = "",
     cwd: Path | None = None,
     environment: dict[str, str] | None = None,
+    pass_fds: Sequence[int] = (),
+    signals: Sequence[tuple[int, signal.Signals]] = (),
 ) -> "subprocess.CompletedProcess[str]":
     """Run this Python with arguments; what hangs prints its stacks and fails.
 
-    Warnings are errors there, too, and cloudpickle is absent.
+    Warnings are errors there, too, and cloudpickle is absent. signals: sent one by one, each
+    when something can be read from its descriptor.
     """
     paths = [str(TESTS / "absent"), str(ROOT), os.environ.get("PYTHONPATH", "")]
     settings = {
@@ -52,7 +57,12 @@ def run(
         encoding="utf-8",
         cwd=cwd,
         env=os.environ | settings | (environment or {}),
+        pass_fds=pass_fds,
     ) as process:
+        for reader, number in signals:
+            if select.select([reader], [], [], TIME_LIMIT)[0]:
+                os.read(reader, 1)
+                process.send_signal(number)
         try:
             out, err = process.communicate(stdin, TIME_LIMIT)
         except subprocess.TimeoutExpired:

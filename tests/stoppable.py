@@ -559,3 +559,23 @@ def pass_and_make(handle: "Handle") -> Unpickled:
     """Wait at a gate; return what calls `at_home` when it arrives."""
     knock_and_pass(handle)
     return Unpickled()
+
+
+class PassesGate:
+    """Stands at a gate when it is unpickled, with something large."""
+
+    def __init__(self, handle: "Handle") -> None:
+        self._handle = handle
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _pass_with, (self._handle, "x" * (1 << 20))
+
+
+def _pass_with(handle: "Handle", large: str) -> int:
+    knock_and_pass(handle)
+    return len(large)
+
+
+def make_gated(handle: "Handle") -> PassesGate:
+    """Return what stands at a gate when it comes home."""
+    return PassesGate(handle)

@@ -428,3 +428,15 @@ def test_a_tiny_limit_stops_what_runs_for_ever(value: float, begun: Pipe) -> Non
             future = view.submit(stoppable.spin, begun.writer)
             assert isinstance(future.exception(TIME_LIMIT), TimeoutError)
         assert pool.submit(stoppable.same, 5).result(TIME_LIMIT) == 5
+
+
+def test_a_limit_holds_while_a_large_result_is_unpickled(begun: Pipe, door: Gate) -> None:
+    """Another thread looks at the clock meanwhile, and takes the other results."""
+    with pool_of(2) as pool:
+        large = pool.submit(stoppable.make_gated, door.handle)
+        limited = pool.with_options(timeout=SOON).submit(stoppable.spin, begun.writer)
+        door.await_knocks(1)
+        assert isinstance(limited.exception(TIME_LIMIT), TimeoutError)
+        assert pool.submit(stoppable.same, 1).result(TIME_LIMIT) == 1
+        door.open()
+        assert large.result(TIME_LIMIT) == 1 << 20

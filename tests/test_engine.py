@@ -247,8 +247,9 @@ class Lock:
     """A lock that runs a hook before a certain function releases it: it forces a race."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self.acquire, self.release = self._lock.acquire, self._lock.release
+        self._is_owned = self._lock._is_owned  # type: ignore[attr-defined]
         self.hooks: dict[str, Callable[[], object]] = {}
 
     def __enter__(self) -> None:

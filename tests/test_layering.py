@@ -13,6 +13,7 @@ PACKAGE = Path(interpexec.__file__).parent
 # From the ground up: a module imports only what stands before it.
 ORDER = [
     "_runtime",
+    "_sigint",
     "_threads",
     "errors",
     "_words",
@@ -53,6 +54,8 @@ ORDER = [
     "_worker",
     # From here on home only: a worker never imports it.
     "_pool_errors",
+    "_wakeup",
+    "_ending",
     "_future",
     "_clock",
     "_loans",
@@ -70,6 +73,7 @@ ORDER = [
     "_items",
     "_batches",
     "_mapping",
+    "_submitting",
     "_checks",
     "_report",
     "executor",

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import sizing_tasks
+import stoppable
 import tasks
 from gates import TIME_LIMIT, Gate
 from interpexec import BrokenInterpreterPool, InterpreterPoolExecutor, _batches, aio
@@ -353,16 +354,30 @@ def test_a_pool_ends_though_a_chunk_is_not_full(method: str, taken: int) -> None
     assert next(results) is not None
 
 
+@pytest.mark.parametrize("chunksize", [None, 1, 4])
+@pytest.mark.parametrize("method", METHODS)
+def test_an_iterator_that_is_dropped_before_it_was_asked_for_a_result(
+    begun: Pipe, method: str, chunksize: int | None
+) -> None:
+    """What was submitted is computed all the same, as in every executor."""
+    with InterpreterPoolExecutor(2) as pool:
+        getattr(pool, method)(stoppable.note, [begun.writer] * 50, chunksize=chunksize)
+        gc.collect()
+    assert len(begun.rest()) == 50
+
+
 @pytest.mark.parametrize("chunksize", [None, 4])
 @pytest.mark.parametrize("method", METHODS)
-def test_an_iterator_that_is_dropped_before_it_was_iterated(
+def test_an_iterator_that_is_dropped_after_its_first_result(
     pass_by: tuple[InterpreterPoolExecutor, Gate], method: str, chunksize: int | None
 ) -> None:
-    """What has not begun is cancelled then, too, and the pool is usable, and ends."""
+    """What has not begun is cancelled then, and the pool is usable, and ends."""
     pool, door = pass_by
     handles = [door.handle] * 50
-    results = getattr(pool, method)(tasks.pass_gate, handles, chunksize=chunksize, buffersize=6)
+    results = getattr(pool, method)(tasks.pass_gate, handles, chunksize=chunksize, buffersize=8)
     door.await_knocks(1)
+    door.let_in(8)
+    next(results)
     del results
     gc.collect()
     assert not pool._engine.ledger.sources

@@ -398,7 +398,7 @@ def test_what_is_handed_back_twice_stands_in_its_place(monkeypatch: pytest.Monke
     engine.at_once = [1]
     engine.do(call, 1)
     engine.work()
-    assert [*_mapping._in_order(batch, origin, Deadline(None))] == [None, *range(10)]
+    assert [*_mapping._in_order(batch, origin, Deadline(None))] == [*range(10)]
 
 
 @given(st.integers(0, 60), st.lists(st.integers(0, 100), max_size=80), st.booleans())
@@ -419,4 +419,4 @@ def test_every_item_comes_once_and_in_its_place(
         found = [each.take() for each in outcomes for _ in range(len(each))]
         assert sorted(found) == [*range(count)]  # type: ignore[type-var]  # ints
     else:
-        assert [*_mapping._in_order(batch, origin, Deadline(None))] == [None, *range(count)]
+        assert [*_mapping._in_order(batch, origin, Deadline(None))] == [*range(count)]

@@ -1,5 +1,7 @@
 """Ctrl-C at home: whoever waits is interrupted, and no call is lost by it."""
 
+import signal
+import threading
 from pathlib import Path
 
 import pytest
@@ -7,6 +9,11 @@ import pytest
 import stoppable
 from gates import Gate
 from interpexec import _bell, _line
+from interpexec._crew import Crew
+from interpexec._crossing import Crossing
+from interpexec._engine import Engine
+from interpexec._future import CallFuture
+from interpexec._ledger import Ledger
 from programs import output, run, write
 from stops import TIME_LIMIT, Pipe, await_sleep, pool_of
 
@@ -75,7 +82,7 @@ def test_ctrl_c_while_a_result_arrives(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_ends_a_program(tmp_path: Path) -> None:
-    """The program ends with KeyboardInterrupt when its running calls have ended."""
+    """The program ends with KeyboardInterrupt, by the signal, and says no more than that."""
     program = """
         import os, signal
 
@@ -94,58 +101,87 @@ def test_ctrl_c_ends_a_program(tmp_path: Path) -> None:
                 os.read(hearer, 1)
     """
     done = run(write(tmp_path / "program.py", program))
-    assert done.returncode != 0
+    assert done.returncode == -signal.SIGINT
     assert done.stdout == ""
     assert done.stderr.count("Traceback") == 1
     assert done.stderr.rstrip().endswith("KeyboardInterrupt")
 
 
 class Once:
-    """Raises KeyboardInterrupt in place of a function of the package, once."""
+    """Sends SIGINT before or after a function of the package, once."""
 
-    def __init__(self, owner: type, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        self._function = getattr(owner, name)
-        self._is_due = True
+    def __init__(self, owner: type, name: str, when: str, patch: pytest.MonkeyPatch) -> None:
+        function = getattr(owner, name)
+        is_due = [True]
+
+        def interrupt(at: str) -> None:
+            if at == when and is_due:
+                is_due.clear()
+                signal.raise_signal(signal.SIGINT)
 
         def call(*args: object) -> object:
-            if self._is_due:
-                self._is_due = False
-                raise KeyboardInterrupt
-            return self._function(*args)
+            interrupt("before")
+            result = function(*args)
+            interrupt("after")
+            return result
 
-        monkeypatch.setattr(owner, name, call)
+        patch.setattr(owner, name, call)
 
 
+@pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize(
-    ("owner", "name"), [(_line.Line, "send"), (_line.Line, "_wake_one"), (_bell.Bell, "ring")]
+    ("owner", "name"),
+    [
+        (_line.Line, "send"),
+        (_line.Line, "_wake_one"),
+        (_bell.Bell, "ring"),
+        (Ledger, "feed"),
+        (Crossing, "send"),
+        (CallFuture, "begin"),
+    ],
 )
 def test_ctrl_c_while_a_call_is_sent(
-    owner: type, name: str, told: Pipe, monkeypatch: pytest.MonkeyPatch
+    owner: type, name: str, when: str, told: Pipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Before or after that; the call is done once, and so are others."""
+    """It is raised when `submit` returns; the call is done once, and so are others."""
     with pool_of(1) as pool:
         assert pool.submit(stoppable.same, 1).result(TIME_LIMIT) == 1
         await_sleep(pool)
-        Once(owner, name, monkeypatch)
+        Once(owner, name, when, monkeypatch)
         with pytest.raises(KeyboardInterrupt):
             pool.submit(stoppable.note, told.writer)
         assert pool.submit(stoppable.same, 2).result(TIME_LIMIT) == 2
     assert told.rest() == b"!"
 
 
-def test_ctrl_c_when_a_call_was_sent_behind_another(
-    told: Pipe, door: Gate, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [
+        (Engine, "forget_cancelled"),
+        (CallFuture, "_move"),
+        (Crossing, "recall"),
+        (Crew, "stop_call"),
+    ],
+)
+def test_ctrl_c_while_a_call_is_cancelled(
+    owner: type, name: str, door: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is in the line, and can be taken back with the others."""
+    """It is raised when `cancel` returns: the call is cancelled, and stopped."""
     with pool_of(1) as pool:
-        first = pool.submit(stoppable.knock_and_pass, door.handle, "first")
+        call = pool.submit(stoppable.knock_and_pass, door.handle, "first")
         door.await_knocks(1)
-        Once(_line.Line, "_wake_one", monkeypatch)
+        Once(owner, name, "before", monkeypatch)
         with pytest.raises(KeyboardInterrupt):
-            pool.submit(stoppable.note, told.writer)
-        last = pool.submit(stoppable.same, "last")
-        assert last.cancel()
+            call.cancel()
+        assert call.cancelled()
         door.open()
-        assert first.result(TIME_LIMIT) == "first"
         assert pool.submit(stoppable.same, 2).result(TIME_LIMIT) == 2
-    assert told.rest() == b"!"
+
+
+def test_ctrl_c_when_the_first_worker_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker is in the books, and does what was submitted."""
+    with pool_of(1) as pool:
+        Once(threading.Thread, "start", "after", monkeypatch)
+        with pytest.raises(KeyboardInterrupt):
+            pool.submit(stoppable.same, 1)
+        assert pool.submit(stoppable.same, 2).result(TIME_LIMIT) == 2

@@ -1,0 +1,180 @@
+"""KeyboardInterrupt, kept out of the middle of things. In the main thread.
+
+Python raises KeyboardInterrupt between any two bytecodes of the main thread. In the middle
+of a move of this package it would lose a reply, a lock or a descriptor. So a handler of
+ours stands where Python's own stood. It looks which frame was interrupted, and at those
+around it, the innermost first. The first one whose function is marked decides:
+
+    @protected       the interrupt is noted, and raised when the outermost function that is
+                     marked so returns
+    @unbroken        the same, for what must not raise it itself: destructors, callbacks of
+                     other libraries. A thread sends the signal again, until it can be raised
+    @interruptible   it is raised at once: this function sleeps, or calls the user's code,
+                     and its callers are prepared for an exception at each of its bytecodes
+    (none)           it is raised at once: this is the user's code
+
+Purpose: no state of the package depends on where an interrupt comes.
+Guarantees: each interrupt is raised once; several that are noted together, once together.
+What sleeps in protected code is interruptible, so nothing is held up for long.
+Assumptions: the handler is the one that was installed here. A handler of the program's own
+is left alone; what it raises may come between any two bytecodes, as ever.
+
+The race at the end of a protected function, in steps. Its wrapper is not marked.
+1. The signal comes before the function returns: it is noted, and the wrapper, which looks
+   after the return, raises it.
+2. The signal comes after the return: the wrapper's own frame decides, and does not protect.
+   It is raised at once.
+
+After trio's `_core/_ki.py`, where marked functions protect in the same way. asyncio's runner
+and trio put handlers of their own in the place of `signal.default_int_handler` only, which
+they know by its identity. So ours takes its name as well.
+"""
+
+import _signal
+import sys
+from _thread import start_new_thread
+
+from interpexec import _runtime
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import CodeType, FrameType
+
+_PROTECTED, _UNBROKEN, _INTERRUPTIBLE = range(3)
+
+_marks: "dict[int, tuple[CodeType, int]]" = {}
+"""By the id of a code object, which this keeps alive. (Its hash is that of its content.)"""
+
+noted: list[int] = []
+"""The signal that was noted, if one was, and is still to be raised: see `deliver`."""
+
+_python_handler = _signal.default_int_handler
+
+
+def _mark[F: "Callable[..., object]"](function: F, how: int) -> F:
+    code: CodeType = function.__code__
+    _marks[id(code)] = code, how
+    return function
+
+
+def protected[**P, T](function: "Callable[P, T]") -> "Callable[P, T]":
+    """Let no KeyboardInterrupt into a function; raise it when the outermost one returns."""
+    _mark(function, _PROTECTED)
+
+    def wrapper(*args: "P.args", **kwargs: "P.kwargs") -> "T":
+        try:
+            return function(*args, **kwargs)
+        finally:
+            if noted:
+                deliver()
+
+    for name in ("__module__", "__name__", "__qualname__", "__doc__"):
+        setattr(wrapper, name, getattr(function, name))
+    wrapper.__wrapped__ = function  # type: ignore[attr-defined]  # for `inspect`
+    return wrapper
+
+
+def protected_inside[**P, T](function: "Callable[P, T]") -> "Callable[P, T]":
+    """Do as `protected`, without a wrapper: the caller looks at `noted`, and delivers.
+
+    For what is called for each call of a pool.
+    """
+    return _mark(function, _PROTECTED)
+
+
+def unbroken[**P, T](function: "Callable[P, T]") -> "Callable[P, T]":
+    """Let no KeyboardInterrupt into a function, and raise it some time after that."""
+    return _mark(function, _UNBROKEN)
+
+
+def interruptible[**P, T](function: "Callable[P, T]") -> "Callable[P, T]":
+    """Let KeyboardInterrupt into a function that protected code calls."""
+    _mark(function, _INTERRUPTIBLE)
+
+    def wrapper(*args: "P.args", **kwargs: "P.kwargs") -> "T":
+        if noted:  # before: it would sleep now, or run for long
+            _raise_noted()
+        return function(*args, **kwargs)
+
+    return wrapper
+
+
+@interruptible
+def interruptibly[**P, T](function: "Callable[P, T]", *args: "P.args", **kwargs: "P.kwargs") -> "T":
+    """Call a function, and let KeyboardInterrupt into it; what it returns may be lost."""
+    return function(*args, **kwargs)
+
+
+def deliver() -> None:
+    """Raise what was noted, unless the caller is protected itself: then that does it."""
+    if not _runtime.is_main_thread():
+        return
+    decision = _decision(sys._getframe(1))  # noqa: SLF001  # there is no public way
+    if decision in {None, _INTERRUPTIBLE}:
+        _raise_noted()
+    elif decision == _UNBROKEN:
+        _send_again()
+
+
+def _raise_noted() -> None:
+    if _runtime.is_main_thread() and noted:
+        noted.clear()
+        raise KeyboardInterrupt
+
+
+def _decision(frame: "FrameType | None") -> int | None:
+    """Return the mark of the innermost frame that has one."""
+    while frame is not None:
+        mark = _marks.get(id(frame.f_code))
+        if mark is not None:
+            return mark[1]
+        frame = frame.f_back
+    return None
+
+
+def watch() -> None:
+    """Put the handler in the place of Python's own, if that is there. Cheap.
+
+    In the main thread of the main interpreter; elsewhere nothing happens. Others put Python's
+    own one back, an IPython kernel before each cell; so this is called again and again.
+    """
+    if _signal.getsignal(_signal.SIGINT) is _python_handler:
+        _install()
+
+
+def _install() -> None:
+    if not (_runtime.is_main_thread() and _runtime.is_main()):
+        return
+    _signal.signal(_signal.SIGINT, _handler)
+    _signal.default_int_handler = _handler
+    if (module := sys.modules.get("signal")) is not None:
+        module.default_int_handler = _handler  # type: ignore[attr-defined]  # for the others: see above
+
+
+def _handler(number: int, frame: "FrameType | None") -> None:
+    """Raise KeyboardInterrupt now, or note it."""
+    decision = _decision(frame)
+    if decision not in {_PROTECTED, _UNBROKEN}:
+        noted.clear()  # it is the same exception
+        _python_handler(number, frame)
+    if not noted:
+        noted.append(number)
+    if decision == _UNBROKEN:
+        _send_again()
+
+
+def _send_again() -> None:
+    """Send the signal once more, soon: this thread must let another one run for that."""
+    try:
+        start_new_thread(_send, ())
+    except RuntimeError:
+        pass  # there is no thread to be had: the next protected function raises it
+
+
+def _send() -> None:
+    try:
+        number = noted.pop()  # one call decides whether it is raised here or there
+    except IndexError:
+        return
+    _runtime.interrupt(number)

@@ -1,0 +1,72 @@
+"""Sleeping until another thread of this interpreter says so, with locks of one use.
+
+`threading.Event` and `Condition` are Python code around a lock: an interrupt in the middle
+of them may leave that taken, and whoever sets the event would wait for ever. Here nothing
+is taken that another thread wants.
+"""
+
+from _thread import TIMEOUT_MAX, allocate_lock
+
+from interpexec._deadline import Deadline
+from interpexec._sigint import interruptible
+
+
+class Wakeup:
+    """Wakes the one thread that waits for it, once. Any thread may wake it, at any time."""
+
+    __slots__ = ("_lock",)
+
+    def __init__(self) -> None:
+        self._lock = allocate_lock()
+        self._lock.acquire()
+
+    def wake(self) -> None:
+        """Wake the thread, now or when it comes to wait. Never blocks."""
+        try:
+            self._lock.release()
+        except RuntimeError:
+            pass  # it was woken before
+
+    @interruptible
+    def wait(self, timeout: float | None = None) -> bool:
+        """Sleep until woken, for at most `timeout` seconds; return whether it was woken."""
+        if timeout is None:
+            return self._lock.acquire()
+        return self._lock.acquire(timeout=min(max(timeout, 0), TIMEOUT_MAX))
+
+
+class Latch:
+    """Closed until it is opened: then all who wait go on, and nobody waits any more.
+
+    From any thread; `open` from a destructor, too.
+    """
+
+    def __init__(self, *, is_open: bool = False) -> None:
+        self._waiting: list[Wakeup] = []
+        self.is_open = is_open
+
+    def open(self) -> None:
+        """Open it. Never blocks."""
+        self.is_open = True
+        for wakeup in list(self._waiting):
+            wakeup.wake()
+
+    def close(self) -> None:
+        """Close it again."""
+        self.is_open = False
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Sleep until it is open, for at most `timeout` seconds; return whether it is.
+
+        Protect the caller, or it may be left here when it is interrupted.
+        """
+        deadline = Deadline(timeout)
+        wakeup = Wakeup()
+        self._waiting.append(wakeup)
+        try:
+            # In this order: who opens it between the two wakes this one.
+            while not self.is_open and deadline.remaining() != 0:
+                wakeup.wait(deadline.remaining())
+        finally:
+            self._waiting.remove(wakeup)
+        return self.is_open

@@ -1,0 +1,288 @@
+"""KeyboardInterrupt stays out of protected functions, and is raised where they end."""
+
+import _signal
+import asyncio
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from interpexec import _sigint
+from interpexec._sigint import interruptible, interruptibly, noted, protected, unbroken, watch
+from interpexec._wakeup import Latch, Wakeup
+from programs import output, write
+from stops import TIME_LIMIT, finish, start
+
+
+def interrupt() -> None:
+    """Do as if Ctrl-C was pressed here."""
+    signal.raise_signal(signal.SIGINT)
+
+
+@pytest.fixture(autouse=True)
+def _handler() -> Iterator[None]:
+    """Have the handler installed, and nothing noted."""
+    watch()
+    assert signal.getsignal(signal.SIGINT) is _sigint._handler
+    yield
+    assert not noted
+
+
+def test_it_is_raised_where_the_protected_function_ends() -> None:
+    """All of the function is done by then."""
+    steps = []
+
+    @protected
+    def function() -> None:
+        interrupt()
+        steps.append("done")
+
+    with pytest.raises(KeyboardInterrupt):
+        function()
+    assert steps == ["done"]
+
+
+def test_it_is_raised_where_the_outermost_protected_function_ends() -> None:
+    """An inner one leaves it to that."""
+    steps = []
+
+    @protected
+    def inner() -> None:
+        interrupt()
+        steps.append("inner")
+
+    @protected
+    def outer() -> None:
+        inner()
+        steps.append("outer")
+
+    with pytest.raises(KeyboardInterrupt):
+        outer()
+    assert steps == ["inner", "outer"]
+
+
+def test_two_that_come_together_are_raised_once() -> None:
+    """As two are that come before Python looks."""
+
+    @protected
+    def function() -> None:
+        interrupt()
+        interrupt()
+
+    with pytest.raises(KeyboardInterrupt):
+        function()
+    function_without = protected(lambda: None)
+    function_without()
+
+
+def test_an_exception_of_the_function_is_the_context() -> None:
+    """Neither is lost."""
+
+    @protected
+    def function() -> None:
+        interrupt()
+        raise ValueError("mine")
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        function()
+    assert isinstance(caught.value.__context__, ValueError)
+
+
+def test_it_is_raised_at_once_in_what_is_interruptible() -> None:
+    """The innermost mark decides."""
+    steps = []
+
+    @interruptible
+    def sleep() -> None:
+        interrupt()
+        steps.append("never")
+
+    @protected
+    def function() -> None:
+        try:
+            sleep()
+        finally:
+            steps.append("cleaned up")
+
+    with pytest.raises(KeyboardInterrupt):
+        function()
+    assert steps == ["cleaned up"]
+
+
+def test_what_was_noted_is_raised_before_a_sleep() -> None:
+    """Nobody sleeps while an interrupt waits for him."""
+
+    @protected
+    def function() -> None:
+        interrupt()
+        Wakeup().wait()
+
+    with pytest.raises(KeyboardInterrupt):
+        function()
+
+
+def test_what_an_interruptible_function_returns_is_not_lost() -> None:
+    """Once it has returned, the protected caller has its value."""
+    values = []
+
+    @protected
+    def function() -> None:
+        values.append(interruptibly(lambda: 1))
+        interrupt()
+
+    with pytest.raises(KeyboardInterrupt):
+        function()
+    assert values == [1]
+
+
+def test_a_destructor_is_not_broken_and_the_interrupt_comes_afterwards(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """Raised in the destructor, Python would print and drop it."""
+    steps = []
+
+    class Mortal:
+        @unbroken
+        def __del__(self) -> None:
+            interrupt()
+            steps.append("done")
+
+    with pytest.raises(KeyboardInterrupt):
+        _drop_and_wait(Mortal)
+    assert steps == ["done"]
+    assert capfd.readouterr().err == ""
+
+
+def _drop_and_wait(make: Callable[[], object]) -> None:
+    make()
+    assert not threading.Event().wait(TIME_LIMIT), "it never came"
+
+
+def test_a_protected_function_in_a_destructor() -> None:
+    """What is noted there is raised after the destructor, too."""
+
+    class Mortal:
+        @unbroken
+        def __del__(self) -> None:
+            protected(interrupt)()
+
+    with pytest.raises(KeyboardInterrupt):
+        _drop_and_wait(Mortal)
+
+
+def test_other_threads_do_not_raise_what_the_main_thread_has_noted() -> None:
+    """It is the main thread's."""
+    errors = []
+
+    @protected
+    def nothing() -> None:
+        pass
+
+    def other() -> None:
+        try:
+            nothing()
+        except KeyboardInterrupt as error:
+            errors.append(error)
+
+    @protected
+    def function() -> None:
+        interrupt()
+        thread = threading.Thread(target=other)
+        thread.start()
+        thread.join()
+
+    with pytest.raises(KeyboardInterrupt):
+        function()
+    assert not errors
+
+
+def test_a_handler_of_the_programs_own_is_left_alone() -> None:
+    """It is called at once, in the middle of a protected function, too."""
+    called = []
+    former = signal.signal(signal.SIGINT, lambda *_: called.append(1))
+    try:
+        watch()
+
+        @protected
+        def function() -> None:
+            interrupt()
+            assert called
+
+        function()
+    finally:
+        signal.signal(signal.SIGINT, former)
+
+
+def test_it_comes_back_when_somebody_restores_pythons_own_handler() -> None:
+    """An IPython kernel does that before each cell."""
+    signal.signal(signal.SIGINT, _sigint._python_handler)
+    watch()
+    assert signal.getsignal(signal.SIGINT) is _sigint._handler
+
+
+def test_it_is_not_installed_by_another_thread() -> None:
+    """Only the main thread can."""
+    signal.signal(signal.SIGINT, _sigint._python_handler)
+    finish(start(watch))
+    assert signal.getsignal(signal.SIGINT) is _sigint._python_handler
+
+
+def test_asyncio_takes_it_for_pythons_own() -> None:
+    """Its runner cancels the main task; it does so only in the place of Python's handler."""
+
+    async def main() -> None:
+        interrupt()
+        try:
+            await asyncio.sleep(TIME_LIMIT)
+        except asyncio.CancelledError:
+            steps.append("cancelled")
+            raise
+
+    steps: list[str] = []
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(main())
+    assert steps == ["cancelled"]
+    assert signal.getsignal(signal.SIGINT) is _sigint._handler
+    assert signal.default_int_handler is _signal.default_int_handler is _sigint._handler
+
+
+def test_no_handler_is_installed_by_an_import(tmp_path: Path) -> None:
+    """And where a program ignores the signal, nothing is changed."""
+    program = """
+        import signal
+
+        before = signal.getsignal(signal.SIGINT)
+        import interpexec.executor
+        print(signal.getsignal(signal.SIGINT) is before)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        if __name__ == "__main__":
+            with InterpreterPoolExecutor(1) as pool:
+                pool.submit(abs, -1).result()
+            print(signal.getsignal(signal.SIGINT) is signal.SIG_IGN)
+    """
+    assert output(write(tmp_path / "program.py", program)) == "True\nTrue\n"
+
+
+def test_a_latch_lets_all_go_on() -> None:
+    """Those that wait, and those that come later."""
+    latch = Latch()
+    threads = [start(latch.wait) for _ in range(5)]
+    assert not latch.wait(0.001)
+    latch.open()
+    for thread in threads:
+        finish(thread)
+    assert latch.wait(0)
+    latch.close()
+    assert not latch.wait(0)
+    assert not latch._waiting
+
+
+def test_a_wakeup_may_come_first_and_twice() -> None:
+    """It is kept until somebody waits, once."""
+    wakeup = Wakeup()
+    wakeup.wake()
+    wakeup.wake()
+    assert wakeup.wait(0)
+    assert not wakeup.wait(0)
