@@ -236,6 +236,7 @@ class Packing:
         self._views: list[memoryview] = []
         self._entries: list[Entry | None] = []
         self.emptied: list[tuple[Package, list[Entry | None]]] = []
+        self.bare: set[int] = set()  # see `_exceptions`: what is filled by somebody else
 
     def write(self, part: "Buffer") -> None:
         """Take what the pickler has written: a frame, or a large object by itself."""
