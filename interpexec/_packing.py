@@ -33,6 +33,7 @@ import os
 from _thread import get_ident
 
 from interpexec import _reducers, _tasks
+from interpexec._descriptors import duplicate
 from interpexec._handles import expect_end, outside
 from interpexec._runtime import NotShareableError
 
@@ -321,7 +322,7 @@ def duplicates(fds: "Sequence[int]") -> list[int]:
     """Return duplicates of descriptors: of all, or of none."""
     copies: list[int] = []
     try:
-        copies.extend(map(os.dup, fds))
+        copies.extend(map(duplicate, fds))
     except OSError as error:
         for fd in copies:
             os.close(fd)

@@ -18,6 +18,7 @@ import os
 import stat
 
 from interpexec import _packing, _runtime, _tasks
+from interpexec._descriptors import clear_all, duplicate
 from interpexec._frozen import freeze, thaw
 from interpexec.errors import TokenError
 
@@ -46,16 +47,17 @@ def make(packed: "_packing.Packed", name: str) -> bytes:
     """Let an object wait; return the token. name: of its type, for people."""
     frozen, package = freeze(packed, _ROOM)
     nonce = os.urandom(_NONCE)
-    reader, writer = _socket.socketpair()
+    fd, writer = clear_all(*(each.detach() for each in _socket.socketpair()))
     try:
-        about = os.fstat(reader.fileno())
+        about = os.fstat(fd)
         if package is not None:
             package.give_away()
-        writer.sendall(_MAGIC + nonce + frozen)
-        fd = reader.detach()
+        os.write(writer, _MAGIC + nonce + frozen)
+    except BaseException:
+        os.close(fd)
+        raise
     finally:
-        writer.close()
-        reader.close()
+        os.close(writer)
     fields = os.getpid(), fd, about.st_dev, about.st_ino, int.from_bytes(nonce)
     token = b" ".join((_MAGIC, *(b"%d" % field for field in fields), name.encode()))
     _keep(token, fields)
@@ -149,7 +151,7 @@ def _claim(_pid: int, fd: int, device: int, inode: int, nonce: int) -> "Package 
         return None
     try:
         # Nobody but us closes this one, so it is what it was found to be.
-        own = os.dup(fd)
+        own = duplicate(fd)
     except OSError as error:
         if error.errno != errno.EBADF:
             raise  # there is no descriptor to be had: it goes on waiting

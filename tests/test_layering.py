@@ -12,6 +12,7 @@ PACKAGE = Path(interpexec.__file__).parent
 
 # From the ground up: a module imports only what stands before it.
 ORDER = [
+    "_descriptors",
     "_runtime",
     "_threads",
     "errors",
