@@ -81,6 +81,44 @@ def _load_libffi() -> None:
         pass  # see `_interrupts`
 
 
+def refuse_tracing() -> None:
+    """Raise RuntimeError if `tracemalloc` is on where workers and it do not agree.
+
+    Before 3.15 it remembers strings of whatever interpreter: they are freed with that,
+    and looked at afterwards. So the process aborts, or crashes, when a worker ends.
+    """
+    if _is_tracing():
+        raise RuntimeError(
+            "workers cannot be started while tracemalloc is on: before 3.15, CPython crashes when"
+            " one of them ends. Call tracemalloc.stop() first (it was started by"
+            " tracemalloc.start(), PYTHONTRACEMALLOC, or -X tracemalloc), or use CPython 3.15"
+        )
+
+
+def _stop_tracing() -> None:
+    """Let `tracemalloc` be off, that was started beside workers, before one of them ends."""
+    if _is_tracing():
+        import logging  # it was a mistake of the program
+        import tracemalloc
+
+        tracemalloc.stop()
+        logging.getLogger("interpexec").warning(
+            "tracemalloc was stopped, because a worker ends: CPython would crash (see"
+            " `docs/limits.md`)"
+        )
+
+
+def _is_tracing() -> bool:
+    """Say whether `tracemalloc` is on, and it matters."""
+    if sys.version_info >= (3, 15):
+        return False
+    try:
+        import _tracemalloc
+    except ImportError:
+        return False  # a worker makes workers: its own home has looked
+    return _tracemalloc.is_tracing()
+
+
 def import_execution_failed() -> "type[RuntimeError] | None":
     """Return the stdlib's class for an exception in another interpreter, or None.
 
@@ -182,6 +220,7 @@ class Interpreter:
 
     def destroy(self) -> None:
         """End it. What its threads still hold must have been joined before."""
+        _stop_tracing()
         _interpreters.destroy(self.id)
 
 
