@@ -1,10 +1,11 @@
 """Barriers that work across interpreters."""
 
 from interpexec import _packing, _tasks
+from interpexec._bell import Bell
 from interpexec._conditions import Condition
 from interpexec._deadline import Deadline
 from interpexec._locks import Lock
-from interpexec._shared import check, check_count, shown, until
+from interpexec._shared import FOREVER, check, check_count, shown, until
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -85,11 +86,19 @@ class Barrier:
         was stopped, or when the barrier was broken or reset meanwhile.
         """
         deadline = until(self._timeout if timeout is None else timeout)
+        # Before it is counted in: where there is none to be had, no other one suffers.
+        bell = Bell()
+        try:
+            return self._wait(bell, deadline)
+        finally:
+            bell.close()
+
+    def _wait(self, bell: Bell, deadline: Deadline) -> int:
         words = self._words
         with self._condition:
             # Those who were here before leave first.
             while words[_STATE] in {_DRAINING, _RESETTING}:
-                self._condition.wait()
+                self._condition.wait_by(bell, FOREVER)
             self._refuse_if_broken()
             index = words[_COUNT]
             words[_COUNT] += 1
@@ -97,7 +106,7 @@ class Barrier:
                 if index + 1 == words[_PARTIES]:
                     self._open()
                 else:
-                    self._await_others(deadline)
+                    self._await_others(bell, deadline)
             except BaseException:
                 self._break()  # the others would wait for ever
                 raise
@@ -112,14 +121,14 @@ class Barrier:
         self._words[_STATE] = _DRAINING
         self._condition.notify_all()
 
-    def _await_others(self, deadline: Deadline) -> None:
+    def _await_others(self, bell: Bell, deadline: Deadline) -> None:
         """Wait for the last one. Raises BrokenBarrierError."""
         words = self._words
         while words[_STATE] == _FILLING:
             if deadline.remaining() == 0:
                 self._break()
                 break
-            self._condition.wait(deadline.remaining())
+            self._condition.wait_by(bell, deadline)
         if words[_STATE] == _RESETTING:
             raise _broken()
         self._refuse_if_broken()

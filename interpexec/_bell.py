@@ -7,6 +7,7 @@ and a descriptor's number means the same in every interpreter of the process.
 import os
 import sys
 
+from interpexec._descriptors import clear, clear_all
 from interpexec._sigint import interruptible
 
 HAS_EVENTFD = hasattr(os, "eventfd")
@@ -72,9 +73,9 @@ class Bell:
 def _descriptors() -> tuple[int, int]:
     """Return a reading and a writing descriptor; for an eventfd they are one."""
     if HAS_EVENTFD:
-        fd = os.eventfd(0, os.EFD_CLOEXEC)
+        fd = clear(os.eventfd(0, os.EFD_CLOEXEC))
         return fd, fd
-    reader, writer = os.pipe()
+    reader, writer = clear_all(*os.pipe())
     os.set_blocking(writer, False)
     return reader, writer
 

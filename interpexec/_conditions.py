@@ -1,6 +1,7 @@
 """Events and conditions that work across interpreters."""
 
 from interpexec import _packing, _tasks
+from interpexec._bell import Bell
 from interpexec._deadline import Deadline
 from interpexec._locks import Lock, RLock
 from interpexec._monitor import Monitor
@@ -93,15 +94,24 @@ class Condition(Shared):
 
         timeout: in seconds. Raises RuntimeError when the lock is not held.
         """
+        deadline = until(timeout)
+        # Before the lock is given back: it takes one to wait for it again, too.
+        bell = Bell()
+        try:
+            return self.wait_by(bell, deadline)
+        finally:
+            bell.close()
+
+    def wait_by(self, bell: Bell, deadline: Deadline) -> bool:
+        """Do as `wait`, by a bell that is there: no descriptor is needed. In a step."""
         if not self._lock._is_owned():  # noqa: SLF001  # one of us
             raise RuntimeError("cannot wait on un-acquired lock")
-        deadline = until(timeout)
         depth: list[int] = []
         try:
-            return self._monitor.run(self._wait, deadline, depth)
+            return self._monitor.run(self._wait, deadline, depth, bell)
         finally:
             if depth:
-                _surely(self._lock._acquire_restore, depth[0])  # noqa: SLF001  # as above
+                _surely(self._lock._acquire_restore, depth[0], bell)  # noqa: SLF001  # as above
 
     def wait_for(self, predicate: "Callable[[], bool]", timeout: float | None = None) -> bool:
         """Wait until `predicate()` is true; return its last value."""
@@ -122,11 +132,11 @@ class Condition(Shared):
         """Wake all who wait."""
         self.notify(self._monitor.waiting(LINE))
 
-    def _wait(self, deadline: Deadline, depth: list[int]) -> bool:
+    def _wait(self, deadline: Deadline, depth: list[int], bell: Bell) -> bool:
         def give_lock_back() -> None:
             depth.append(self._lock._release_save())  # noqa: SLF001  # as above
 
-        return self._monitor.wait(LINE, deadline, self._pass_on, give_lock_back)
+        return self._monitor.wait(LINE, deadline, self._pass_on, give_lock_back, bell)
 
     def _notify(self, n: int) -> None:
         while n > 0 and self._monitor.wake(LINE):
@@ -147,12 +157,12 @@ def _is_hold(lock: object) -> bool:
     return lock is None or isinstance(lock, (Lock, RLock))
 
 
-def _surely(step: "Callable[[int], object]", argument: int) -> None:
+def _surely(step: "Callable[[int, Bell], object]", depth: int, bell: Bell) -> None:
     """Do a step, whatever comes meanwhile; raise that afterwards."""
     interruption: BaseException | None = None
     while True:
         try:
-            step(argument)
+            step(depth, bell)
         except OSError:
             raise
         except BaseException as error:  # Ctrl-C, or the call was stopped

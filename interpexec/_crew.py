@@ -18,7 +18,7 @@ from contextlib import suppress
 from itertools import chain
 from time import monotonic
 
-from interpexec import _ending, _signals
+from interpexec import _ending, _runtime, _signals
 from interpexec._home import WorkerThread
 
 TYPE_CHECKING = False
@@ -68,7 +68,10 @@ class Crew:
         return all(worker.left_at == _LEFT_BEHIND for worker in self.leaving.values())
 
     def hire(self, crossing: "Crossing") -> None:
-        """Start one more worker. RuntimeError when there is no thread to be had."""
+        """Start one more worker. RuntimeError when there is no thread to be had.
+
+        Or when workers are not safe: see `refuse_tracing`.
+        """
         worker = self._start(crossing, is_successor=False)
         self.active[worker.seat] = worker
 
@@ -91,6 +94,7 @@ class Crew:
                 self._successors[worker.seat] = self._start(crossing, is_successor=True)
 
     def _start(self, crossing: "Crossing", *, is_successor: bool) -> WorkerThread:
+        _runtime.refuse_tracing()
         taken = {worker.seat for worker in self.everyone()}
         seat = next((seat for seat in range(crossing.seats) if seat not in taken), None)
         if seat is None:

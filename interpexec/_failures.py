@@ -3,102 +3,26 @@
     worker   pack(error)      -> bytes
     home     revive(bytes)    -> the exception, its cause an ExecutionFailed
 
-Pickle alone is not enough. It rebuilds an exception by calling its class with
-`args`, which fails, or says everything twice, when `__init__` takes something
-else than it passes on. Here only the `__init__` that is written in C is
-called, and what the Python ones did is restored from the instance's
-dictionary. Classes that say themselves how they are pickled are left to that.
+How it is pickled, `_exceptions` tells; here stands what goes with it: the class, the text
+and the traceback, for the case that it cannot be, or cannot be made at home.
 """
 
 import _pickle
-import copyreg
 
-from interpexec import _main, _packing, _reducers
-from interpexec._functions import Packer
+from interpexec import _functions, _main, _packing
 from interpexec._messages import loads
 from interpexec._runtime import NotShareableError
 from interpexec._words import told
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from types import SimpleNamespace, TracebackType
-    from typing import Any
 
-    from interpexec._packing import Packing
-
-_PYTHON_FUNCTION = type(lambda: None)
-# What these keep outside of `args` and `__dict__`, and `__reduce__` forgets.
-_C_FIELDS = {
-    SyntaxError: ("msg", "filename", "lineno", "offset", "text", "end_lineno", "end_offset"),
-    NameError: ("name",),
-}
 _REFUSAL = "does not support loading in subinterpreters"
 _REFUSAL_HINT = (
     "an extension module refuses to be loaded in a subinterpreter. Run this"
     " function in a ThreadPoolExecutor or a ProcessPoolExecutor instead"
 )
-
-
-class _ErrorPacker(Packer):
-    """A pickler that knows how exceptions want to be rebuilt."""
-
-    def reducer_override(self, obj: object) -> "Any":
-        """Reduce exceptions by hand, unless their class has its own way."""
-        if isinstance(obj, BaseException) and not _reducers.says_itself(type(obj)):
-            return _reduce(obj)
-        return super().reducer_override(obj)
-
-
-def _reduce(error: BaseException) -> "Any":
-    """Return the recipe for an exception."""
-    cls = type(error)
-    own_ways = cls.__reduce__, cls.__reduce_ex__, copyreg.dispatch_table.get(cls)
-    if any(isinstance(way, _PYTHON_FUNCTION) for way in own_ways):
-        return NotImplemented
-    _, args, *state = error.__reduce__()  # type: ignore[str-unpack]  # never one
-    return rebuild, (cls, args, state[0] if state else None, _slots(error))
-
-
-def _slots(error: BaseException) -> "dict[str, object]":
-    """Return the values of the slots that its Python classes define."""
-    names = copyreg._slotnames(type(error))  # type: ignore[attr-defined]  # noqa: SLF001  # as pickle does
-    for cls, fields in _C_FIELDS.items():
-        if isinstance(error, cls):
-            names = [*names, *fields]
-    return {name: getattr(error, name) for name in names if hasattr(error, name)}
-
-
-def rebuild(
-    cls: type[BaseException],
-    args: tuple[object, ...],
-    state: dict[str, object] | None,
-    slots: "dict[str, object]",
-) -> BaseException:
-    """Make the exception without the Python `__new__`s and `__init__`s of its classes.
-
-    The ones in C are called: they fill the fields that a type in C keeps
-    outside of `args`. Attributes are set past a `__setattr__` of the class,
-    which a frozen dataclass uses to forbid it.
-    """
-    error = _first_in_c(cls, "__new__")(cls, *args)
-    _first_in_c(cls, "__init__")(error, *args)
-    if state is not None:
-        try:
-            _first_in_c(cls, "__setstate__")(error, state)
-        except Exception:  # the class's own __setattr__ forbids it
-            error.__dict__.update(state)
-    for name, value in slots.items():
-        object.__setattr__(error, name, value)
-    return error
-
-
-def _first_in_c(cls: type[BaseException], method: str) -> "Callable[..., BaseException]":
-    """Return the method of the first class in the resolution order that C defines."""
-    for base in cls.__mro__:
-        if base.__module__ == "builtins" and method in base.__dict__:
-            return getattr(base, method)  # type: ignore[no-any-return]
-    raise AssertionError(cls)  # BaseException, at the end, is such a class
 
 
 def pack(error: BaseException, *, skip: int = 0) -> _packing.Packed:
@@ -135,16 +59,10 @@ def pack_unpickling(error: BaseException, *, skip: int = 0) -> _packing.Packed:
 def _record(error: BaseException, description: tuple[str, str, str, str, str]) -> _packing.Packed:
     """Pickle the exception, or why it cannot be, with its description."""
     try:
-        body = _packing.pack(error, dump=_dump)
+        body = _packing.pack(error, dump=_functions.dump)
     except BaseException as reason:  # any class may fail in any way here
         return _pickle.dumps((None, told(reason), *description), 5)
     return _packing.pack((body, None, *description))
-
-
-def _dump(error: object, packing: "Packing") -> None:
-    pickler = _ErrorPacker(packing, 5)
-    pickler.dispatch_table = _reducers.table()  # type: ignore[assignment]  # it holds any recipe
-    pickler.dump(error)
 
 
 def _refused_extension(error: BaseException) -> str | None:

@@ -59,7 +59,7 @@ def pack(obj: object, *, lends: bool = False, is_alone: bool = False) -> "Packed
     that of `_packing.pack`.
     """
     try:
-        return _packing.pack(obj, lends=lends, is_alone=is_alone, dump=_dump)
+        return _packing.pack(obj, lends=lends, is_alone=is_alone, dump=dump)
     except Exception:
         try:
             return _packing.pack(obj, lends=lends, is_alone=is_alone, dump=_dump_by_cloudpickle())
@@ -79,7 +79,8 @@ def _dump_by_cloudpickle() -> "Callable[[object, Packing], None]":
     return lambda obj, packing: Both(packing, 5).dump(obj)
 
 
-def _dump(obj: object, packing: "Packing") -> None:
+def dump(obj: object, packing: "Packing") -> None:
+    """Pickle an object, with the functions in it taken by value where that is needed."""
     pickler = Packer(packing, 5)
     pickler.dispatch_table = _reducers.table()  # type: ignore[assignment]  # it holds any recipe
     pickler.dump(obj)

@@ -13,7 +13,7 @@ from interpexec import _main
 from interpexec._callbacks import CallbackLine
 from interpexec._loans import FOR_INITIALIZERS, LOANS
 from interpexec._messages import seal, unseal
-from interpexec._runtime import Fifo, Interpreter, is_main
+from interpexec._runtime import Fifo, Interpreter, absent_streams, is_main
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,12 +31,22 @@ if TYPE_CHECKING:
 _BOOTSTRAP = """\
 import gc, sys, _interpreters
 gc.disable()
+{streams}
 sys.path[:] = {path!r}
 from interpexec._runtime import import_pickle
 import_pickle()
 from interpexec._worker import main
 main({setup_line})
 """
+
+
+def _absent_streams() -> str:
+    """Return the code that lets a worker have no standard stream that the program has not.
+
+    Its own Python looks whether the descriptor is open; by now somebody may have opened
+    another file there.
+    """
+    return "; ".join(f"sys.{name} = sys.__{name}__ = None" for name in absent_streams())
 
 
 class WorkerLostError(RuntimeError):
@@ -102,7 +112,8 @@ class WorkerThread(threading.Thread):
             line.send(setup)
             del setup, initializer, package  # the views in it are the worker's now
             path = [entry for entry in sys.path if isinstance(entry, str)]
-            summary = interpreter.run(_BOOTSTRAP.format(path=path, setup_line=line.id))
+            code = _BOOTSTRAP.format(path=path, setup_line=line.id, streams=_absent_streams())
+            summary = interpreter.run(code)
             if (unread := line.recv()) is not None:  # it did not come to that
                 unseal(unread[-1])  # type: ignore[index]  # what lay beside it is given back
             line.destroy()

@@ -3,6 +3,7 @@
 from _thread import get_ident
 
 from interpexec import _tasks
+from interpexec._bell import Bell
 from interpexec._deadline import Deadline
 from interpexec._shared import (
     FOREVER,
@@ -171,9 +172,11 @@ class Lock(Shared):
         """Release it if the calling thread has taken it. For calls that were stopped."""
         self._monitor.run(self._give_back)
 
-    def _take(self, deadline: Deadline | None) -> bool:
-        words = self._monitor.words
-        if words[_HELD] and (deadline is None or not self._monitor.wait(LINE, deadline, self._put)):
+    def _take(self, deadline: Deadline | None, bell: Bell | None = None) -> bool:
+        monitor, words = self._monitor, self._monitor.words
+        if words[_HELD] and (
+            deadline is None or not monitor.wait(LINE, deadline, self._put, bell=bell)
+        ):
             return False
         words[_HELD] = get_ident()
         note(self)
@@ -202,8 +205,12 @@ class Lock(Shared):
         self.release()
         return 1
 
-    def _acquire_restore(self, _depth: int) -> None:
-        self.acquire()
+    def _acquire_restore(self, _depth: int, bell: Bell) -> None:
+        try:
+            self._monitor.run(self._take, FOREVER, bell)
+        except BaseException:  # as in `acquire`
+            self.give_back()
+            raise
 
 
 class RLock(Shared):
@@ -271,10 +278,12 @@ class RLock(Shared):
         if self._is_owned():
             self._monitor.run(self._put)
 
-    def _take(self, thread: int, depth: int, deadline: Deadline | None) -> bool:
-        words = self._monitor.words
+    def _take(
+        self, thread: int, depth: int, deadline: Deadline | None, bell: Bell | None = None
+    ) -> bool:
+        monitor, words = self._monitor, self._monitor.words
         if words[_DEPTH] and (
-            deadline is None or not self._monitor.wait(LINE, deadline, self._put)
+            deadline is None or not monitor.wait(LINE, deadline, self._put, bell=bell)
         ):
             return False
         words[_DEPTH] = depth
@@ -300,5 +309,5 @@ class RLock(Shared):
         self._monitor.run(self._put)
         return depth
 
-    def _acquire_restore(self, depth: int) -> None:
-        self._monitor.run(self._take, get_ident(), depth, FOREVER, undo=self._put)
+    def _acquire_restore(self, depth: int, bell: Bell) -> None:
+        self._monitor.run(self._take, get_ident(), depth, FOREVER, bell, undo=self._put)

@@ -165,13 +165,16 @@ class Mailbox:
             self._await(_PUTTERS, deadline)
         if words[_CLOSED]:
             raise ChannelClosedError("the channel is closed")
-        if words[_WATCHED] and not ring.count():
+        is_news = words[_WATCHED] and not ring.count()
+        if is_news:
             self._ring_ready()
         entries = [] if beside is None else beside.give_away()
         self._wake(_GETTERS)  # it comes in when this is done
         try:
             ring.push(message)
         except Exception:  # there is no memory
+            if is_news:
+                self._hear_ready()
             if beside is not None:
                 beside.entries = entries
             raise
@@ -196,10 +199,7 @@ class Mailbox:
         words = self._words
         message = self._ring.pop()
         if words[_WATCHED] and not words[_CLOSED] and not self._ring.count():
-            try:
-                os.read(self._ready[0].fileno(), len(RING))
-            except BlockingIOError:
-                pass  # Ctrl-C came before it was rung
+            self._hear_ready()
         return message
 
     # Who is woken has the promise that there is something for it: a message, or room. So
@@ -276,6 +276,12 @@ class Mailbox:
 
     def _ring_ready(self) -> None:
         os.write(self._ready[-1].fileno(), RING)
+
+    def _hear_ready(self) -> None:
+        try:
+            os.read(self._ready[0].fileno(), len(RING))
+        except BlockingIOError:
+            pass  # Ctrl-C came before it was rung
 
     # -- closing --------------------------------------------------------------------
 

@@ -242,13 +242,18 @@ class Monitor:
         deadline: Deadline,
         pass_on: "Callable[[], object]",
         before: "Callable[[], object] | None" = None,
+        bell: Bell | None = None,
     ) -> bool:
         """In a step: leave, sleep until woken, and come back; say whether one was woken.
 
         pass_on: called when one was woken, and an exception comes instead.
         before: called outside, before one sleeps.
+        bell: to sleep on; None: a new one. What `before` gives away may be had again by
+            the same one, when there is no other to be had. Raises OSError before it is called.
         """
-        sleeper = _Sleeper(self, line)
+        if deadline.remaining() is not None:
+            import select  # noqa: F401  # for the bell, which would find too late that it cannot be
+        sleeper = _Sleeper(self, line, bell)
         try:
             self._join(line, sleeper.writer)
             sleeper.has_joined = True
@@ -317,6 +322,7 @@ class _Sleeper:
     __slots__ = (
         "_bell",
         "_ident",
+        "_is_bell_ours",
         "_line",
         "_monitor",
         "_outer",
@@ -329,10 +335,11 @@ class _Sleeper:
         "writer",
     )
 
-    def __init__(self, monitor: Monitor, line: int) -> None:
+    def __init__(self, monitor: Monitor, line: int, bell: Bell | None) -> None:
         self._monitor = monitor
         self._line = line
-        self._bell = bell = Bell()
+        self._is_bell_ours = bell is None
+        self._bell = bell = bell or Bell()
         self._ident = get_ident()
         self._thread = thread = _running.get(self._ident)
         self._steps = 0 if thread is None else thread.steps
@@ -397,7 +404,8 @@ class _Sleeper:
         self.has_joined = False
         if self.writer >= 0:
             self.writer = -1
-            self._bell.close()
+            if self._is_bell_ours:
+                self._bell.close()
 
 
 @_tasks.step

@@ -33,6 +33,7 @@ import os
 from _thread import get_ident
 
 from interpexec import _reducers, _tasks
+from interpexec._descriptors import duplicate
 from interpexec._handles import expect_end, outside
 from interpexec._runtime import NotShareableError
 
@@ -236,6 +237,7 @@ class Packing:
         self._views: list[memoryview] = []
         self._entries: list[Entry | None] = []
         self.emptied: list[tuple[Package, list[Entry | None]]] = []
+        self.bare: set[int] = set()  # see `_exceptions`: what is filled by somebody else
 
     def write(self, part: "Buffer") -> None:
         """Take what the pickler has written: a frame, or a large object by itself."""
@@ -320,7 +322,7 @@ def duplicates(fds: "Sequence[int]") -> list[int]:
     """Return duplicates of descriptors: of all, or of none."""
     copies: list[int] = []
     try:
-        copies.extend(map(os.dup, fds))
+        copies.extend(map(duplicate, fds))
     except OSError as error:
         for fd in copies:
             os.close(fd)

@@ -1,9 +1,10 @@
 """How objects of each type are reduced, when they are packed for another interpreter.
 
 Pickle asks the table by an object's type. It is filled as types are met: what has the
-protocol, what was registered, and sockets, files and views of memory (`_kinds`) get a
-reducer of ours; for all else it holds C code that does what pickle does by itself. So a
-list of 100,000 objects costs what it costs pickle: no Python code runs for each of them.
+protocol, what was registered, exceptions (`_exceptions`), and sockets, files and views of
+memory (`_kinds`) get a reducer of ours; for all else it holds C code that does what pickle
+does by itself. So a list of 100,000 objects costs what it costs pickle: no Python code runs
+for each of them.
 """
 
 import copyreg
@@ -86,6 +87,10 @@ def _reducer_of(cls: type) -> "Callable[[Any], object]":
         return _kinds.reducer_of(cls) or _BY_ITSELF
     if says_itself(cls):
         return _reduce_by_protocol
+    if issubclass(cls, BaseException):
+        from interpexec import _exceptions  # most workers never fail
+
+        return _BY_ITSELF if _exceptions.says_itself(cls) else _exceptions.reduce
     return _BY_ITSELF
 
 

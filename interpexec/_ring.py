@@ -81,7 +81,10 @@ class Ring:
         message, place = self._read((words[_HEAD] & _MASK) << 3)
         words[_HEAD] = (words[_HEAD] & ~_MASK) + _ONE & _ALL | place >> 3
         if words[_SIZE] > SMALLEST and not self.count():
-            self._resize(SMALLEST)
+            try:
+                self._resize(SMALLEST)
+            except (OSError, MemoryError):
+                pass  # it stays as large as it is: the message is taken already
         return message
 
     def unmap(self) -> None:

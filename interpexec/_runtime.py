@@ -15,6 +15,8 @@ from _functools import partial
 from _operator import call
 from _thread import RLock
 
+from interpexec._descriptors import away_from_streams, closed_streams
+
 try:
     import _interpchannels
     import _interpreters
@@ -41,6 +43,8 @@ _REMOVE_UNBOUND: "Literal[1]" = 1
 
 ChannelGoneError = _interpchannels.ChannelError
 """What `Fifo` raises when the interpreters that used the line have all ended."""
+
+_MOST_TRIES = 10  # to create an interpreter where the standard streams are closed
 
 SIGNALS_WAKE = sys.version_info >= (3, 15)
 """Whether a system call that a signal ends raises what was thrown at its thread."""
@@ -84,6 +88,54 @@ def prepare() -> None:
     """
     if sys.version_info < (3, 14):
         import _datetime  # noqa: F401  # for its side effect, and only on 3.13
+    if closed_streams():
+        away_from_streams(_load_libffi)
+
+
+def _load_libffi() -> None:
+    """Load what each worker loads, too: libffi opens a file for as long as the process lives."""
+    try:
+        import _ctypes  # noqa: F401  # as above
+    except ImportError:
+        pass  # see `_interrupts`
+
+
+def refuse_tracing() -> None:
+    """Raise RuntimeError if `tracemalloc` is on where workers and it do not agree.
+
+    Before 3.15 it remembers strings of whatever interpreter: they are freed with that,
+    and looked at afterwards. So the process aborts, or crashes, when a worker ends.
+    """
+    if _is_tracing():
+        raise RuntimeError(
+            "workers cannot be started while tracemalloc is on: before 3.15, CPython crashes when"
+            " one of them ends. Call tracemalloc.stop() first (it was started by"
+            " tracemalloc.start(), PYTHONTRACEMALLOC, or -X tracemalloc), or use CPython 3.15"
+        )
+
+
+def _stop_tracing() -> None:
+    """Let `tracemalloc` be off, that was started beside workers, before one of them ends."""
+    if _is_tracing():
+        import logging  # it was a mistake of the program
+        import tracemalloc
+
+        tracemalloc.stop()
+        logging.getLogger("interpexec").warning(
+            "tracemalloc was stopped, because a worker ends: CPython would crash (see"
+            " `docs/limits.md`)"
+        )
+
+
+def _is_tracing() -> bool:
+    """Say whether `tracemalloc` is on, and it matters."""
+    if sys.version_info >= (3, 15):
+        return False
+    try:
+        import _tracemalloc
+    except ImportError:
+        return False  # a worker makes workers: its own home has looked
+    return _tracemalloc.is_tracing()
 
 
 def import_execution_failed() -> "type[RuntimeError] | None":
@@ -141,6 +193,30 @@ def release_import_locks() -> None:
         pass  # another thread holds it
 
 
+def _create() -> int:
+    """Create an interpreter.
+
+    It looks whether the descriptors of the standard streams are open, and fails if one
+    of them is a folder: where they are closed, somebody who lists one has that number for
+    an instant.
+    """
+    create: Callable[[], int] = partial(_interpreters.create, "isolated", reqrefs=False)
+    for _ in range(_MOST_TRIES):
+        try:
+            return away_from_streams(create)
+        except _interpreters.InterpreterError:
+            if not absent_streams():
+                raise
+    return create()
+
+
+def absent_streams() -> list[str]:
+    """Return the names of the standard streams that this interpreter does not have."""
+    free = closed_streams()
+    names = enumerate(("stdin", "stdout", "stderr"))
+    return [name for fd, name in names if fd in free or getattr(sys, f"__{name}__") is None]
+
+
 class Interpreter:
     """A subinterpreter of its own: isolated modules, its own GIL.
 
@@ -152,7 +228,7 @@ class Interpreter:
     def __init__(self) -> None:
         """Create it. Blocks for some milliseconds, without the caller's GIL."""
         prepare()
-        self.id = _interpreters.create("isolated", reqrefs=False)
+        self.id = _create()
 
     def run(self, code: str) -> "SimpleNamespace | None":
         """Run `code` in its `__main__`, on this thread, and wait for the end.
@@ -163,6 +239,7 @@ class Interpreter:
 
     def destroy(self) -> None:
         """End it. What its threads still hold must have been joined before."""
+        _stop_tracing()
         _interpreters.destroy(self.id)
 
 

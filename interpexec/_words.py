@@ -1,6 +1,10 @@
-"""Objects in error messages: named, and cut short. Imported when something is wrong."""
+"""Objects in error messages: named, and cut short; errors that are kept. When something is wrong."""
 
 from interpexec.errors import TaskCancelled
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import TracebackType
 
 
 def shown(obj: object) -> str:
@@ -38,3 +42,38 @@ def told(error: BaseException, *, with_class: bool = True) -> str:
     if not with_class:
         return text
     return f"{name}: {text}" if text else name
+
+
+def without_frames(error: BaseException) -> BaseException:
+    """Return an error that is to be kept, which holds on to no frame, and so to no pool.
+
+    A frame holds those of its callers, and all their variables: a future that has such an
+    error, say, and by that itself. Where code of the user's was running, a note tells it.
+    """
+    seen = set()
+    link: BaseException | None = error
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
+        trace = link.__traceback__
+        while trace is not None and _is_ours(trace):
+            trace = trace.tb_next
+        BaseException.with_traceback(link, None)
+        if trace is not None:
+            _note(link, trace)
+        link = link.__cause__ or link.__context__
+    return error
+
+
+def _is_ours(trace: "TracebackType") -> bool:
+    package = __name__.partition(".")[0]
+    return str(trace.tb_frame.f_globals.get("__name__")).partition(".")[0] == package
+
+
+def _note(error: BaseException, trace: "TracebackType") -> None:
+    """Let an error say where it was raised."""
+    try:
+        import traceback  # dear, and rare
+
+        error.add_note("".join(traceback.format_tb(trace)).rstrip())
+    except Exception:  # noqa: S110  # its class does not want that; it is lost
+        pass

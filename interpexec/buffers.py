@@ -16,6 +16,7 @@ import sys
 from _thread import allocate_lock
 
 from interpexec import _packing, _tasks
+from interpexec._descriptors import clear, duplicate
 from interpexec._handles import Descriptor, Handle
 from interpexec._runtime import NotShareableError
 
@@ -160,7 +161,7 @@ class SharedBuffer:
 
         This guards against mistakes: whoever holds the block itself still writes.
         """
-        return self.adopt(os.dup(self.fileno()), self._size, readonly=True)
+        return self.adopt(duplicate(self.fileno()), self._size, readonly=True)
 
     def detach(self) -> int:
         """Return the descriptor, and let go of the block but for that. As `close`."""
@@ -260,14 +261,14 @@ def _new_block(size: int, *, grows: bool = False) -> int:
 
 def _new_file(grows: bool) -> int:
     if HAS_MEMFD:
-        return os.memfd_create("interpexec", os.MFD_CLOEXEC)
+        return clear(os.memfd_create("interpexec", os.MFD_CLOEXEC))
     # On macOS, what POSIX shared memory is can be given a size only once.
     if HAS_SHM and not grows and (fd := _new_shm()) is not None:
         return fd
     import tempfile  # where there is nothing better
 
     with tempfile.TemporaryFile(buffering=0) as file:
-        return os.dup(file.fileno())
+        return duplicate(file.fileno())
 
 
 def _new_shm() -> int | None:
@@ -279,7 +280,9 @@ def _new_shm() -> int | None:
     for _ in range(_NAME_TRIES):
         name = f"/ixp{os.urandom(6).hex()}"
         try:
-            fd: int = _posixshmem.shm_open(name, os.O_CREAT | os.O_EXCL | os.O_RDWR, mode=0o600)
+            fd: int = clear(
+                _posixshmem.shm_open(name, os.O_CREAT | os.O_EXCL | os.O_RDWR, mode=0o600)
+            )
         except FileExistsError:
             continue
         _posixshmem.shm_unlink(name)

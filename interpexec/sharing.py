@@ -24,6 +24,7 @@ themselves, at any depth. Without anybody's doing these travel, besides what pic
 """
 
 from interpexec import _packing, _reducers, _tasks
+from interpexec._descriptors import duplicate
 from interpexec._handles import Handle as _Handle
 from interpexec._runtime import NotShareableError
 
@@ -57,12 +58,10 @@ class Handle(_Handle):
         file: an int >= 0, or what has a `fileno()`. It stays open, and is the caller's.
         Raises TypeError, ValueError, or OSError when it is not open.
         """
-        import os
-
         fd = file if isinstance(file, int) and not isinstance(file, bool) else _fileno(file)
         if not 0 <= fd < 1 << 31:
             raise ValueError("file must be an open descriptor")
-        super().__init__(os.dup(fd))
+        super().__init__(duplicate(fd))
 
     def __repr__(self) -> str:
         return f"<Handle {'closed' if self.closed else self.fileno()}>"

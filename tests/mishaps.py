@@ -41,6 +41,28 @@ class Slotted(Exception):
         self.code = code
 
 
+class Hidden(Exception):
+    """Its slots have a private name, and one that groups have for something else."""
+
+    __slots__ = ("__code", "message")
+
+    def __init__(self, code: int) -> None:
+        super().__init__("hidden")
+        self.__code = code
+        self.message = "text"
+
+
+class Parent(Exception):
+    """It knows its children, and they know it."""
+
+    def __init__(self, name: str, *children: Exception) -> None:
+        super().__init__(f"{name} failed")
+        self.name = name
+        self.children = children
+        for child in children:
+            child.parent = self  # type: ignore[attr-defined]
+
+
 class Frozen(Exception):
     """It refuses to be changed, as a frozen dataclass does."""
 
@@ -194,6 +216,20 @@ def raise_chained() -> None:
         second.add_note("a note")
         second.add_note("another")
         raise second from first
+
+
+def raise_family() -> "NoReturn":
+    """Raise an exception that can reach itself."""
+    raise Parent("parent", ValueError("child"))
+
+
+def raise_group_of_family() -> "NoReturn":
+    """Raise a group whose member knows it."""
+    member = Coded(5, reason="why")
+    group = ExceptionGroup("group", [member])
+    member.group = group  # type: ignore[attr-defined]
+    group.found = [member]  # type: ignore[attr-defined]
+    raise group
 
 
 def raise_group() -> None:

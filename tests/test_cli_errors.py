@@ -258,6 +258,10 @@ def test_fail_fast_leaves_the_rest_of_a_chunk_undone() -> None:
         ("os.path.getsise(x)", "module 'os.path' has no attribute 'getsise'"),
         ("os.path.getsize", "is a function and not a call of it: write 'os.path.getsize(x)'"),
         ("len", "write 'len(x)'"),
+        ("x.upper", "'x.upper' is a function and not a call of it: write 'x.upper()'"),
+        ("(x.upper)", "is a function and not a call of it"),
+        ("lambda y: y", "'lambda y: y' is a function: write only what it returns for x"),
+        ("lambda:x", "is a function: write only what it returns for x"),
         ("jsn:loads", "no module named 'jsn'; did you mean 'json'?"),
         ("json.decode:x", "no module named 'json.decode'"),
         ("json:laods", "'json' has no attribute 'laods'; did you mean 'loads'?"),
@@ -325,6 +329,48 @@ def test_a_full_disk_is_told_once() -> None:
             check=False,
         )
     assert done.stderr.startswith(b"interpexec: cannot write the results: ")
+    assert done.stderr.count(b"\n") == 1
+    assert done.returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["map", "x", ":::", "1"], b"cannot write the results: standard output is closed"),
+        (["map", "print(x)", ":::", "1"], b"cannot write the results: "),
+        (["--version"], b"standard output is closed"),
+        (["--help"], b"standard output is closed"),
+        (["map", "--help"], b"standard output is closed"),
+    ],
+)
+def test_a_closed_stdout_is_told(arguments: list[str], said: bytes) -> None:
+    """Nothing is computed that nobody can see: one line, exit code 2."""
+    done = subprocess.run(
+        ["/bin/sh", "-c", 'exec "$0" -m interpexec "$@" >&-', sys.executable, *arguments],
+        stderr=subprocess.PIPE,
+        timeout=LIMIT,
+        env=ENVIRONMENT,
+        check=False,
+    )
+    assert done.stderr.splitlines()[-1].startswith(b"interpexec: " + said)
+    assert done.returncode == 2
+
+
+@pytest.mark.parametrize("argument", ["--version", "--help"])
+def test_a_full_disk_is_told_by_what_is_asked_for(argument: str) -> None:
+    """One line, exit code 2."""
+    if not os.path.exists("/dev/full"):  # as plain as can be
+        pytest.skip("needs /dev/full")
+    with open("/dev/full", "wb") as full:  # likewise
+        done = subprocess.run(
+            [sys.executable, "-m", "interpexec", argument],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            timeout=LIMIT,
+            env=ENVIRONMENT,
+            check=False,
+        )
+    assert done.stderr.startswith(b"interpexec: cannot write to standard output: ")
     assert done.stderr.count(b"\n") == 1
     assert done.returncode == 2
 

@@ -39,7 +39,7 @@ from interpexec.cli._task import ExpressionTask, FunctionTask
         ("f'{x!r:>{shutil.os.sep}}'", ("shutil",)),
         ("x[1:2]", ()),
         ("{'a':x}", ()),
-        ("lambda:x", ()),
+        ("(lambda:x)()", ()),
     ],
 )
 def test_free_names_are_modules(text: str, modules: tuple[str, ...]) -> None:

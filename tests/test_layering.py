@@ -12,6 +12,7 @@ PACKAGE = Path(interpexec.__file__).parent
 
 # From the ground up: a module imports only what stands before it.
 ORDER = [
+    "_descriptors",
     "_runtime",
     "_sigint",
     "_threads",
@@ -34,6 +35,7 @@ ORDER = [
     "_messages",
     "buffers",
     "_kinds",
+    "_exceptions",
     "_frozen",
     "_pins",
     "sharing",
@@ -83,6 +85,7 @@ ORDER = [
 # What closes a circle, late or for the type checker only, and why it may.
 EXCEPTIONS = {
     ("_reducers", "_kinds"),  # when one of them is met: they use what `_packing` has
+    ("_reducers", "_exceptions"),  # as above
     ("errors", "_pool_errors"),  # at first use: two classes that workers never need
     ("_failures", "_pool_errors"),  # in `revive`, which runs at home
     ("_process", "_engine"),  # for its type

@@ -30,8 +30,6 @@ def run_command(argv: "Sequence[str]") -> int:
     """Run the subcommand that `argv` names and return the exit code."""
     try:
         return _dispatch(argv)
-    except SystemExit as stop:  # argparse has said what there is to say
-        return stop.code if isinstance(stop.code, int) else 0
     except UsageError as error:
         return _complain(error)
     except BrokenPipeError:
@@ -41,10 +39,30 @@ def run_command(argv: "Sequence[str]") -> int:
 
 def _dispatch(argv: "Sequence[str]") -> int:
     """Let the top parser have the first argument, and the subcommand all others."""
-    command = _top_parser().parse_args(argv[:1]).command
-    module = import_module(SUBCOMMANDS[command][0])
-    status: int = module.run(argv[1:])
+    try:
+        command = _top_parser().parse_args(argv[:1]).command
+        module = import_module(SUBCOMMANDS[command][0])
+        status: int = module.run(argv[1:])
+    except SystemExit as stop:  # argparse has said what there is to say
+        status = stop.code if isinstance(stop.code, int) else 0
+        if not status:
+            _say("")
     return status
+
+
+def _say(text: str) -> None:
+    """Write what was asked for, and what argparse has written: the help, or the version."""
+    if sys.stdout is None:
+        raise UsageError("standard output is closed")
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        silence_stdout()
+        message = f"cannot write to standard output: {error}"
+        raise UsageError(message) from error
 
 
 def _top_parser() -> argparse.ArgumentParser:
@@ -73,7 +91,7 @@ class _Version(argparse.Action):
         from interpexec import __version__  # only here
 
         on = f"{python_implementation()} {python_version()}"
-        print(f"interpexec {__version__} ({on})")  # noqa: T201  # what was asked for
+        _say(f"interpexec {__version__} ({on})\n")
         parser.exit()
 
 

@@ -166,13 +166,20 @@ def _names_submodule(package: ModuleType, name: str) -> bool:
 
 
 def _refuse_bare_function(body: ast.expr, text: str) -> None:
-    """Refuse `os.path.getsize`, which would print the function for each item."""
+    """Refuse `os.path.getsize` and `x.upper`, which would print the function for each item."""
+    if isinstance(body, ast.Lambda):
+        message = f"{text!r} is a function: write only what it returns for x"
+        raise UsageError(message)
     names = _dotted_name(body)
     if not names or names == ["x"]:
         return
-    target: object = getattr(builtins, names[0], None) or sys.modules[names[0]]
+    target: object
+    if names[0] == "x":
+        target, arguments = "", "()"  # as each item is
+    else:
+        target, arguments = getattr(builtins, names[0], None) or sys.modules[names[0]], "(x)"
     for name in names[1:]:
         target = getattr(target, name, None)
     if callable(target):
-        message = f"{text!r} is a function and not a call of it: write '{text}(x)'"
+        message = f"{text!r} is a function and not a call of it: write '{text}{arguments}'"
         raise UsageError(message)

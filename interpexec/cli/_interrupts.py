@@ -14,6 +14,8 @@ import signal
 import threading
 from contextlib import contextmanager
 
+from interpexec._descriptors import clear_all
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,7 +42,7 @@ class Interrupts:
         ):
             signal.signal(signal.SIGINT, self._handle)
             self._is_ours = True
-            reader, self._writer = os.pipe()
+            reader, self._writer = clear_all(*os.pipe())
             os.set_blocking(self._writer, False)
             self._former = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
             self._listener = threading.Thread(target=self._listen, args=(reader,), daemon=True)

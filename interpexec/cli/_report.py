@@ -23,25 +23,26 @@ class Output:
     """
 
     def __init__(self, stream: "TextIO | None") -> None:
+        """Raise UsageError if there is none."""
+        if stream is None:
+            raise UsageError("cannot write the results: standard output is closed")
         self._stream = stream
         self._bytes = getattr(stream, "buffer", None)
         self.encoding = getattr(stream, "encoding", None) or "utf-8"
-        if stream is not None:
-            stream.flush()  # what stands there already comes first
+        stream.flush()  # what stands there already comes first
 
     def write(self, data: bytes) -> None:
         """Add `data`; large amounts are passed on at once."""
         with _no_second_error():
             if self._bytes is not None:
                 _write_all(self._bytes, data)
-            elif self._stream is not None:  # somebody put a StringIO there
+            else:  # somebody put a StringIO there
                 self._stream.write(data.decode(self.encoding, "surrogateescape"))
 
     def flush(self) -> None:
         """Pass on what is kept here."""
-        if self._stream is not None:
-            with _no_second_error():
-                self._stream.flush()
+        with _no_second_error():
+            self._stream.flush()
 
 
 @contextmanager

@@ -1,0 +1,157 @@
+"""Locks and channels where there is no descriptor, or no memory, to be had."""
+
+import errno
+import select
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import BrokenBarrierError
+from typing import Any
+
+import pytest
+
+from interpexec import _bell, _ring, create_channel, sync
+from stops import TIME_LIMIT, await_waiting, finish, start
+
+HOLDS: list[Callable[[], Any]] = [sync.Lock, sync.RLock]
+
+
+@contextmanager
+def no_descriptors() -> Iterator[None]:
+    """Have no descriptor for any further bell."""
+
+    def refuse() -> tuple[int, int]:
+        raise OSError(errno.EMFILE, "too many open files")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_bell, "_descriptors", refuse)
+        yield
+
+
+@pytest.mark.parametrize("make", HOLDS)
+def test_who_waited_has_the_lock_again_where_there_are_no_descriptors(
+    make: Callable[[], Any],
+) -> None:
+    """The lock is another one's when it is notified, and no bell is to be had to wait for that."""
+    condition = sync.Condition(make())
+    outcomes: list[object] = []
+
+    def wait() -> None:
+        with condition:
+            outcomes.append(condition.wait(TIME_LIMIT))
+            outcomes.append(condition._lock._is_owned())
+            condition.notify()  # RuntimeError without the lock
+
+    thread = start(wait)
+    await_waiting(condition._monitor)
+    with condition, no_descriptors():
+        condition.notify()
+        await_waiting(condition._lock._monitor)
+        condition.release()
+        finish(thread)
+        condition.acquire()
+    assert outcomes == [True, True]
+
+
+@pytest.mark.parametrize("make", HOLDS)
+def test_who_cannot_wait_keeps_the_lock(make: Callable[[], Any]) -> None:
+    """OSError, and nobody else had the lock."""
+    condition = sync.Condition(make())
+    with condition, no_descriptors():
+        with pytest.raises(OSError, match="too many"):
+            condition.wait(TIME_LIMIT)
+        with pytest.raises(OSError, match="too many"):
+            condition.wait_for(lambda: False, TIME_LIMIT)
+        assert condition._lock._is_owned()
+        assert condition._monitor.waiting(0) == 0
+    assert condition.acquire(timeout=0)
+    condition.release()
+
+
+def test_a_barrier_is_not_broken_by_who_cannot_wait_there() -> None:
+    """OSError for that one; the others meet when another one comes."""
+    barrier = sync.Barrier(2)
+    first = start(barrier.wait, TIME_LIMIT)
+    await_waiting(barrier._condition._monitor)
+    with no_descriptors(), pytest.raises(OSError, match="too many"):
+        barrier.wait()
+    assert not barrier.broken
+    assert barrier.n_waiting == 1
+    barrier.wait(TIME_LIMIT)
+    finish(first)
+
+
+def test_a_barrier_opens_where_there_are_no_descriptors() -> None:
+    """Whoever waits there needs none to leave."""
+    barrier, outcomes = sync.Barrier(4), list[object]()
+
+    def wait() -> None:
+        try:
+            outcomes.append(barrier.wait(TIME_LIMIT))
+        except (OSError, BrokenBarrierError) as error:
+            outcomes.append(error)
+
+    threads = [start(wait) for _ in range(3)]
+    await_waiting(barrier._condition._monitor, 3)
+    bell = _bell.Bell()
+    with no_descriptors(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_bell, "_descriptors", lambda: bell.token)
+        barrier.wait(TIME_LIMIT)
+        patch.undo()
+        for thread in threads:
+            finish(thread)
+    assert sorted(outcomes) == [0, 1, 2]  # type: ignore[type-var]
+
+
+@pytest.mark.parametrize("make", [sync.Event, sync.Lock, sync.RLock, sync.Semaphore, sync.Queue])
+def test_who_cannot_wait_leaves_nothing_behind(make: Callable[[], Any]) -> None:
+    """OSError; what comes afterwards is as if nothing had been."""
+    waits: dict[type, str] = {sync.Event: "wait", sync.Queue: "get"}
+    thing = make()
+    wait = getattr(thing, waits.get(make, "acquire"))  # type: ignore[call-overload]
+    if hasattr(thing, "acquire"):
+        finish(start(thing.acquire))
+    with no_descriptors(), pytest.raises(OSError, match="too many"):
+        wait(timeout=TIME_LIMIT)
+    for release, args in ("set", ()), ("put", (True,)), ("release", ()):
+        if hasattr(thing, release) and type(thing) is not sync.RLock:
+            getattr(thing, release)(*args)
+            assert wait(timeout=0)
+
+
+# -- memory ---------------------------------------------------------------------------------
+
+
+def _refuse(*_: object) -> None:
+    raise OSError(errno.ENOMEM, "no memory")
+
+
+def test_a_message_is_received_where_the_ring_cannot_be_made_smaller() -> None:
+    """It was taken already: it is not lost."""
+    receiver, sender = create_channel()
+    with receiver, sender:
+        for number in range(40):
+            sender.send(bytes(8000) + bytes([number]))
+        for number in range(40):
+            with pytest.MonkeyPatch.context() as patch:
+                if number == 39:
+                    patch.setattr(_ring.Ring, "_resize", _refuse)
+                assert receiver.recv(TIME_LIMIT)[-1] == number
+        sender.send("and so on")
+        assert receiver.recv(TIME_LIMIT) == "and so on"
+
+
+def test_an_event_loop_is_not_told_of_a_message_that_did_not_come() -> None:
+    """There was no memory for it."""
+    receiver, sender = create_channel()
+    with receiver, sender:
+        descriptor = receiver.fileno()
+        sender.send(bytes(4000))
+        receiver.recv(TIME_LIMIT)
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(OSError, match="no memory"):
+            patch.setattr(_ring.Ring, "push", _refuse)
+            sender.send("lost")
+        assert not select.select([descriptor], [], [], 0)[0]
+        sender.send("here")
+        assert select.select([descriptor], [], [], 0)[0]
+        assert receiver.recv(TIME_LIMIT) == "here"
+        assert not select.select([descriptor], [], [], 0)[0]

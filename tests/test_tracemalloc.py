@@ -1,0 +1,95 @@
+"""`tracemalloc`, which crashes CPython before 3.15 when a subinterpreter ends."""
+
+import logging
+import sys
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import tasks
+from gates import TIME_LIMIT
+from interpexec import BrokenInterpreterPool, InterpreterPoolExecutor
+from programs import output, run, write
+
+IS_SAFE = sys.version_info >= (3, 15)
+unsafe = pytest.mark.skipif(IS_SAFE, reason="it is safe on this Python")
+
+PROGRAM = """
+    import tracemalloc
+
+    if __name__ == "__main__":
+        assert tracemalloc.is_tracing()
+        with InterpreterPoolExecutor(2) as pool:
+            print(list(pool.map(pow, [2, 3], [4, 5])))
+        tracemalloc.take_snapshot()
+"""
+
+
+@pytest.fixture(autouse=True)
+def _is_off() -> Iterator[None]:
+    """Let it not be on beyond a test."""
+    yield
+    tracemalloc.stop()
+
+
+@unsafe
+def test_no_worker_is_started_while_it_is_on() -> None:
+    """`submit` and the like say so; when it is off, the same pool works."""
+    with InterpreterPoolExecutor(2) as pool:
+        tracemalloc.start()
+        for attempt in (
+            lambda: pool.submit(tasks.same, 1),
+            lambda: list(pool.map(tasks.same, [1, 2])),
+            pool.warm,
+        ):
+            with pytest.raises(RuntimeError, match="tracemalloc is on") as raised:
+                attempt()
+            assert not isinstance(raised.value, BrokenInterpreterPool)
+        tracemalloc.stop()
+        assert pool.submit(tasks.same, 1).result(TIME_LIMIT) == 1
+        assert list(pool.map(tasks.same, [1, 2])) == [1, 2]
+
+
+@unsafe
+def test_it_is_stopped_when_a_worker_ends(caplog: pytest.LogCaptureFixture) -> None:
+    """It was started beside workers: a warning says so, and the program lives."""
+    with InterpreterPoolExecutor(2) as pool:
+        pool.warm()
+        tracemalloc.start()
+        assert pool.submit(tasks.same, 1).result(TIME_LIMIT) == 1
+        assert tracemalloc.is_tracing()
+    assert not tracemalloc.is_tracing()
+    (record,) = [each for each in caplog.records if "tracemalloc" in each.message]
+    assert (record.name, record.levelno) == ("interpexec", logging.WARNING)
+
+
+@unsafe
+def test_calls_that_no_worker_can_run_any_more_fail() -> None:
+    """The last worker has ended, and no other one may be started: nothing hangs."""
+    with InterpreterPoolExecutor(1, max_tasks_per_child=1) as pool:
+        pool.submit(tasks.same, 1).result(TIME_LIMIT)
+        # It ends now, or has: so this call is refused, breaks with the pool, or was in time.
+        tracemalloc.start()
+        try:
+            error = pool.submit(tasks.same, 2).exception(TIME_LIMIT)
+        except RuntimeError as refused:
+            error = refused
+        assert error is None or "tracemalloc" in f"{error} {error.__cause__}"
+
+
+@pytest.mark.parametrize("how", ["variable", "option"])
+def test_a_program_that_was_started_with_it(how: str, tmp_path: Path) -> None:
+    """The error names it and the way out; where it is safe, all goes well."""
+    path = write(tmp_path / "program.py", PROGRAM)
+    options = ["-X", "tracemalloc=3"] if how == "option" else []
+    environment = {"PYTHONTRACEMALLOC": "1"} if how == "variable" else {}
+    if IS_SAFE:
+        assert output(*options, path, environment=environment) == "[16, 243]\n"
+        return
+    done = run(*options, path, environment=environment)
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("RuntimeError: workers cannot be started while tracemalloc is on")
+    assert "PYTHONTRACEMALLOC" in last
