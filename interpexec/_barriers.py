@@ -6,10 +6,13 @@ from interpexec._conditions import Condition
 from interpexec._deadline import Deadline
 from interpexec._locks import Lock
 from interpexec._shared import FOREVER, check, check_count, shown, until
+from interpexec._sigint import keep_whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+keep_whole()
 
 _PARTIES, _COUNT, _STATE = 0, 1, 2  # the first words
 

@@ -8,7 +8,10 @@ import os
 import sys
 
 from interpexec._descriptors import clear, clear_all
-from interpexec._sigint import interruptible
+from interpexec._sigint import interruptible, keep_whole
+
+keep_whole()
+keep_whole(clear)  # of a module that stands below
 
 HAS_EVENTFD = hasattr(os, "eventfd")
 """Tests set this to False to force the portable path."""

@@ -27,6 +27,7 @@ from interpexec._interrupts import Interruptible, this_thread
 from interpexec._line import Line, Token
 from interpexec._messages import end_lease, seal, unseal
 from interpexec._runtime import SIGNALS_WAKE, ChannelGoneError, release_import_locks
+from interpexec._sigint import keep_whole
 from interpexec.errors import TaskCancelled
 
 TYPE_CHECKING = False
@@ -47,6 +48,9 @@ if TYPE_CHECKING:
 
         def leave(self) -> None:
             """End after the call that runs."""
+
+
+keep_whole()
 
 
 _STOP, _CALL, _STACK, _ITEMS, _GO = range(5)

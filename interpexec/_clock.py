@@ -8,9 +8,13 @@ thread waits beside it. A pool where nothing is limited never looks.
 from collections import deque
 from time import monotonic
 
+from interpexec._sigint import keep_whole
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+keep_whole()
 
 
 class Clock:

@@ -6,12 +6,15 @@ from interpexec._deadline import Deadline
 from interpexec._locks import Lock, RLock
 from interpexec._monitor import Monitor
 from interpexec._shared import LINE, Shared, check, nothing, shown, until, wake_all
+from interpexec._sigint import interruptible, keep_whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     type Hold = Lock | RLock
+
+keep_whole()
 
 _FLAG = 0  # of an event: the first word
 
@@ -113,6 +116,7 @@ class Condition(Shared):
             if depth:
                 _surely(self._lock._acquire_restore, depth[0], bell)  # noqa: SLF001  # as above
 
+    @interruptible
     def wait_for(self, predicate: "Callable[[], bool]", timeout: float | None = None) -> bool:
         """Wait until `predicate()` is true; return its last value."""
         deadline = until(timeout)

@@ -20,6 +20,7 @@ from time import monotonic
 
 from interpexec import _ending, _runtime, _signals
 from interpexec._home import WorkerThread
+from interpexec._sigint import keep_whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
     from interpexec._crossing import Crossing
     from interpexec._engine import Engine
+
+keep_whole()
 
 
 _LEFT_BEHIND = -1.0

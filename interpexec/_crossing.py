@@ -12,6 +12,7 @@ from interpexec._line import Line, Token
 from interpexec._loans import LOANS
 from interpexec._messages import Message
 from interpexec._patience import Patience
+from interpexec._sigint import keep_whole
 from interpexec._slots import Slots
 
 TYPE_CHECKING = False
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from interpexec._packing import Packed
+
+keep_whole()
 
 
 # The receivers of replies. The first one that sleeps is woken, so who waits for

@@ -8,6 +8,8 @@ import threading
 from functools import partial
 from threading import get_ident
 
+from interpexec._sigint import keep_whole
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from interpexec._engine import Engine
     from interpexec._ledger import AnyFuture
     from interpexec._messages import Message
+
+keep_whole()
 
 
 class DirectWait:

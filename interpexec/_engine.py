@@ -54,7 +54,7 @@ from interpexec._ledger import AnyFuture, Entry, Ledger, check_weight
 from interpexec._pool_errors import BrokenInterpreterPool
 from interpexec._relay import Relay
 from interpexec._runtime import NotShareableError
-from interpexec._sigint import protected, protected_inside, unbroken
+from interpexec._sigint import keep_whole, protected, protected_inside, unbroken
 from interpexec._stopper import GRACE, LOOK_AGAIN, Stopper
 from interpexec._wakeup import Latch
 
@@ -66,6 +66,8 @@ if TYPE_CHECKING:
     from interpexec._loans import Loan
     from interpexec._messages import Message
     from interpexec._packing import Packed
+
+keep_whole()
 
 TERMINATION_LIMIT = 10.0
 """Seconds for which `terminate_workers` waits at most. It is over in some ms where the

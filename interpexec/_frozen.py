@@ -8,11 +8,14 @@ import _pickle
 
 from interpexec._packing import Package
 from interpexec._runtime import NotShareableError
+from interpexec._sigint import keep_whole
 from interpexec.buffers import SharedBuffer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from interpexec._packing import Packed
+
+keep_whole()
 
 # The last byte, which pickle does not read: before it is the pickle itself; or a pickle of
 # our own about it.

@@ -12,6 +12,7 @@ from _thread import get_ident
 from _weakref import ref
 
 from interpexec import _runtime
+from interpexec._sigint import keep_whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
         def release(self) -> None:
             """Let go of it, once."""
+
+
+keep_whole()
 
 
 # What is to be released when this interpreter ends, by id, in the order of their making.

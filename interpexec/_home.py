@@ -14,6 +14,7 @@ from interpexec._callbacks import CallbackLine
 from interpexec._loans import FOR_INITIALIZERS, LOANS
 from interpexec._messages import seal, unseal
 from interpexec._runtime import Fifo, Interpreter, absent_streams, is_main
+from interpexec._sigint import keep_whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from interpexec._loans import Loan
     from interpexec._packing import Packed
     from interpexec._worker import Config, Setup
+
+keep_whole()
 
 # The only code that enters a worker as text: all else it imports. The path
 # comes first, so that `interpexec` is found wherever home found it. On 3.13 an

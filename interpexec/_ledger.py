@@ -18,6 +18,7 @@ from interpexec._future import CallFuture
 from interpexec._loans import FOR_BROADCASTS, FOR_CALLS, LOANS, MOST_AHEAD, MOST_FOR_ALL, Loan
 from interpexec._packing import Packed
 from interpexec._runtime import NotShareableError
+from interpexec._sigint import keep_whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 
         def workers_are_idle(self) -> None:
             """Learn that workers have nothing to do."""
+
+
+keep_whole()
 
 
 type AnyFuture = CallFuture[object]

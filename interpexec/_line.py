@@ -30,11 +30,14 @@ it takes that back first, and then sees to it that nothing is left to nobody.
 from interpexec._bell import Bell
 from interpexec._patience import Patience
 from interpexec._runtime import Fifo
+from interpexec._sigint import keep_whole
 from interpexec.errors import ChannelClosedError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+keep_whole()
 
 # The values in the shared bytes. The first one is the line's, the seats follow. The last
 # but one says whether something was sent since somebody has looked; the last one, whether

@@ -21,11 +21,15 @@ from collections import deque
 from functools import partial
 from weakref import ref
 
+from interpexec._sigint import keep_whole
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from interpexec._packing import Package
+
+keep_whole()
 
 # What CPython keeps, but for some that are not counted: of workers that come and go.
 _ROOM = 300 - 10
@@ -177,10 +181,8 @@ class Loans:
     def _tell(self) -> None:
         """Tell who waits. In the middle of anything: without the lock."""
         for tell in list(self._waiting):  # not who is refused again meanwhile
-            try:
-                self._waiting.discard(tell)
-            finally:  # also when Ctrl-C comes in between
-                tell()
+            self._waiting.discard(tell)
+            tell()
 
     def _collect(self) -> None:
         """Strike off what is back, and what was lost before that. Under the lock."""

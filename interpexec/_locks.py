@@ -16,6 +16,9 @@ from interpexec._shared import (
     note,
     shown,
 )
+from interpexec._sigint import keep_whole
+
+keep_whole()
 
 # The first words of the monitors.
 _VALUE, _LIMIT = 0, 1  # of a semaphore
@@ -134,14 +137,8 @@ class Lock(Shared):
         for a timeout of what does not block.
         """
         deadline = FOREVER if blocking and timeout == -1 else lock_deadline(blocking, timeout)
-        monitor, thread = self._monitor, get_ident()
-        had = monitor.words[_HELD] == thread
-        try:
-            return monitor.swap(_HELD, thread, LINE, self) or monitor.run(self._take, deadline)
-        except BaseException:  # Ctrl-C: it may have been had already
-            if not had:
-                self.give_back()
-            raise
+        monitor = self._monitor
+        return monitor.swap(_HELD, get_ident(), LINE, self) or monitor.run(self._take, deadline)
 
     __enter__ = acquire
 
@@ -154,11 +151,7 @@ class Lock(Shared):
             self._monitor.run(self._release)
 
     def __exit__(self, *_error: object) -> None:
-        try:
-            self.release()
-        except BaseException:  # Ctrl-C: it may be held still
-            self.give_back()
-            raise
+        self.release()
 
     def locked(self) -> bool:
         """Say whether it is held."""
@@ -232,11 +225,7 @@ class RLock(Shared):
             self._monitor.refuse_if_forked()
             words[_DEPTH] += 1
             return True
-        try:
-            return self._monitor.run(self._take, thread, 1, deadline)
-        except BaseException:  # Ctrl-C: it may have been had already
-            self.give_back()
-            raise
+        return self._monitor.run(self._take, thread, 1, deadline)
 
     __enter__ = acquire
 
@@ -255,13 +244,7 @@ class RLock(Shared):
             self._monitor.run(self._put)
 
     def __exit__(self, *_error: object) -> None:
-        depth = self._monitor.words[_DEPTH]
-        try:
-            self.release()
-        except BaseException:  # Ctrl-C: it may be held still
-            if depth == 1:
-                self.give_back()
-            raise
+        self.release()
 
     def locked(self) -> bool:
         """Say whether somebody holds it."""

@@ -27,12 +27,15 @@ from interpexec._monitor import Monitor, block_size
 from interpexec._patience import Patience
 from interpexec._ring import Ring
 from interpexec._runtime import NotShareableError
+from interpexec._sigint import keep_whole
 from interpexec.errors import ChannelClosedError, ChannelEmptyError, ChannelFullError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
+
+keep_whole()
 
 # The words, behind those of the ring.
 _LIMIT, _CLOSED, _WATCHED = 4, 5, 6

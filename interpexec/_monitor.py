@@ -13,10 +13,10 @@ Processes and Monitors in Mesa", 1980): who is woken is not alone by then, and m
 look again, or is given by the waker what it waits for.
 
 What may come in between. In a worker, the call may be stopped: a shield keeps that out
-of a step, but where it sleeps. In the main thread, Ctrl-C raises KeyboardInterrupt after
-any call of a function; so the mutex is taken, and put back, by one call each, which also
-notes it (`taken`). A step that is interrupted half way leaves what it has written: so it
-writes in an order in which each state is a good one.
+of a step, but where it sleeps. In the main thread, Ctrl-C is kept out in the same way
+(`_sigint`), but where it sleeps. A handler of the program's own may raise in between. So the
+mutex is taken, and put back, by one call each, which also notes it (`taken`); and a step writes in
+an order in which each state is a good one.
 """
 
 import os
@@ -31,6 +31,7 @@ from interpexec._handles import Descriptor, Handle, catch_up, expect_end, expect
 from interpexec._handles import inside as _inside
 from interpexec._handles import postponed as _postponed
 from interpexec._runtime import NotShareableError
+from interpexec._sigint import keep_whole
 from interpexec._tasks import running as _running
 from interpexec.buffers import SharedBuffer
 
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from interpexec._interrupts import Held
+
+keep_whole()
 
 WORDS = 16
 """How many words are the user's. Behind them lie the lines of waiting threads."""
@@ -262,11 +265,7 @@ class Monitor:
                 sleeper.suspend(deadline, None)
         except BaseException as error:  # Ctrl-C, or too many wait already
             sleeper.interruption = error
-        try:
-            sleeper.quit()
-        except BaseException as error:  # Ctrl-C: it is not done yet
-            sleeper.interruption = error
-            sleeper.quit()
+        sleeper.quit()
         if sleeper.interruption is not None:
             if sleeper.woken:
                 pass_on()
@@ -398,7 +397,7 @@ class _Sleeper:
         return self.woken
 
     def quit(self) -> None:
-        """Be in the line no more, and give the bell back. When this raises, call it again."""
+        """Be in the line no more, and give the bell back."""
         if self.has_joined and not self.is_woken():
             self._monitor._quit(self._line, self.writer)  # noqa: SLF001  # as above
         self.has_joined = False

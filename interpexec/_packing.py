@@ -36,11 +36,14 @@ from interpexec import _reducers, _tasks
 from interpexec._descriptors import duplicate
 from interpexec._handles import expect_end, outside
 from interpexec._runtime import NotShareableError
+from interpexec._sigint import interruptibly, keep_whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Buffer, Callable, Sequence
     from typing import Any
+
+keep_whole()
 
 type Entry = tuple[str | int, ...]
 """What names it (a module of ours with functions `abandon` and `descriptors`; "" for plain
@@ -148,7 +151,7 @@ class Package:
         outer = _loading.get(thread)
         _loading[thread] = self
         try:
-            return loads(self.payload, buffers=buffers)
+            return interruptibly(loads, self.payload, buffers=buffers)
         finally:
             if outer is None:
                 del _loading[thread]
@@ -351,9 +354,9 @@ def pack(
         if dump is None:
             pickler = _pickle.Pickler(packing, 5)
             pickler.dispatch_table = _reducers.table()  # type: ignore[assignment]  # it holds any recipe
-            pickler.dump(obj)
+            interruptibly(pickler.dump, obj)  # the user's classes run
         else:
-            dump(obj, packing)
+            interruptibly(dump, obj, packing)
         return packing.finish()
     except BaseException:
         packing.give_up()

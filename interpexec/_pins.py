@@ -20,11 +20,14 @@ import stat
 from interpexec import _packing, _runtime, _tasks
 from interpexec._descriptors import clear_all, duplicate
 from interpexec._frozen import freeze, thaw
+from interpexec._sigint import keep_whole
 from interpexec.errors import TokenError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from interpexec._packing import Package
+
+keep_whole()
 
 _MAGIC = b"interpexec-token"
 

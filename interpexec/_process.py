@@ -21,11 +21,13 @@ from contextlib import suppress
 
 from interpexec import _ending, _runtime
 from interpexec._loans import LOANS
-from interpexec._sigint import watch
+from interpexec._sigint import keep_whole, watch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from interpexec._engine import Engine
+
+keep_whole()
 
 _engines: "set[Engine]" = set()
 """The pools that have threads. Each operation on it is atomic."""

@@ -12,12 +12,14 @@ import _thread
 import threading
 
 from interpexec._runtime import is_main
-from interpexec._sigint import interruptibly
+from interpexec._sigint import interruptibly, keep_whole
 from interpexec._wakeup import Latch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+keep_whole()
 
 
 class Relay:

@@ -8,6 +8,7 @@ from traceback import StackSummary
 from typing import NamedTuple
 
 from interpexec import _chunks
+from interpexec._sigint import keep_whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from interpexec._engine import Engine
     from interpexec._home import WorkerThread
     from interpexec._ledger import AnyFuture
+
+keep_whole()
 
 
 class WorkerInfo(NamedTuple):

@@ -14,7 +14,10 @@ say, leaves the line as it was before, or as it is after.
 import mmap
 import os
 
+from interpexec._sigint import keep_whole
 from interpexec.buffers import map_file
+
+keep_whole()
 
 _GRAIN = mmap.ALLOCATIONGRANULARITY
 

@@ -5,10 +5,13 @@ from _thread import get_ident
 from interpexec import _packing, _tasks
 from interpexec._deadline import Deadline
 from interpexec._monitor import Monitor
+from interpexec._sigint import keep_whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from interpexec._interrupts import Held
+
+keep_whole()
 
 FOREVER = Deadline(None)
 LINE = 0  # of each monitor of one line

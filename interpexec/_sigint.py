@@ -13,6 +13,8 @@ around it, the innermost first. The first one whose function is marked decides:
                      and its callers are prepared for an exception at each of its bytecodes
     (none)           it is raised at once: this is the user's code
 
+A module in which next to every function is `unbroken` says so once: `keep_whole()`.
+
 Purpose: no state of the package depends on where an interrupt comes.
 Guarantees: each interrupt is raised once; several that are noted together, once together.
 What sleeps in protected code is interruptible, so nothing is held up for long.
@@ -32,7 +34,7 @@ they know by its identity. So ours takes its name as well.
 
 import _signal
 import sys
-from _thread import start_new_thread
+from _thread import allocate_lock, start_new_thread
 
 from interpexec import _runtime
 
@@ -45,6 +47,9 @@ _PROTECTED, _UNBROKEN, _INTERRUPTIBLE = range(3)
 
 _marks: "dict[int, tuple[CodeType, int]]" = {}
 """By the id of a code object, which this keeps alive. (Its hash is that of its content.)"""
+
+_whole: set[str] = set()
+"""The files whose functions are `unbroken` unless they are marked otherwise."""
 
 noted: list[int] = []
 """The signal that was noted, if one was, and is still to be raised: see `deliver`."""
@@ -81,6 +86,15 @@ def protected_inside[**P, T](function: "Callable[P, T]") -> "Callable[P, T]":
     For what is called for each call of a pool.
     """
     return _mark(function, _PROTECTED)
+
+
+def keep_whole(function: "Callable[..., object] | None" = None) -> None:
+    """Have all functions of a module be `unbroken`, unless they are marked otherwise.
+
+    function: one of that module; None: the module is the caller.
+    """
+    code = sys._getframe(1).f_code if function is None else function.__code__  # noqa: SLF001  # it has the name that is in the functions
+    _whole.add(code.co_filename)
 
 
 def unbroken[**P, T](function: "Callable[P, T]") -> "Callable[P, T]":
@@ -124,13 +138,26 @@ def _raise_noted() -> None:
 
 
 def _decision(frame: "FrameType | None") -> int | None:
-    """Return the mark of the innermost frame that has one."""
+    """Return the mark of the innermost frame that has one.
+
+    What is unbroken, and called by protected code, is as good as protected.
+    """
+    found = None
     while frame is not None:
-        mark = _marks.get(id(frame.f_code))
-        if mark is not None:
-            return mark[1]
+        mark = _mark_of(frame)
+        if mark == _UNBROKEN:
+            found = mark
+        elif mark is not None:
+            return mark if found is None or mark == _PROTECTED else found
         frame = frame.f_back
-    return None
+    return found
+
+
+def _mark_of(frame: "FrameType") -> int | None:
+    mark = _marks.get(id(frame.f_code))
+    if mark is not None:
+        return mark[1]
+    return _UNBROKEN if frame.f_code.co_filename in _whole else None
 
 
 def watch() -> None:
@@ -161,18 +188,32 @@ def _handler(number: int, frame: "FrameType | None") -> None:
     if not noted:
         noted.append(number)
     if decision == _UNBROKEN:
-        _send_again()
+        _send_again(frame)
 
 
-def _send_again() -> None:
+_PAUSE = 0.001
+"""Seconds until a signal is sent again that found the main thread in the same place: it waits
+there for something that an interrupt cannot hurry."""
+
+_last_place: list[tuple[int, int]] = []
+
+
+def _send_again(frame: "FrameType | None" = None) -> None:
     """Send the signal once more, soon: this thread must let another one run for that."""
+    place = [] if frame is None else [(id(frame), frame.f_lasti)]
+    pause = _PAUSE if place and place == _last_place else 0
+    _last_place[:] = place
     try:
-        start_new_thread(_send, ())
+        start_new_thread(_send, (pause,))
     except RuntimeError:
         pass  # there is no thread to be had: the next protected function raises it
 
 
-def _send() -> None:
+def _send(pause: float) -> None:
+    if pause:
+        lock = allocate_lock()
+        lock.acquire()
+        lock.acquire(timeout=pause)
     try:
         number = noted.pop()  # one call decides whether it is raised here or there
     except IndexError:

@@ -11,6 +11,7 @@ from time import monotonic
 
 from interpexec import _signals
 from interpexec._clock import Clock
+from interpexec._sigint import keep_whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from interpexec._crew import Crew
     from interpexec._crossing import Crossing
     from interpexec._ledger import AnyFuture, Ledger
+
+keep_whole()
 
 GRACE = 0.1
 """Seconds after which a worker is replaced that still runs a call which was stopped.

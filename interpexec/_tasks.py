@@ -12,6 +12,7 @@ import sys
 from _thread import get_ident
 
 from interpexec._interrupts import Interruptible
+from interpexec._sigint import interruptible, keep_whole
 from interpexec.errors import TaskCancelled
 
 TYPE_CHECKING = False
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from sys import UnraisableHookArgs
     from types import TracebackType
+
+keep_whole()
 
 # The threads of this interpreter that run calls: one for the calls that were
 # submitted, and one for what is broadcast.
@@ -64,6 +67,7 @@ def step[**P, T](function: "Callable[P, T]") -> "Callable[P, T]":
     return wrapper
 
 
+@interruptible
 def outside_of_steps(function: "Callable[[], object]") -> None:
     """Call a function of the user's in the middle of a step: the call may be stopped in it."""
     thread = running.get(get_ident())

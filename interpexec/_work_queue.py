@@ -7,11 +7,14 @@ from interpexec import _packing
 from interpexec._deadline import Deadline
 from interpexec._mailbox import RECEIVER, SENDER, Mailbox, open_message
 from interpexec._shared import check_count, until
+from interpexec._sigint import keep_whole
 from interpexec.errors import ChannelClosedError, ChannelEmptyError, ChannelFullError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+keep_whole()
 
 
 class Queue:

@@ -19,11 +19,14 @@ from interpexec import _packing, _tasks
 from interpexec._descriptors import clear, duplicate
 from interpexec._handles import Descriptor, Handle
 from interpexec._runtime import NotShareableError
+from interpexec._sigint import keep_whole, watch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Buffer, Sequence
     from typing import Self
+
+keep_whole()
 
 
 HAS_MEMFD = hasattr(os, "memfd_create")
@@ -250,6 +253,7 @@ def map_file(fd: int, size: int, offset: int = 0) -> mmap.mmap:
 
 def _new_block(size: int, *, grows: bool = False) -> int:
     """Return a descriptor of new memory that has no name: it ends with its holders."""
+    watch()  # under all that is shared lies such a block
     fd = _new_file(grows)
     try:
         os.ftruncate(fd, size)

@@ -19,11 +19,14 @@ from interpexec import _packing, _tasks
 from interpexec._mailbox import RECEIVER, SENDER, Mailbox, open_message
 from interpexec._runtime import NotShareableError
 from interpexec._shared import check_count, until
+from interpexec._sigint import keep_whole
 from interpexec.errors import ChannelEmptyError, ChannelFullError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Self
+
+keep_whole()
 
 __all__ = ["RecvChannel", "SendChannel", "create_channel"]
 
