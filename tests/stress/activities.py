@@ -47,13 +47,15 @@ class Scene:
 
 
 class Activity:
-    """A kind of work. The base does nothing: the pool was used, and is idle."""
+    """A kind of work. That of the base is over at once."""
 
     options: dict[str, Any] = {}
     blocks = False
     """Whether it is the main thread that is in it, so that it needs a way which waits there."""
     portable = True
     """Whether threads can do it, too."""
+    is_brief = False
+    """Whether the pool has nothing to do, so that a signal may come when all is over."""
 
     def options_for(self, scene: Scene) -> dict[str, Any]:
         """Return what the pool is made with."""
@@ -78,8 +80,16 @@ class Activity:
         time.sleep(scene.seconds)
 
 
+class Idle(Activity):
+    """The pool was used, and has nothing to do."""
+
+    is_brief = True
+
+
 class Unused(Activity):
     """The pool has never had a call."""
+
+    is_brief = True
 
     def begin(self, scene: Scene, pool: Any) -> None:
         """Do nothing."""
@@ -283,7 +293,7 @@ def _never(_version: tuple[int, ...]) -> bool:
 
 
 ACTIVITIES: dict[str, Activity] = {
-    "idle": Activity(),
+    "idle": Idle(),
     "unused": Unused(),
     "busy": Calls(work.spin),
     "blocked in C": Calls(work.sleep, _signals_help),
