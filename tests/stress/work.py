@@ -96,3 +96,51 @@ def start_blocked(begun: int, seconds: float) -> None:
     """Be an initializer that blocks in C for some time."""
     os.write(begun, BEGUN)
     time.sleep(seconds)
+
+
+# -- for interrupts -------------------------------------------------------------------------
+
+
+def begin_and_spin(begun: int, seconds: float) -> None:
+    """Say that the call has begun; run for some time."""
+    os.write(begun, BEGUN)
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        pass
+
+
+def meet(knocker: int, entrance: int) -> None:
+    """Say that the call runs; stay until all others run, too."""
+    os.write(knocker, BEGUN)
+    os.read(entrance, 1)
+
+
+def echo(receiver: object, sender: object) -> None:
+    """Send back all that comes through a channel."""
+    for message in receiver:  # type: ignore[attr-defined]
+        sender.send(message)  # type: ignore[attr-defined]
+
+
+def take_from(queue: object) -> None:
+    """Take all that comes through a queue, and say of each that it is dealt with."""
+    while queue.get() is not None:  # type: ignore[attr-defined]
+        queue.task_done()  # type: ignore[attr-defined]
+
+
+def contend(lock: object, rounds: int) -> None:
+    """Take and release a lock many times."""
+    for _ in range(rounds):
+        with lock:  # type: ignore[attr-defined]
+            pass
+
+
+def first_byte(buffer: object) -> bytes:
+    """Return the first byte of what has the buffer protocol."""
+    return bytes(memoryview(buffer)[:1])  # type: ignore[arg-type]
+
+
+def descriptor_works(file: object) -> bool:
+    """Say whether a file that was sent here is open."""
+    with file:  # type: ignore[attr-defined]
+        os.fstat(file.fileno())  # type: ignore[attr-defined]
+    return True
