@@ -61,7 +61,7 @@ class Way:
     """Whether what runs is stopped."""
     signals: tuple[float, ...] = ()
     """When signals are sent: seconds after the one before; the first at a random moment."""
-    signal: signal.Signals = signal.SIGINT
+    number: signal.Signals = signal.SIGINT
     blocks: bool = False
     """Whether the main thread waits for the signal in the midst of the activity."""
     least_delay: float = 0.0
@@ -79,7 +79,7 @@ class Way:
 
         A second signal that comes after Python has given its handlers back kills it.
         """
-        return self.signal != signal.SIGTERM and len(self.signals) < 2
+        return self.number != signal.SIGTERM and len(self.signals) < 2
 
 
 # -- what is done -----------------------------------------------------------------------------
@@ -276,7 +276,7 @@ WAYS: dict[str, Way] = {
     "SIGINT at exit": _interrupted(wait_at_exit, least_delay=0.005, portable=False),
     "SIGINT in asyncio": _interrupted(wait_in_asyncio),
     "SIGTERM": Way(
-        wait_in_with, -signal.SIGTERM, stops=True, signals=(NOW,), signal=signal.SIGTERM,
+        wait_in_with, -signal.SIGTERM, stops=True, signals=(NOW,), number=signal.SIGTERM,
         blocks=True,
     ),
 }  # fmt: skip

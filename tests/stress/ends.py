@@ -114,7 +114,7 @@ def _send_signals(child: Child, way: Way, random: Random) -> float:
         time.sleep(max(random.uniform(0, MOMENT), way.least_delay))
     for delay in way.signals:
         time.sleep(delay)
-        child.send(way.signal)
+        child.send(way.number)
     return time.monotonic()
 
 

@@ -599,49 +599,48 @@ class Event(Use):
 
 
 class Barrier(Use):
-    """Waits at a barrier with another thread."""
+    """Waits at barriers, alone and with another thread."""
 
     def begin(self) -> None:
-        """Make it."""
+        """Make one."""
         from interpexec import sync
 
-        self.barrier = sync.Barrier(2)
+        self.make = sync.Barrier
+        self.barrier = self.make(2)
 
     def step(self) -> None:
-        """Wait in vain, mend it, and wait together."""
-        self._alone()
+        """Wait in vain and mend it; wait together at one that no thread of another step knows."""
+        _pass(self.barrier, 0.0005)
         self.barrier.reset()
-        other = threading.Thread(target=self._together, daemon=True)
+        barrier = self.make(2)
+        other = threading.Thread(target=_pass, args=(barrier, LIMIT), daemon=True)
         try:
             other.start()
-            self._together()
+            barrier.wait(LIMIT)
         finally:
-            self.barrier.abort()
-
-    def _alone(self) -> None:
-        try:
-            self.barrier.wait(0.0005)
-        except threading.BrokenBarrierError:
-            pass  # as was meant
-
-    def _together(self) -> None:
-        try:
-            self.barrier.wait(LIMIT)
-        except threading.BrokenBarrierError:
-            pass  # the other one was interrupted
+            barrier.abort()
 
     def check(self) -> None:
         """It can be mended, and works."""
         self.barrier.reset()
-        other = threading.Thread(target=self._together, daemon=True)
+        other = threading.Thread(target=_pass, args=(self.barrier, LIMIT), daemon=True)
         other.start()
-        self._together()
+        _pass(self.barrier, LIMIT)
         other.join(2 * LIMIT)
-        require(not (other.is_alive() or self.barrier.broken), "lost wake-up")
+        require(not other.is_alive(), "lost wake-up")
+        require(not self.barrier.broken, "broken barrier")
 
     def end(self) -> None:
         """Forget it."""
         del self.barrier
+
+
+def _pass(barrier: Any, timeout: float) -> None:
+    """Wait at a barrier, which may break."""
+    try:
+        barrier.wait(timeout)
+    except threading.BrokenBarrierError:
+        pass  # nobody came, or the other one was interrupted
 
 
 class Buffers(Use):
