@@ -73,7 +73,7 @@ def run_one(run: Run, chosen: argparse.Namespace) -> Verdict:
     lasting, waits = lasts(way, activity, _version(run.python))
     if chosen.executor == "threads":
         lasting, waits = 0.3, True
-    limit = chosen.limit + lasting * waits
+    limit = chosen.limit + 5 * lasting * waits  # the machine may be busy
     with (
         tempfile.TemporaryDirectory() as folder,
         Child(
