@@ -142,6 +142,8 @@ class Session:
         report = self.talk.await_word("seen", self.order, self.patience)
         if report is None:
             raise Wrong("hang", stacks)
+        if report["hung"]:
+            raise Wrong("hang until the next", stacks)
         if not self.use.is_asyncio:
             raise Wrong("lost interrupt", stacks)
         self.counts["lost by asyncio"] += 1

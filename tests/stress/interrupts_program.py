@@ -30,6 +30,7 @@ class Subject:
         self.state: State | None = self._hear
         self.order = 0
         self.seen = self.steps = 0
+        self.hung = False
         self.trouble: list[str] = []
 
     def serve(self) -> None:
@@ -37,12 +38,13 @@ class Subject:
         while self.state is not None:
             try:
                 self.state()
-            except KeyboardInterrupt:
-                self.note()
+            except KeyboardInterrupt as error:
+                self.note(error)
 
-    def note(self) -> None:
-        """Count an interrupt."""
+    def note(self, error: KeyboardInterrupt) -> None:
+        """Count an interrupt; look whether it ended what another one could not."""
         self.seen += 1
+        self.hung |= isinstance(error.__context__, KeyboardInterrupt)
         if self.state == self._use:
             self.state = self._check
 
@@ -51,7 +53,7 @@ class Subject:
         select.select([self.heard], [], [])
         order = os.read(self.heard, 1)
         self.order += 1
-        self.seen = self.steps = 0
+        self.seen, self.steps, self.hung = 0, 0, False
         self.state = self._use if order == b"i" else None
 
     def _use(self) -> None:
@@ -74,7 +76,7 @@ class Subject:
         except Exception as error:
             self.blame(error)
             faulthandler.dump_traceback()
-        self.tell(seen=self.seen, steps=self.steps, trouble=self.trouble)
+        self.tell(seen=self.seen, steps=self.steps, hung=self.hung, trouble=self.trouble)
         self.state = self._hear
 
     def blame(self, error: Exception) -> None:
@@ -105,8 +107,8 @@ def main() -> None:
         try:
             subject.serve()
             break
-        except KeyboardInterrupt:
-            subject.note()
+        except KeyboardInterrupt as error:
+            subject.note(error)
     _end(subject)
     subject.tell(left="" if subject.use.may_leave else left_since(before), trouble=subject.trouble)
 

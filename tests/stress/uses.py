@@ -490,16 +490,18 @@ class Get(Use):
         from interpexec import sync
 
         self.queue = sync.Queue()
+        self.checks = 0
 
     def step(self) -> None:
         """Put, and take."""
-        self.queue.put(1)
+        self.queue.put(0)
         self.queue.get()
 
     def check(self) -> None:
         """It still works. What is in it is one of an interrupted step, or more of them."""
-        self.queue.put(2, timeout=LIMIT)
-        while self.queue.get(timeout=LIMIT) != 2:
+        self.checks += 1  # a check may be interrupted, too, and begun again
+        self.queue.put(self.checks, timeout=LIMIT)
+        while self.queue.get(timeout=LIMIT) != self.checks:
             pass
         require(self.queue.empty(), "doubled message")
 

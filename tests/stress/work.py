@@ -144,3 +144,25 @@ def descriptor_works(file: object) -> bool:
     with file:  # type: ignore[attr-defined]
         os.fstat(file.fileno())  # type: ignore[attr-defined]
     return True
+
+
+# -- for the soak ---------------------------------------------------------------------------
+
+
+def mark[T](told: int, value: T) -> T:
+    """Tell that the call was run; return the value."""
+    os.write(told, DONE)
+    return value
+
+
+def mark_and_fail(told: int, number: int) -> None:
+    """Tell that the call was run; raise."""
+    os.write(told, DONE)
+    raise LookupError(number)
+
+
+def fill(told: int, block: object, start: int, byte: int) -> int:
+    """Write into shared memory, and say how much."""
+    os.write(told, DONE)
+    block[start : start + 64] = bytes([byte]) * 64  # type: ignore[index]
+    return 64
