@@ -85,8 +85,13 @@ class Child:
         return bool(select.select([self._end], [], [], timeout)[0])
 
     def status(self) -> int:
-        """Return the exit status of a program that has ended: negative for a signal."""
-        return self._process.wait()
+        """Return the exit status of a program that has ended: negative for a signal.
+
+        It is not reaped yet: its number must not become somebody else's before `__exit__`.
+        """
+        ending = os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
+        assert ending is not None
+        return ending.si_status if ending.si_code == os.CLD_EXITED else -ending.si_status
 
     def abort(self, timeout: float = 10.0) -> str:
         """End a program that hangs; return the stacks that it prints then."""
