@@ -71,7 +71,7 @@ def options(description: str | None) -> argparse.ArgumentParser:
     add("--python", action="append", metavar="PATH", help="an interpreter to try; repeatable")
     add("--only", action="append", metavar="PATTERN", help="cases whose names have this in them, "
         "or fit it if it has a * (`--list` shows the names); repeatable")  # fmt: skip
-    add("--table", type=Path, metavar="PATH", help="write PATH.md and PATH.jsonl")
+    add("--table", type=Path, metavar="PATH", help="write PATH.md; add to PATH.jsonl")
     add("--list", action="store_true", help="print the names of the cases, and end")
     add("--lines", type=int, default=12, metavar="N",
         help="how many lines to print of each failure (default: 12; --table keeps all)")  # fmt: skip
@@ -91,8 +91,15 @@ def main(parser: argparse.ArgumentParser, names: Names, runner: Runner) -> int:
     if not cases:
         parser.error("no case has such a name; see --list")
     chosen.python = chosen.python or [sys.executable]
-    verdicts = list(_judge(_plan(cases, chosen), runner, chosen))
-    _publish(verdicts, chosen)
+    versions = {python: _version(python) for python in chosen.python}
+    verdicts = []
+    for verdict in _judge(_plan(cases, chosen), runner, chosen):
+        verdicts.append(verdict)
+        _write_down(verdict, versions, chosen)
+    text = table(verdicts, versions, chosen.seed)
+    print(text)
+    if chosen.table:
+        chosen.table.with_suffix(".md").write_text(text + "\n", encoding="utf-8")
     return 0 if all(verdict.is_ok for verdict in verdicts) else 1
 
 
@@ -163,18 +170,14 @@ def _indented(text: str, most: int) -> str:
 # -- tables ---------------------------------------------------------------------------------
 
 
-def _publish(verdicts: list[Verdict], chosen: argparse.Namespace) -> None:
-    """Print the table; write it, and each verdict, to files if asked to."""
-    versions = {python: _version(python) for python in chosen.python}
-    text = table(verdicts, versions, chosen.seed)
-    print(text)
+def _write_down(
+    verdict: Verdict, versions: dict[str, str], chosen: argparse.Namespace
+) -> None:
+    """Add a verdict to the file, at once: a campaign that is stopped keeps what it has."""
     if chosen.table:
-        chosen.table.with_suffix(".md").write_text(text + "\n", encoding="utf-8")
-        lines = [
-            json.dumps(asdict(verdict) | {"version": versions[verdict.python], "date": _today()})
-            for verdict in verdicts
-        ]
-        chosen.table.with_suffix(".jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        facts = asdict(verdict) | {"version": versions[verdict.python], "date": _today()}
+        with chosen.table.with_suffix(".jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(facts) + "\n")
 
 
 def table(verdicts: list[Verdict], versions: dict[str, str], seed: int) -> str:

@@ -60,9 +60,9 @@ def main() -> int:
     parser = campaign.options(__doc__)
     parser.add_argument("--signals", type=int, default=20, metavar="N",
                         help="how many signals, or pairs, each run gets (default: 20)")  # fmt: skip
-    parser.add_argument("--patience", type=float, default=15.0, metavar="SECONDS",
-                        help="when no answer comes, it hangs (default: 15; the program itself "
-                        "waits 5 s for a future)")  # fmt: skip
+    parser.add_argument("--patience", type=float, default=30.0, metavar="SECONDS",
+                        help="when no answer comes, it hangs (default: 30; the program itself "
+                        "waits 10 s for a future)")  # fmt: skip
     parser.add_argument("--executor", choices=["interpexec", "threads"], default="interpexec",
                         help="threads: the control group")  # fmt: skip
     return campaign.main(parser, names, run_one)

@@ -14,7 +14,7 @@ from typing import Any
 
 import work
 
-LIMIT = 5.0
+LIMIT = 10.0
 """Seconds within which a future that was got must finish, or a lock be free."""
 
 SHORT, LONG = 0.004, 0.05
