@@ -149,7 +149,7 @@ def _judge_one(runner: Runner, run: Run, chosen: argparse.Namespace) -> Verdict:
     """Run a case, and write down what it was."""
     verdict = runner(run, chosen)
     return Verdict(
-        run.case, verdict.kind, verdict.detail, verdict.seconds, verdict.counts, run.seed,
+        run.case, verdict.kind, verdict.detail, verdict.seconds, dict(verdict.counts), run.seed,
         run.python,
     )  # fmt: skip
 
