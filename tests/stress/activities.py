@@ -5,11 +5,10 @@ Each activity begins something that lasts `scene.seconds`, and returns when it i
 """
 
 import os
-import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
-from typing import Any
+from typing import Any, ClassVar
 
 import work
 
@@ -49,7 +48,7 @@ class Scene:
 class Activity:
     """A kind of work. That of the base is over at once."""
 
-    options: dict[str, Any] = {}
+    options: ClassVar[dict[str, Any]] = {}
     blocks = False
     """Whether it is the main thread that is in it, so that it needs a way which waits there."""
     portable = True
@@ -166,6 +165,7 @@ class Map(Activity):
 
     def block(self, scene: Scene, pool: Any) -> None:
         """Take all results."""
+        del pool
         for _ in scene.iterators[0]:
             pass
 
@@ -220,7 +220,7 @@ class Replaced(Activity):
     """Workers are being replaced: each runs two calls only, and one was just stopped."""
 
     portable = False
-    options = {"max_tasks_per_child": 2}
+    options: ClassVar[dict[str, Any]] = {"max_tasks_per_child": 2}
 
     def begin(self, scene: Scene, pool: Any) -> None:
         """Submit short calls, and stop a long one among them."""
@@ -324,5 +324,3 @@ def make_pool(kind: str) -> Callable[..., Executor]:
     from interpexec import InterpreterPoolExecutor
 
     return InterpreterPoolExecutor
-
-

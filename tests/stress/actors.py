@@ -26,7 +26,7 @@ LIMIT = 60.0
 class Actor:
     """One thread of the soak. `round` is what it does again and again."""
 
-    def __init__(self, pool: Any, random: Random, counts: "Counter[str]") -> None:
+    def __init__(self, pool: Any, random: Random, counts: Counter[str]) -> None:
         """Pool: that of all actors."""
         self.pool, self.random, self.counts = pool, random, counts
         self.make = make_pool("interpexec")
@@ -120,7 +120,7 @@ class AbandonedMaps(Actor):
 class Cancels(Actor):
     """Cancels of calls that run, wait or are done, among others that are left alone."""
 
-    def __init__(self, pool: Any, random: Random, counts: "Counter[str]") -> None:
+    def __init__(self, pool: Any, random: Random, counts: Counter[str]) -> None:
         """Make the pipe by which calls say that they run."""
         super().__init__(pool, random, counts)
         self.begun, self.begins = os.pipe()
@@ -303,7 +303,7 @@ class Asyncio(Actor):
         self.check_runs(10, 10)
 
 
-ACTORS: dict[str, Callable[[Any, Random, "Counter[str]"], Actor]] = {
+ACTORS: dict[str, Callable[[Any, Random, Counter[str]], Actor]] = {
     "calls": Calls, "maps": Maps, "abandoned maps": AbandonedMaps, "cancels": Cancels,
     "limits": Limits, "errors": Errors, "broadcasts": Broadcasts, "sharing": Sharing,
     "channels": Channels, "recycling": Recycling, "pools": Pools, "asyncio": Asyncio,

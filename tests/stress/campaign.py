@@ -4,7 +4,7 @@ A command has a list of *cases* and a function that runs one of them, by one int
 with one seed, in a process of its own (see `child`), and returns a *verdict*. All that a run
 draws by chance comes from its seed, which stands in the report of each failure:
 
-    python tests/stress/ends.py --only 'sigint × busy' --python P --runs 1 --seed SEED
+    python tests/stress/ends.py --only 'sigint / busy' --python P --runs 1 --seed SEED
 
 This side imports nothing of the package, so that a fault of it cannot hide here.
 """
@@ -24,7 +24,7 @@ from pathlib import Path
 from random import Random
 
 OK = "ok"
-BETWEEN = " × "
+BETWEEN = " / "
 """Stands between the parts of a case's name. Each part gets a table of its own."""
 
 
@@ -74,7 +74,7 @@ def options(description: str | None) -> argparse.ArgumentParser:
     add("--table", type=Path, metavar="PATH", help="write PATH.md; add to PATH.jsonl")
     add("--list", action="store_true", help="print the names of the cases, and end")
     add("--lines", type=int, default=12, metavar="N",
-        help="how many lines to print of each failure (default: 12; --table keeps all)")  # fmt: skip
+        help="how many lines to print of each failure (--table keeps all)")  # fmt: skip
     return parser
 
 
@@ -84,9 +84,9 @@ type Names = Callable[[argparse.Namespace], Sequence[str]]
 def main(parser: argparse.ArgumentParser, names: Names, runner: Runner) -> int:
     """Do what the command line says; return the exit status: 1 if anything went wrong."""
     chosen = parser.parse_args()
-    cases = [name for name in names(chosen) if _fits(name, chosen.only)]
+    cases = _asked_for(names(chosen), chosen.only)
     if chosen.list:
-        print(*cases, sep="\n")
+        print(*cases, sep="\n")  # noqa: T201  # a command
         return 0
     if not cases:
         parser.error("no case has such a name; see --list")
@@ -97,17 +97,21 @@ def main(parser: argparse.ArgumentParser, names: Names, runner: Runner) -> int:
         verdicts.append(verdict)
         _write_down(verdict, versions, chosen)
     text = table(verdicts, versions, chosen.seed)
-    print(text)
+    print(text)  # noqa: T201  # a command
     if chosen.table:
         chosen.table.with_suffix(".md").write_text(text + "\n", encoding="utf-8")
     return 0 if all(verdict.is_ok for verdict in verdicts) else 1
 
 
-def _fits(name: str, patterns: list[str] | None) -> bool:
-    """Say whether a case is asked for. A pattern with a * must fit as a whole."""
-    return not patterns or any(
-        fnmatchcase(name, pattern) if "*" in pattern else pattern in name for pattern in patterns
-    )
+def _asked_for(names: Sequence[str], patterns: list[str] | None) -> list[str]:
+    """Return the cases that are asked for. The name of a case means that one alone."""
+
+    def fits(name: str, pattern: str) -> bool:
+        if pattern in names:
+            return name == pattern
+        return fnmatchcase(name, pattern) if "*" in pattern else pattern in name
+
+    return [name for name in names if not patterns or any(fits(name, some) for some in patterns)]
 
 
 def _plan(cases: list[str], chosen: argparse.Namespace) -> Iterator[Run]:
@@ -158,21 +162,16 @@ def _tell(verdict: Verdict, chosen: argparse.Namespace) -> None:
     """Print a failure at once, with all that is needed to see it again."""
     if verdict.is_ok:
         return
-    print(f"{verdict.kind.upper()}: --only '{verdict.case}' --seed {verdict.seed} "
-          f"--python {verdict.python} ({verdict.seconds:.2f} s)",
-          _indented(verdict.detail, chosen.lines), sep="\n", flush=True)  # fmt: skip
-
-
-def _indented(text: str, most: int) -> str:
-    return "\n".join(f"    {line}" for line in text.splitlines()[:most])
+    again = f"--only '{verdict.case}' --seed {verdict.seed} --python {verdict.python}"
+    lines = [f"{verdict.kind.upper()}: {again} ({verdict.seconds:.2f} s)"]
+    lines += [f"    {line}" for line in verdict.detail.splitlines()[: chosen.lines]]
+    print(*lines, sep="\n", flush=True)  # noqa: T201  # a command
 
 
 # -- tables ---------------------------------------------------------------------------------
 
 
-def _write_down(
-    verdict: Verdict, versions: dict[str, str], chosen: argparse.Namespace
-) -> None:
+def _write_down(verdict: Verdict, versions: dict[str, str], chosen: argparse.Namespace) -> None:
     """Add a verdict to the file, at once: a campaign that is stopped keeps what it has."""
     if chosen.table:
         facts = asdict(verdict) | {"version": versions[verdict.python], "date": _today()}
@@ -183,7 +182,9 @@ def _write_down(
 def table(verdicts: list[Verdict], versions: dict[str, str], seed: int) -> str:
     """Return Markdown: for each part of the names a table of cases by versions."""
     wrong = sum(not verdict.is_ok for verdict in verdicts)
-    lines = [f"{Path(sys.argv[0]).stem}, {_today()}, seed {seed}: {len(verdicts)} runs, {wrong} wrong"]
+    lines = [
+        f"{Path(sys.argv[0]).stem}, {_today()}, seed {seed}: {len(verdicts)} runs, {wrong} wrong"
+    ]
     lines += _totals(verdicts)
     for part in range(max((len(_parts(verdict)) for verdict in verdicts), default=0)):
         lines += ["", *_table_of(part, verdicts, versions)]
@@ -235,7 +236,7 @@ def _markdown(rows: list[list[str]]) -> list[str]:
 
 def _version(python: str) -> str:
     """Ask an interpreter for its version, and whether it is a debug build."""
-    program = "import sys; print(sys.version.split()[0] + 'd' * hasattr(sys, 'gettotalrefcount'))"
+    program = "import sys; print(sys.version.split()[0] + getattr(sys, 'abiflags', ''))"
     done = subprocess.run([python, "-c", program], capture_output=True, text=True, check=True)
     return done.stdout.strip()
 

@@ -26,7 +26,8 @@ class Child:
 
     def __init__(self, python: str, program: str, *arguments: object) -> None:
         """Start a program of this folder; the last two arguments it gets are its descriptors."""
-        self.out, self.err = tempfile.TemporaryFile(), tempfile.TemporaryFile()
+        self.out = tempfile.TemporaryFile()  # noqa: SIM115  # closed by `__exit__`
+        self.err = tempfile.TemporaryFile()  # noqa: SIM115  # as above
         self._ears, tells = os.pipe()
         hears, self._mouth = os.pipe()
         command = [python, str(Path(__file__).with_name(program)), *map(str, arguments)]

@@ -64,7 +64,8 @@ class Way:
     number: signal.Signals = signal.SIGINT
     blocks: bool = False
     """Whether the main thread waits for the signal in the midst of the activity."""
-    least_delay: float = 0.0
+    at_exit: bool = False
+    """Whether the signal comes when Python waits for threads at its end."""
     portable: bool = True
     """Whether threads can end so, too."""
 
@@ -273,7 +274,7 @@ WAYS: dict[str, Way] = {
     "SIGINT in shutdown": _interrupted(wait_in_shutdown),
     "SIGINT twice in shutdown, now": _interrupted(wait_in_shutdown, NOW),
     "SIGINT twice in shutdown, soon": _interrupted(wait_in_shutdown, SOON),
-    "SIGINT at exit": _interrupted(wait_at_exit, least_delay=0.005, portable=False),
+    "SIGINT at exit": _interrupted(wait_at_exit, at_exit=True, portable=False),
     "SIGINT in asyncio": _interrupted(wait_in_asyncio),
     "SIGTERM": Way(
         wait_in_with, -signal.SIGTERM, stops=True, signals=(NOW,), number=signal.SIGTERM,
@@ -294,5 +295,3 @@ def lasts(way: Way, activity: Activity, version: tuple[int, ...]) -> tuple[float
     if way.interrupts or way.signals or activity.can_be_stopped(version):
         return 60.0, False
     return 2.0, True
-
-

@@ -1,4 +1,4 @@
-"""Ends: every way in which a program can end × what its pool is doing × interpreter.
+"""Ends: every way in which a program can end, by what its pool is doing, by interpreter.
 
 Each run is a program of its own, which tells when it has come to the place; a signal, if there
 is to be one, follows up to 30 ms later. What must be seen is computed by the rule of `endings`.
@@ -9,6 +9,7 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -26,6 +27,8 @@ START = 60.0
 
 MOMENT = 0.03
 """The signal comes up to so many seconds after the program was ready for it."""
+
+AT_EXIT = 0.005
 
 NOISE = ("Fatal Python error", "remaining subinterpreters", "Exception ignored", "Warning:",
          "exception was never retrieved")  # fmt: skip
@@ -47,11 +50,11 @@ def main() -> int:
     """Run the command."""
     parser = campaign.options(__doc__)
     parser.add_argument("--limit", type=float, default=1.0, metavar="SECONDS",
-                        help="how long an end may take beside what it waits for (default: 1)")  # fmt: skip
+                        help="how long an end may take, beside what it waits for")  # fmt: skip
     parser.add_argument("--hang", type=float, default=15.0, metavar="SECONDS",
                         help="what takes so much longer than that hangs (default: 15)")  # fmt: skip
     parser.add_argument("--executor", choices=["interpexec", "threads"], default="interpexec",
-                        help="threads: the control group. Its calls are short, as none is stopped")  # fmt: skip
+                        help="threads: the control group, with short calls")  # fmt: skip
     return campaign.main(parser, names, run_one)
 
 
@@ -62,7 +65,7 @@ def names(chosen: argparse.Namespace) -> list[str]:
         for way in WAYS
         for activity in ACTIVITIES
         if fits(WAYS[way], ACTIVITIES[activity])
-        and (chosen.executor != "threads" or WAYS[way].portable and ACTIVITIES[activity].portable)
+        and (chosen.executor != "threads" or (WAYS[way].portable and ACTIVITIES[activity].portable))
     ]
 
 
@@ -94,7 +97,7 @@ def run_one(run: Run, chosen: argparse.Namespace) -> Verdict:
         # It may have come when Python had given its handlers back, or after the end.
         ends_well = seen.status in {0, way.status} and seconds <= limit
         return Verdict(run.case, OK if ends_well else "wrong end", str(seen), seconds)
-    kind, detail = judge(way, seen, limit, all_done=not way.stops)
+    kind, detail = judge(way, seen, limit)
     return Verdict(run.case, kind, detail, seconds)
 
 
@@ -111,33 +114,38 @@ def _await(child: Child, told: bytearray, timeout: float) -> bool:
 def _send_signals(child: Child, way: Way, random: Random) -> float:
     """Send the signals of a way, the first at a random moment; return the time of the last."""
     if way.signals:
-        time.sleep(max(random.uniform(0, MOMENT), way.least_delay))
+        # At exit the moment is told by the last function that is called before ours.
+        time.sleep(max(random.uniform(0, MOMENT), AT_EXIT * way.at_exit))
     for delay in way.signals:
         time.sleep(delay)
         child.send(way.number)
     return time.monotonic()
 
 
-def judge(way: Way, seen: Seen, limit: float, *, all_done: bool) -> tuple[str, str]:
+def judge(way: Way, seen: Seen, limit: float) -> tuple[str, str]:
     """Return in two words what is wrong with an end, the worst first; and the details."""
+    return next(_judge(way, seen, limit), (OK, ""))
+
+
+def _judge(way: Way, seen: Seen, limit: float) -> Iterator[tuple[str, str]]:
+    """Yield all that is wrong."""
+    told = {word: seen.told.count(word) for word in (b"c", b"d", b"a")}
     detail = f"status {seen.status}, told {_shortened(seen.told)}\n{seen.errors}"
-    if seen.status < 0 and seen.status != way.status:
-        return "crash" if seen.status != -signal.SIGINT else "wrong status", detail
     if seen.status != way.status:
-        return "wrong status", detail
-    if all_done and seen.told.count(b"d") != seen.told.count(b"c"):
-        return "lost calls", detail
-    if seen.told.count(b"d") > seen.told.count(b"c"):
-        return "doubled calls", detail
-    if seen.told.count(b"a") > 1 or way.is_orderly and b"a" not in seen.told:
-        return "no atexit", detail
+        by_fault = seen.status < 0 and seen.status != -signal.SIGINT
+        yield "crash" if by_fault else "wrong status", detail
+    if told[b"d"] < told[b"c"] and not way.stops:
+        yield "lost calls", detail
+    if told[b"d"] > told[b"c"]:
+        yield "doubled calls", detail
+    if told[b"a"] > 1 or (way.is_orderly and not told[b"a"]):
+        yield "no atexit", detail
     if way.is_orderly and not (seen.out == seen.file == BUFFERED):
-        return "not flushed", detail + f"\nstdout {seen.out!r}, file {seen.file!r}"
+        yield "not flushed", detail + f"\nstdout {seen.out!r}, file {seen.file!r}"
     if noise := find_noise(way, seen.errors):
-        return "noise", f"{noise}\n{detail}"
+        yield "noise", f"{noise}\n{detail}"
     if seen.seconds > limit:
-        return "late", f"{seen.seconds:.2f} s, and not {limit:.2f}\n{detail}"
-    return OK, ""
+        yield "late", f"{seen.seconds:.2f} s, and not {limit:.2f}\n{detail}"
 
 
 def find_noise(way: Way, errors: str) -> str:
@@ -145,12 +153,13 @@ def find_noise(way: Way, errors: str) -> str:
     if not way.last_line:
         return "stderr must be empty" if errors else ""
     last = errors.rstrip().rpartition("\n")[2]
-    at_exit = "exit" in errors and "threading" in errors and "Exception ignored" in errors
+    # Python says so itself of what is raised where it waits for threads at its end.
+    ignores = "Exception ignored" in errors and "threading" in errors
+    ignores &= way.at_exit or len(way.signals) > 1
     if not last.startswith(way.last_line):
         return f"the last line must be {way.last_line!r}"
     for word in NOISE:
-        # Python says so itself of what is raised where it waits for threads at its end.
-        if word in errors and not (at_exit and word == "Exception ignored"):
+        if word in errors and not (ignores and word == "Exception ignored"):
             return f"there is {word!r}"
     chained = errors.count("During handling of") + errors.count("was the direct cause")
     if errors.count("Traceback (most") - chained > max(1, len(way.signals)):

@@ -21,7 +21,8 @@ def main() -> None:
         os.set_inheritable(int(number), False)
     scene = Scene(int(told), float(seconds), make_pool(executor))
     atexit.register(os.write, scene.told, b"a")  # C code: a second signal cannot get into it
-    scene.kept.append(file := open(path, "w", encoding="utf-8"))
+    file = open(path, "w", encoding="utf-8")  # noqa: SIM115  # it is Python's to flush it
+    scene.kept.append(file)
     for stream in (file, sys.stdout):
         stream.write(BUFFERED)
     KEPT.append(scene)

@@ -16,7 +16,6 @@ from left import census, left_since
 from uses import Trouble, require
 
 
-
 def do(case: str, seed: int) -> None:
     """Do what a case is called."""
     parts = case.split(BETWEEN)

@@ -24,7 +24,8 @@ KINDS = ("single", "pair")
 
 START = 60.0
 
-class Wrong(Exception):
+
+class Wrong(Exception):  # noqa: N818  # a verdict
     """A run is over: what is wrong, and its details."""
 
 
@@ -47,7 +48,7 @@ class Talk:
         return told
 
     def await_word(self, word: str, order: int, timeout: float) -> dict[str, Any] | None:
-        """Return what is told of an order with this word in it. (A line may come twice.)"""
+        """Return what is told of an order with this word in it. A line may come twice."""
         end = time.monotonic() + timeout
         while (told := self.hear(end - time.monotonic())) is not None:
             if word in told and told["order"] == order:
@@ -70,7 +71,6 @@ def main() -> int:
 
 def names(chosen: argparse.Namespace) -> list[str]:
     """Return the names of all cases that can be."""
-
     return [
         f"{name}{BETWEEN}{kind}"
         for name, make in USES.items()
@@ -81,7 +81,6 @@ def names(chosen: argparse.Namespace) -> list[str]:
 
 def run_one(run: Run, chosen: argparse.Namespace) -> Verdict:
     """Run one program, interrupt it, and judge it."""
-
     use, kind = run.case.split(BETWEEN)
     counts: Counter[str] = Counter()
     start = time.monotonic()
@@ -134,7 +133,7 @@ class Session:
             raise Wrong("wrong count", f"{sent} signals, {report['seen']} KeyboardInterrupts")
 
     def _ask_again(self) -> dict[str, Any]:
-        """Find out why no report comes: was the interrupt lost, or does the program hang?"""
+        """Find out whether the interrupt was lost, or the program hangs."""
         if self.child.ended(0):
             raise Wrong("crash", f"status {self.child.status()}\n{self.child.errors()}")
         stacks = self._stacks()

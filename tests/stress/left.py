@@ -30,8 +30,9 @@ def left_since(before: Census, limit: float = 10.0) -> str:
     end = monotonic() + limit
     while (new := census() - before) and monotonic() < end:
         # A pool that was only dropped ends by itself, in its own time.
-        others = [thread for thread in threading.enumerate() if thread is not threading.main_thread()]
+        others = threading.enumerate()[1:]
         if not others and monotonic() > end - limit + 1:
             break
-        threading.Event().wait(0.02) if not others else others[0].join(0.1)
+        if others:
+            others[0].join(0.1)
     return ", ".join(f"{count} {name}" for name, count in sorted(new.items()))

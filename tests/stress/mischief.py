@@ -1,4 +1,4 @@
-"""Objects that misbehave where they cross from one interpreter to the other. Workers import this."""
+"""Objects that misbehave where they cross between interpreters. Workers import this."""
 
 import _interpreters
 import os
@@ -16,7 +16,7 @@ def here() -> str:
 # -- what happens ------------------------------------------------------------------------------
 
 
-class Unspeakable(Exception):
+class Unspeakable(Exception):  # noqa: N818  # named after what it does
     """An error that cannot be shown, nor sent."""
 
     def __str__(self) -> str:

@@ -38,7 +38,7 @@ def descriptors(random: Random) -> Iterator[None]:
 
 @contextmanager
 def address_space(random: Random) -> Iterator[None]:
-    """Leave little address space. (Each thread takes 8 MB for its stack, and glibc 64 more.)"""
+    """Leave little address space. Each thread takes 8 MB for its stack, and glibc 64 more."""
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     with few(resource.RLIMIT_AS, used + random.randrange(0, 400) * 1_000_000):
         yield

@@ -44,7 +44,7 @@ def run_one(run: Run, chosen: argparse.Namespace) -> Verdict:
         while "trouble" not in last and (line := _next_line(child, chosen)):
             last = json.loads(line)
             if "trouble" not in last:
-                print(_shown(run, last), flush=True)
+                print(_shown(run, last), flush=True)  # noqa: T201  # a command
         kind, detail = _judge(child, last)
     return Verdict(run.case, kind, detail, time.monotonic() - start, last["counts"])
 

@@ -10,18 +10,18 @@ import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, as_completed, wait
 from contextlib import closing
-from typing import Any
+from typing import Any, ClassVar
 
 import work
 
 LIMIT = 10.0
 """Seconds within which a future that was got must finish, or a lock be free."""
 
-SHORT, LONG = 0.004, 0.05
+SHORT, LONG = 0.004, 0.1
 """How long a step takes, some of them: an interrupt comes within so many seconds."""
 
 
-class Trouble(Exception):
+class Trouble(Exception):  # noqa: N818  # it is found, not raised by what is tried
     """Something is wrong: two words, and what there is to say of it."""
 
 
@@ -49,7 +49,7 @@ class Use:
         """Use it once."""
 
     def check(self) -> None:
-        """Nothing is lost, and all of it still works."""
+        """See that nothing is lost, and all of it still works."""
 
     def end(self) -> None:
         """Give everything back."""
@@ -59,9 +59,11 @@ class PoolUse(Use):
     """A use of one pool, of which futures are got."""
 
     workers = 2
-    options: dict[str, Any] = {}
+    options: ClassVar[dict[str, Any]] = {}
 
-    def __init__(self, make: Callable[..., Any], step: Callable[[Any], object] | None = None) -> None:
+    def __init__(
+        self, make: Callable[..., Any], step: Callable[[Any], object] | None = None
+    ) -> None:
         """Make: the pool's class; step: what is done with this use."""
         self.make = make
         self._step = step
@@ -85,18 +87,18 @@ class PoolUse(Use):
         return future
 
     def check_futures(self) -> None:
-        """All futures finish."""
+        """See all futures finish."""
         late = wait(self.got, LIMIT).not_done
         require(not late, "lost future", late)
         self.got.clear()
 
     def check(self) -> None:
-        """All futures finish, and the pool computes."""
+        """See all futures finish, and the pool compute."""
         self.check_futures()
         self.check_pool()
 
     def check_pool(self) -> None:
-        """The pool computes."""
+        """Let the pool compute."""
         try:
             result = self.pool.submit(pow, 2, 10).result(LIMIT)
         except TimeoutError:
@@ -104,7 +106,7 @@ class PoolUse(Use):
         require(result == 1024, "wrong result", result)
 
     def meet(self) -> None:
-        """All workers run a call at the same time."""
+        """Let all workers run a call at the same time."""
         knocks, knocker = os.pipe()
         entrance, key = os.pipe()
         calls = [self.pool.submit(work.meet, knocker, entrance) for _ in range(self.workers)]
@@ -118,7 +120,7 @@ class PoolUse(Use):
             os.close(number)
 
     def end(self) -> None:
-        """The pool has all its workers, and ends."""
+        """Shut it down, when all its workers have met."""
         self.meet()
         self.pool.shutdown()
         del self.pool
@@ -145,7 +147,7 @@ class Fresh(PoolUse):
         """Nothing is needed."""
 
     def check(self) -> None:
-        """All futures finish."""
+        """See all futures finish."""
         self.check_futures()
 
     def end(self) -> None:
@@ -382,7 +384,7 @@ class Channel(Use):
                 break
 
     def check(self) -> None:
-        """What was sent comes, and nothing else."""
+        """Receive what was sent, and nothing else."""
         self.sent += 1
         self.sender.send(self.sent, timeout=LIMIT)
         while (number := self.receiver.recv(timeout=LIMIT)) != self.sent:
@@ -416,7 +418,7 @@ class Echo(PoolUse):
         self.await_number(None)
 
     def check(self) -> None:
-        """The worker still answers."""
+        """Ask the worker for an answer."""
         self.sent += 1
         self.sender.send(self.sent, timeout=LIMIT)
         self.await_number(LIMIT)
@@ -467,7 +469,7 @@ class Queue(PoolUse):
         self.queue.join()
 
     def check(self) -> None:
-        """The queue runs empty."""
+        """Let the queue run empty."""
         self.queue.put(1, timeout=LIMIT)
         joining = threading.Thread(target=self.queue.join, daemon=True)
         joining.start()
@@ -498,7 +500,7 @@ class Get(Use):
         self.queue.get()
 
     def check(self) -> None:
-        """It still works. What is in it is one of an interrupted step, or more of them."""
+        """Use it again. In it may be what interrupted steps have put there."""
         self.checks += 1  # a check may be interrupted, too, and begun again
         self.queue.put(self.checks, timeout=LIMIT)
         while self.queue.get(timeout=LIMIT) != self.checks:
@@ -543,7 +545,7 @@ class Locks(PoolUse):
             self.lock.wait(0.0005)
 
     def check(self) -> None:
-        """Another thread gets it, whole."""
+        """Let another thread take it, whole."""
         super().check()
         places = self.args[0] if self.args else 1
         took: list[bool] = []
@@ -558,8 +560,7 @@ class Locks(PoolUse):
             took.append(self.lock.acquire(timeout=LIMIT))
             self.lock.release()
             return
-        for _ in range(places):
-            took.append(self.lock.acquire(timeout=LIMIT))
+        took += [self.lock.acquire(timeout=LIMIT) for _ in range(places)]
         for has_it in took:
             if has_it:
                 self.lock.release()
@@ -587,7 +588,7 @@ class Event(Use):
         self.event.wait()
 
     def check(self) -> None:
-        """Another thread can use it."""
+        """Let another thread wait for it."""
         self.event.clear()
         thread = threading.Thread(target=self.event.wait, daemon=True)
         thread.start()
@@ -623,7 +624,7 @@ class Barrier(Use):
             barrier.abort()
 
     def check(self) -> None:
-        """It can be mended, and works."""
+        """Mend it, and use it."""
         self.barrier.reset()
         other = threading.Thread(target=_pass, args=(self.barrier, LIMIT), daemon=True)
         other.start()
