@@ -21,6 +21,10 @@ if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+CLOSING = 2.0
+"""Seconds from the end of what a program tells to its own end, when it is dying."""
+
+
 class Child:
     """A running Python program, with two pipes: what it tells, and what it is told."""
 
@@ -81,7 +85,7 @@ class Child:
         """Send it a signal. It is not waited for before, so its number is still its own."""
         os.kill(self._process.pid, number)
 
-    def ended(self, timeout: float) -> bool:
+    def ended(self, timeout: float = CLOSING) -> bool:
         """Wait for its end; say whether it has come."""
         return bool(select.select([self._end], [], [], timeout)[0])
 

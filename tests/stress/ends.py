@@ -106,7 +106,7 @@ def _await(child: Child, told: bytearray, timeout: float) -> bool:
     end = time.monotonic() + timeout
     while b"r" not in told:
         if not (heard := child.hear(end - time.monotonic())):
-            return child.ended(0)  # it ended too early: what is wrong is seen then
+            return child.ended()  # it ended too early: what is wrong is seen then
         told += heard
     return True
 

@@ -14,7 +14,7 @@ import campaign
 import carriers
 import refusals
 from campaign import OK, Run, Verdict
-from child import Child
+from child import CLOSING, Child
 
 
 def main() -> int:
@@ -35,7 +35,7 @@ def run_one(run: Run, chosen: argparse.Namespace) -> Verdict:
     start = time.monotonic()
     with Child(run.python, "faults_program.py", run.case, run.seed) as child:
         told = child.hear(chosen.patience)
-        ended = child.ended(10.0 if told else 0.0)
+        ended = child.ended(10.0 if told else CLOSING)
         seconds = time.monotonic() - start
         kind, detail = _judge(child, told, ended=ended)
     return Verdict(run.case, kind, detail, seconds)

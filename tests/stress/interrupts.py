@@ -134,7 +134,7 @@ class Session:
 
     def _ask_again(self) -> dict[str, Any]:
         """Find out whether the interrupt was lost, or the program hangs."""
-        if self.child.ended(0):
+        if self.child.ended():
             raise Wrong("crash", f"status {self.child.status()}\n{self.child.errors()}")
         stacks = self._stacks()
         self.child.send(signal.SIGINT)
@@ -166,7 +166,7 @@ class Session:
 
     def _stacks(self) -> str:
         """Return the stacks of all threads, or how it ended."""
-        if self.child.ended(0):
+        if self.child.ended():
             return f"status {self.child.status()}\n{self.child.errors()}"
         self.child.send(signal.SIGUSR1)
         self.child.ended(1.0)

@@ -32,7 +32,7 @@ def few(kind: int, left: int) -> Iterator[None]:
 def descriptors(random: Random) -> Iterator[None]:
     """Leave few descriptors."""
     used = len(os.listdir("/proc/self/fd"))
-    with few(resource.RLIMIT_NOFILE, used + random.randrange(40)):
+    with few(resource.RLIMIT_NOFILE, used + random.randrange(16)):
         yield
 
 
@@ -40,7 +40,7 @@ def descriptors(random: Random) -> Iterator[None]:
 def address_space(random: Random) -> Iterator[None]:
     """Leave little address space. Each thread takes 8 MB for its stack, and glibc 64 more."""
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    with few(resource.RLIMIT_AS, used + random.randrange(0, 400) * 1_000_000):
+    with few(resource.RLIMIT_AS, used + random.randrange(100) * 1_000_000):
         yield
 
 
@@ -70,6 +70,16 @@ def no_threads(random: Random) -> Any:
                     random)  # fmt: skip
 
 
+@contextmanager
+def huge_stacks(_: Random) -> Iterator[None]:
+    """Let no thread be started: the system has no room for its stack."""
+    before = threading.stack_size(1 << 46)
+    try:
+        yield
+    finally:
+        threading.stack_size(before)
+
+
 def of_system(name: str, number: int) -> Callable[[Random], Any]:
     """Refuse something of `os`, by an error number."""
     return lambda random: refusing(os, name, OSError(number, os.strerror(number)), random)
@@ -79,6 +89,7 @@ MACHINES: dict[str, Callable[[Random], Any]] = {
     "descriptors": descriptors,
     "address space": address_space,
     "threads": no_threads,
+    "stacks": huge_stacks,
     **{
         f"{name} {errno.errorcode[number]}": of_system(name, number)
         for name, number in (
@@ -143,7 +154,8 @@ def broadcasting(_: Random) -> None:
     """Broadcast, and ask for stacks."""
     with _pool(2) as pool:
         pool.warm()
-        _all_right(pool.broadcast(pow, 2, 3), [8, 8])
+        futures = pool.broadcast(pow, 2, 3)
+        _all_right(futures, [8] * len(futures))
         pool.dump_stacks()
 
 

@@ -69,7 +69,7 @@ def _shown(run: Run, told: dict[str, Any]) -> str:
 def _judge(child: Child, last: dict[str, Any]) -> tuple[str, str]:
     """Return in two words what is wrong; and the details."""
     if "trouble" not in last:
-        kind = "crash" if child.ended(0) else "hang"
+        kind = "crash" if child.ended() else "hang"
         return kind, child.abort() if kind == "hang" else f"{child.status()}\n{child.errors()}"
     if last["trouble"]:
         return last["trouble"][0], f"{last['trouble'][1]}\n{child.errors()}"
