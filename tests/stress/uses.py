@@ -610,6 +610,7 @@ class Barrier(Use):
 
         self.make = sync.Barrier
         self.barrier = self.make(2)
+        self.others: list[threading.Thread] = []
 
     def step(self) -> None:
         """Wait in vain and mend it; wait together at one that no thread of another step knows."""
@@ -624,9 +625,14 @@ class Barrier(Use):
             barrier.abort()
 
     def check(self) -> None:
-        """Mend it, and use it."""
+        """Mend it, and use it. A check may be interrupted, too, and leave its thread there."""
+        self.barrier.abort()
+        for other in self.others:
+            if other.ident is not None:
+                other.join()
         self.barrier.reset()
         other = threading.Thread(target=_pass, args=(self.barrier, LIMIT), daemon=True)
+        self.others = [other]
         other.start()
         _pass(self.barrier, LIMIT)
         other.join(2 * LIMIT)
