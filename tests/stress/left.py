@@ -30,7 +30,7 @@ def left_since(before: Census, limit: float = 10.0) -> str:
     end = monotonic() + limit
     while (new := census() - before) and monotonic() < end:
         # A pool that was only dropped ends by itself, in its own time.
-        others = threading.enumerate()[1:]
+        others = [thread for thread in threading.enumerate()[1:] if thread.ident is not None]
         if not others and monotonic() > end - limit + 1:
             break
         if others:

@@ -7,6 +7,7 @@ is checked afterwards, and what it may have let slip ends by itself.
 import asyncio
 import os
 import threading
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, as_completed, wait
 from contextlib import closing
@@ -602,54 +603,50 @@ class Event(Use):
 
 
 class Barrier(Use):
-    """Waits at barriers, alone and with another thread."""
+    """Waits at a barrier, again and again, with a thread that was there before any interrupt."""
 
     def begin(self) -> None:
-        """Make one."""
+        """Make it, and start the other thread: `Thread.start` itself suffers from interrupts."""
         from interpexec import sync
 
-        self.make = sync.Barrier
-        self.barrier = self.make(2)
-        self.others: list[threading.Thread] = []
+        self.barrier = sync.Barrier(2)
+        self.over = threading.Event()
+        self.other = threading.Thread(target=self._attend, daemon=True)
+        self.other.start()
+
+    def _attend(self) -> None:
+        """Wait; mend the barrier when it breaks. Who mends it must be one alone."""
+        while not self.over.is_set():
+            try:
+                self.barrier.wait()
+            except threading.BrokenBarrierError:
+                self.barrier.reset()
 
     def step(self) -> None:
-        """Wait in vain and mend it; wait together at one that no thread of another step knows."""
-        _pass(self.barrier, 0.0005)
-        self.barrier.reset()
-        barrier = self.make(2)
-        other = threading.Thread(target=_pass, args=(barrier, LIMIT), daemon=True)
+        """Wait together."""
         try:
-            other.start()
-            barrier.wait(LIMIT)
-        finally:
-            barrier.abort()
+            self.barrier.wait()
+        except threading.BrokenBarrierError:
+            pass  # it was interrupted before, and is not mended yet
 
     def check(self) -> None:
-        """Mend it, and use it. A check may be interrupted, too, and leave its thread there."""
-        self.barrier.abort()
-        for other in self.others:
-            if other.ident is not None:
-                other.join()
-        self.barrier.reset()
-        other = threading.Thread(target=_pass, args=(self.barrier, LIMIT), daemon=True)
-        self.others = [other]
-        other.start()
-        _pass(self.barrier, LIMIT)
-        other.join(2 * LIMIT)
-        require(not other.is_alive(), "lost wake-up")
-        require(not self.barrier.broken, "broken barrier")
+        """Wait together: soon the other thread has mended it."""
+        end = time.monotonic() + LIMIT
+        while time.monotonic() < end:
+            try:
+                self.barrier.wait(LIMIT)
+            except threading.BrokenBarrierError:
+                continue
+            return
+        raise Trouble("broken barrier", "")
 
     def end(self) -> None:
-        """Forget it."""
+        """Let the other thread go."""
+        self.over.set()
+        while self.other.is_alive():
+            self.barrier.abort()
+            self.other.join(0.01)
         del self.barrier
-
-
-def _pass(barrier: Any, timeout: float) -> None:
-    """Wait at a barrier, which may break."""
-    try:
-        barrier.wait(timeout)
-    except threading.BrokenBarrierError:
-        pass  # nobody came, or the other one was interrupted
 
 
 class Buffers(Use):
