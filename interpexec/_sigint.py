@@ -7,8 +7,9 @@ around it, the innermost first. The first one whose function is marked decides:
 
     @protected       the interrupt is noted, and raised when the outermost function that is
                      marked so returns
-    @unbroken        the same, for what must not raise it itself: destructors, callbacks of
-                     other libraries. A thread sends the signal again, until it can be raised
+    @unbroken        it is noted, and raised at the next line of the code around that: by a
+                     trace function. For what must not raise it itself: destructors, the
+                     taking of locks, callbacks of other libraries
     @interruptible   it is raised at once: this function sleeps, or calls the user's code,
                      and its callers are prepared for an exception at each of its bytecodes
     (none)           it is raised at once: this is the user's code
@@ -34,7 +35,7 @@ they know by its identity. So ours takes its name as well.
 
 import _signal
 import sys
-from _thread import allocate_lock, start_new_thread
+from _thread import LockType, allocate_lock, start_new_thread
 
 from interpexec import _runtime
 
@@ -128,7 +129,7 @@ def deliver() -> None:
     if decision in {None, _INTERRUPTIBLE}:
         _raise_noted()
     elif decision == _UNBROKEN:
-        _send_again()
+        _raise_outside(sys._getframe(1))  # noqa: SLF001  # as above
 
 
 def _raise_noted() -> None:
@@ -181,6 +182,8 @@ def _install() -> None:
 
 def _handler(number: int, frame: "FrameType | None") -> None:
     """Raise KeyboardInterrupt now, or note it."""
+    while _unheard:
+        _unheard.pop().release()
     decision = _decision(frame)
     if decision not in {_PROTECTED, _UNBROKEN}:
         noted.clear()  # it is the same exception
@@ -188,34 +191,87 @@ def _handler(number: int, frame: "FrameType | None") -> None:
     if not noted:
         noted.append(number)
     if decision == _UNBROKEN:
-        _send_again(frame)
+        _raise_outside(frame)
 
 
-_PAUSE = 0.001
-"""Seconds until a signal is sent again that found the main thread in the same place: it waits
-there for something that an interrupt cannot hurry."""
+def _raise_outside(frame: "FrameType | None") -> None:
+    """Raise what was noted at the next line of the code around what is unbroken."""
+    target = _outside(frame)
+    if target is None or sys.gettrace() is not None:  # nobody; or a debugger, which stays
+        _send_again()
+        return
 
-_last_place: list[tuple[int, int]] = []
+    def trace(traced: "FrameType", event: str, _argument: object) -> object:
+        if event == "call":  # not in the functions that are called meanwhile
+            return None
+        if event == "line" and _leaves_with(traced):
+            return trace  # an exception here would keep `__exit__` from being called
+        sys.settrace(None)
+        traced.f_trace = None
+        _raise_noted()
+        return None
+
+    target.f_trace = trace
+    sys.settrace(trace)  # type: ignore[arg-type]  # a trace function may return None
 
 
-def _send_again(frame: "FrameType | None" = None) -> None:
+_BEFORE_EXIT = frozenset({"NOP", "SWAP", "COPY", "POP_TOP", "POP_ITER", "RESUME", "EXTENDED_ARG"})
+
+
+def _leaves_with(frame: "FrameType") -> bool:
+    """Say whether a line begins with the call of `__exit__`, which is given None three times."""
+    import dis  # nothing but this needs it
+
+    nones = 0
+    for instruction in dis.get_instructions(frame.f_code):
+        if instruction.offset < frame.f_lasti or instruction.opname in _BEFORE_EXIT:
+            continue
+        if not instruction.opname.startswith("LOAD_") or instruction.argval is not None:
+            return nones == _EXIT_ARGUMENTS
+        nones += 1
+    return False
+
+
+_EXIT_ARGUMENTS = 3
+
+
+def _outside(frame: "FrameType | None") -> "FrameType | None":
+    """Return the frame that has called the outermost unbroken one."""
+    outermost = frame
+    while frame is not None:
+        mark = _mark_of(frame)
+        if mark == _INTERRUPTIBLE:
+            break
+        if mark == _UNBROKEN:
+            outermost = frame
+        frame = frame.f_back
+    return None if outermost is None else outermost.f_back
+
+
+def _send_again() -> None:
     """Send the signal once more, soon: this thread must let another one run for that."""
-    place = [] if frame is None else [(id(frame), frame.f_lasti)]
-    pause = _PAUSE if place and place == _last_place else 0
-    _last_place[:] = place
     try:
-        start_new_thread(_send, (pause,))
+        start_new_thread(_send, ())
     except RuntimeError:
         pass  # there is no thread to be had: the next protected function raises it
 
 
-def _send(pause: float) -> None:
-    if pause:
-        lock = allocate_lock()
-        lock.acquire()
-        lock.acquire(timeout=pause)
+def _send() -> None:
     try:
         number = noted.pop()  # one call decides whether it is raised here or there
     except IndexError:
         return
+    heard = allocate_lock()
+    heard.acquire()
+    _unheard.append(heard)
     _runtime.interrupt(number)
+    # A signal that comes just before the main thread blocks wakes nobody.
+    while not heard.acquire(timeout=_AGAIN):
+        _runtime.interrupt(number)
+
+
+_AGAIN = 0.01
+"""Seconds until a signal is sent again that the main thread has not heard."""
+
+_unheard: list[LockType] = []
+"""Released by the handler: of the threads that have sent a signal."""

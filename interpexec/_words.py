@@ -1,4 +1,4 @@
-"""Objects in error messages: named, and cut short; errors that are kept. When something is wrong."""
+"""Objects in error messages: named, and cut short. Errors that are kept. When things go wrong."""
 
 from interpexec.errors import TaskCancelled
 

@@ -3,6 +3,7 @@
 import _signal
 import asyncio
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -153,6 +154,96 @@ def test_a_destructor_is_not_broken_and_the_interrupt_comes_afterwards(
         _drop_and_wait(Mortal)
     assert steps == ["done"]
     assert capfd.readouterr().err == ""
+
+
+def test_beside_a_debugger_it_comes_by_another_signal() -> None:
+    """Its trace function stays."""
+
+    class Mortal:
+        @unbroken
+        def __del__(self) -> None:
+            interrupt()
+
+    def trace(*_: object) -> None:
+        return None
+
+    former = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            _drop_and_wait(Mortal)
+        assert sys.gettrace() is trace
+    finally:
+        sys.settrace(former)
+
+
+def test_a_loop_that_is_nearly_always_in_unbroken_code_is_interrupted() -> None:
+    """At its next line."""
+    done = []
+
+    @unbroken
+    def take() -> None:
+        if len(done) == 3:
+            interrupt()
+
+    with pytest.raises(KeyboardInterrupt):
+        while len(done) < 10:
+            take()
+            done.append(1)
+    assert len(done) == 3
+    assert sys.gettrace() is None
+
+
+class Held:
+    """A lock, as those of `interpexec.sync`: it is taken and given back whole."""
+
+    depth = 0
+
+    @unbroken
+    def __enter__(self) -> None:
+        self.depth += 1
+
+    @unbroken
+    def __exit__(self, *_: object) -> None:
+        self.depth -= 1
+
+    @unbroken
+    def interrupt(self) -> None:
+        """Do as if Ctrl-C was pressed in the middle of this."""
+        interrupt()
+
+
+def _interrupt_at_the_end(held: Held) -> None:
+    with held:
+        held.interrupt()
+
+
+def _interrupt_before_the_end(held: Held) -> None:
+    with held, held:
+        assert held.depth == 2
+        held.interrupt()
+        pass  # noqa: PIE790  # another line
+
+
+def _interrupt_and_return(held: Held) -> int:
+    with held:
+        for _ in range(2):
+            held.interrupt()
+            return held.depth
+    return 0
+
+
+@pytest.mark.parametrize(
+    "function", [_interrupt_at_the_end, _interrupt_before_the_end, _interrupt_and_return]
+)
+def test_a_with_block_is_always_left_in_order(function: Callable[[Held], object]) -> None:
+    """Also where the next line is the end of it."""
+    held = Held()
+    with pytest.raises(KeyboardInterrupt):
+        for _ in range(3):
+            function(held)
+    assert held.depth == 0
+    assert sys.gettrace() is None
 
 
 def _drop_and_wait(make: Callable[[], object]) -> None:
