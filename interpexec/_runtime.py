@@ -90,6 +90,8 @@ def prepare() -> None:
         import _datetime  # noqa: F401  # for its side effect, and only on 3.13
     if closed_streams():
         away_from_streams(_load_libffi)
+    elif sys.version_info < (3, 14):  # workers that load it first, several at once, crash, too
+        _load_libffi()
 
 
 def _load_libffi() -> None:

@@ -196,6 +196,8 @@ def _handler(number: int, frame: "FrameType | None") -> None:
 
 def _raise_outside(frame: "FrameType | None") -> None:
     """Raise what was noted at the next line of the code around what is unbroken."""
+    if sys.gettrace() in _armed:
+        return  # as is about to be done
     target = _outside(frame)
     if target is None or sys.gettrace() is not None:  # nobody; or a debugger, which stays
         _send_again()
@@ -208,24 +210,36 @@ def _raise_outside(frame: "FrameType | None") -> None:
             return trace  # an exception here would keep `__exit__` from being called
         sys.settrace(None)
         traced.f_trace = None
+        _armed.clear()
         _raise_noted()
         return None
 
+    _mark(trace, _UNBROKEN)  # another signal in the middle of it is noted, too
+    _armed[:] = [trace]
     target.f_trace = trace
     sys.settrace(trace)  # type: ignore[arg-type]  # a trace function may return None
 
 
+_armed: "list[Callable[..., object]]" = []
+"""The trace function that waits for its line, if there is one."""
+
 _BEFORE_EXIT = frozenset({"NOP", "SWAP", "COPY", "POP_TOP", "POP_ITER", "RESUME", "EXTENDED_ARG"})
 
 
+@unbroken
 def _leaves_with(frame: "FrameType") -> bool:
-    """Say whether a line begins with the call of `__exit__`, which is given None three times."""
+    """Say whether a line begins with the call of `__exit__`.
+
+    It is given None three times, or by an instruction of its own after an exception.
+    """
     import dis  # nothing but this needs it
 
     nones = 0
     for instruction in dis.get_instructions(frame.f_code):
         if instruction.offset < frame.f_lasti or instruction.opname in _BEFORE_EXIT:
             continue
+        if instruction.opname in {"PUSH_EXC_INFO", "WITH_EXCEPT_START"}:
+            return True
         if not instruction.opname.startswith("LOAD_") or instruction.argval is not None:
             return nones == _EXIT_ARGUMENTS
         nones += 1

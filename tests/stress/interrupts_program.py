@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 from activities import make_pool
 from left import census, left_since
-from uses import USES, Trouble
+from uses import USES, Trouble, finish_beside
 
 type State = Callable[[], None]
 
@@ -123,6 +123,7 @@ def _rehearse(subject: Subject) -> None:
 
 
 def _end(subject: Subject) -> None:
+    finish_beside()
     try:
         subject.use.end()
     except Exception as error:

@@ -32,6 +32,29 @@ def require(is_so: object, kind: str, detail: object = "") -> None:
         raise Trouble(kind, str(detail))
 
 
+_beside: list[threading.Thread] = []
+
+
+def beside(function: Callable[..., object], *args: object) -> bool:
+    """Call a function in a thread; say whether it came to its end in time.
+
+    A check may be interrupted, and begun again: what it had begun ends first.
+    """
+    finish_beside()
+    thread = threading.Thread(target=function, args=args, daemon=True)
+    _beside.append(thread)
+    thread.start()
+    thread.join(2 * LIMIT)
+    return not thread.is_alive()
+
+
+def finish_beside() -> None:
+    """Wait for what interrupted checks have begun."""
+    for thread in _beside:
+        if thread.ident is not None:
+            thread.join(2 * LIMIT)
+
+
 class Use:
     """One kind of use. `step` may be interrupted anywhere, `begin`, `check` and `end` may not."""
 
@@ -472,10 +495,7 @@ class Queue(PoolUse):
     def check(self) -> None:
         """Let the queue run empty."""
         self.queue.put(1, timeout=LIMIT)
-        joining = threading.Thread(target=self.queue.join, daemon=True)
-        joining.start()
-        joining.join(LIMIT)
-        require(not joining.is_alive(), "hanging join", self.queue.qsize())
+        require(beside(self.queue.join), "hanging join", self.queue.qsize())
 
     def end(self) -> None:
         """End the worker's call."""
@@ -550,9 +570,7 @@ class Locks(PoolUse):
         super().check()
         places = self.args[0] if self.args else 1
         took: list[bool] = []
-        thread = threading.Thread(target=self._take, args=(places, took), daemon=True)
-        thread.start()
-        thread.join(2 * LIMIT)
+        beside(self._take, places, took)
         require(took == [True] * places, "lost lock", took)  # type: ignore[operator]
 
     def _take(self, places: int, took: list[bool]) -> None:
@@ -591,11 +609,14 @@ class Event(Use):
     def check(self) -> None:
         """Let another thread wait for it."""
         self.event.clear()
-        thread = threading.Thread(target=self.event.wait, daemon=True)
-        thread.start()
-        self.event.set()
-        thread.join(LIMIT)
-        require(not thread.is_alive(), "lost wake-up")
+        require(beside(self._wait_and_set), "lost wake-up")
+
+    def _wait_and_set(self) -> None:
+        """Wait for what is set a moment later."""
+        setting = threading.Timer(0.001, self.event.set)
+        setting.start()
+        self.event.wait(LIMIT)
+        setting.join()
 
     def end(self) -> None:
         """Forget it."""
