@@ -6,6 +6,11 @@ and a descriptor's number means the same in every interpreter of the process.
 
 import os
 import sys
+from os import read, write
+
+from interpexec._runtime import own_builtins
+
+own_builtins(globals())
 
 HAS_EVENTFD = hasattr(os, "eventfd")
 """Tests set this to False to force the portable path."""
@@ -46,7 +51,7 @@ class Bell:
         try:
             # Not os.eventfd_write: unlike os.write it gives up when a signal
             # arrives (EINTR).
-            os.write(self._writer, RING)
+            write(self._writer, RING)
         except BlockingIOError:
             pass  # the pipe is full of rings that were not heard yet
 
@@ -57,7 +62,7 @@ class Bell:
         """
         if timeout is not None and not _readable(self._reader, timeout):
             return False
-        os.read(self._reader, _ALL_RINGS)
+        read(self._reader, _ALL_RINGS)
         return True
 
     def close(self) -> None:

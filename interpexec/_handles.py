@@ -12,6 +12,9 @@ from _thread import get_ident
 from _weakref import ref
 
 from interpexec import _runtime
+from interpexec._runtime import own_builtins
+
+own_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

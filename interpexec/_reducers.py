@@ -9,7 +9,9 @@ list of 100,000 objects costs what it costs pickle: no Python code runs for each
 import copyreg
 from _operator import methodcaller
 
-from interpexec._runtime import NotShareableError
+from interpexec._runtime import NotShareableError, own_builtins
+
+own_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

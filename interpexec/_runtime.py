@@ -8,11 +8,13 @@ ends here. It is imported by workers too, so it imports next to nothing.
     Fifo          a first-in-first-out line that every interpreter can reach
 """
 
+import builtins
 import sys
 from _collections import deque
 from _functools import partial
 from _operator import call
 from _thread import RLock
+from time import monotonic_ns as monotonic_ns  # noqa: PLC0414  # before a call replaces it
 
 try:
     import _interpchannels
@@ -30,6 +32,20 @@ if TYPE_CHECKING:
     from types import SimpleNamespace
     from typing import Any, Literal
 
+_BUILTINS = dict(vars(builtins))
+
+
+def own_builtins(namespace: "dict[str, Any]") -> None:
+    """Let the functions that a module defines from now on find builtins of their own.
+
+    A call that empties `builtins`, or replaces what is in it, damages other calls then, and
+    not what answers them. namespace: the globals of the module.
+    """
+    namespace["__builtins__"] = _BUILTINS
+
+
+own_builtins(globals())
+
 NotShareableError = _interpreters.NotShareableError
 """What cannot cross to another interpreter raises this, as in the stdlib."""
 
@@ -40,6 +56,10 @@ _REMOVE_UNBOUND: "Literal[1]" = 1
 
 ChannelGoneError = _interpchannels.ChannelError
 """What `Fifo` raises when the interpreters that used the line have all ended."""
+
+RAW_THREADS_ABORT = sys.version_info < (3, 14, 1)
+"""Whether the process dies where an interpreter ends before all threads that were started in it
+by `_thread.start_new_thread`."""
 
 SIGNALS_WAKE = sys.version_info >= (3, 15)
 """Whether a system call that a signal ends raises what was thrown at its thread."""
@@ -220,7 +240,7 @@ class Fifo:
         """Whether something was sent since this was cleared: Ctrl-C may come before or after."""
         send = partial(_interpchannels.send, fifo_id, blocking=False)
         self._send = (*_alone(send), self.sent.append)
-        self._recv = _interpchannels.recv
+        self._recv, self._count = _interpchannels.recv, _interpchannels.get_count
 
     def send(self, item: object) -> None:
         """Append `item`. Raises `NotShareableError` if it is none of the above."""
@@ -237,7 +257,7 @@ class Fifo:
     def count(self) -> int:
         """Return how many items there are."""
         # As above.
-        return _interpchannels.get_count(self.id) if not _busy else _do(_COUNT, self.id)
+        return self._count(self.id) if not _busy else _do(_COUNT, self.id)
 
     def destroy(self) -> None:
         """Drop the line and what is still in it. Using it afterwards is an error."""

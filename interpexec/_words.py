@@ -1,6 +1,9 @@
 """Objects in error messages: named, and cut short. Imported when something is wrong."""
 
+from interpexec._runtime import own_builtins
 from interpexec.errors import TaskCancelled
+
+own_builtins(globals())
 
 
 def shown(obj: object) -> str:
