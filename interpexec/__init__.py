@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         NotShareableError,
         TaskCancelled,
         TokenError,
+        WorkerLostError,
     )
     from interpexec.executor import InterpreterPoolExecutor
 
@@ -50,6 +51,7 @@ __all__ = [
     "SharedBuffer",
     "TaskCancelled",
     "TokenError",
+    "WorkerLostError",
     "create_channel",
     "current_task",
 ]
@@ -67,6 +69,7 @@ _HOMES = {
     "SharedBuffer": "interpexec.buffers",
     "TaskCancelled": "interpexec.errors",
     "TokenError": "interpexec.errors",
+    "WorkerLostError": "interpexec.errors",
     "create_channel": "interpexec.channels",
     "current_task": "interpexec._tasks",
 }

@@ -6,10 +6,13 @@ and a descriptor's number means the same in every interpreter of the process.
 
 import os
 import sys
+from os import read, write
 
 from interpexec._descriptors import clear, clear_all
+from interpexec._runtime import own_builtins
 from interpexec._sigint import interruptible, keep_whole
 
+own_builtins(globals())
 keep_whole()
 keep_whole(clear)  # of a module that stands below
 
@@ -52,7 +55,7 @@ class Bell:
         try:
             # Not os.eventfd_write: unlike os.write it gives up when a signal
             # arrives (EINTR).
-            os.write(self._writer, RING)
+            write(self._writer, RING)
         except BlockingIOError:
             pass  # the pipe is full of rings that were not heard yet
 
@@ -64,7 +67,7 @@ class Bell:
         """
         if timeout is not None and not _readable(self._reader, timeout):
             return False
-        os.read(self._reader, _ALL_RINGS)
+        read(self._reader, _ALL_RINGS)
         return True
 
     def close(self) -> None:

@@ -17,21 +17,26 @@ What is broadcast runs the user's code for as long as it likes, so it has a thre
 of its own (made for the first one): a call can be stopped meanwhile.
 """
 
-import _pickle
-import _thread
+from _functools import partial
+from _pickle import dumps
 from _queue import SimpleQueue
+from _thread import allocate_lock
 
 from interpexec import _main, _tasks, _threads
 from interpexec._calls import Outcome, attempt
 from interpexec._interrupts import Interruptible, this_thread
 from interpexec._line import Line, Token
 from interpexec._messages import end_lease, seal, unseal
-from interpexec._runtime import SIGNALS_WAKE, ChannelGoneError, release_import_locks
+from interpexec._runtime import SIGNALS_WAKE, ChannelGoneError, own_builtins, release_import_locks
 from interpexec._sigint import keep_whole
 from interpexec.errors import TaskCancelled
 
+own_builtins(globals())
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from _thread import _ThreadHandle
+    from collections.abc import Callable
     from typing import Any, Protocol
 
     from interpexec._messages import Message
@@ -68,6 +73,13 @@ type Frames = list[tuple[str, int, str]]
 # many seconds, and then each time after the last of these, as long as the call is there:
 # it may have computed in C before it came to its system call.
 _SIGNAL_AGAIN = 0.005, 0.05, 0.5
+
+
+_abandoned: list[Line] = []
+"""The lines of interpreters that cannot be ended."""
+
+# How often the helper goes on after an exception that no order has raised.
+_MOST_FAULTS = 8
 
 
 class CallbackLine:
@@ -121,6 +133,13 @@ class CallbackLine:
                 pass  # CPython has closed it, and dropped them
             channel.destroy()
 
+    def abandon(self) -> None:
+        """Have the helper end, and give nothing back: it may not get that far."""
+        if self._channel is not None:
+            self._channel.close()
+            _abandoned.append(self._channel)
+            self._channel = None
+
     def _send(self, what: int, call_id: int, message: "Message" = b"") -> bool:
         """Give an order; return whether there is still somebody to take it."""
         if self._channel is None:
@@ -142,14 +161,14 @@ class Helper:
         self.calls = Interruptible(this_thread())
         self.calls.answer = self._send_count
         self._broadcasts = Broadcasts(name, worker, self.calls)
-        self._may_go = _thread.allocate_lock()
+        self._may_go = allocate_lock()
         self._may_go.acquire()
         # Whose call was stopped, and what may get it out of a system call.
         self._stopped: Interruptible | None = None
         self._signal = 0
         self._pauses: list[float] = []
         self._name = f"{name}_callbacks"
-        self._listener: _thread._ThreadHandle | None = None
+        self._listener: _ThreadHandle | None = None
 
     def start(self) -> None:
         """Begin to listen.
@@ -181,8 +200,27 @@ class Helper:
             self._listener.join()
         self._line.release()
 
+    def closing_steps(self) -> "list[Callable[[], object]]":
+        """Return what has both threads end, by C code alone, whatever calls have damaged."""
+        return [self._broadcasts.close, *self._line.closing_steps()]
+
     def _listen(self) -> None:
-        """Follow orders until the line is closed."""
+        """Follow orders until the line is closed.
+
+        A call may throw something at this thread, too; or it has damaged what this is made
+        of: then it is of no use to go on. In either case its worker is to end soon.
+        """
+        for _ in range(_MOST_FAULTS):
+            try:
+                self._follow_all()
+            except BaseException:  # see above
+                if self._line.is_closed:
+                    return
+                self._worker.leave()
+            else:
+                return
+
+    def _follow_all(self) -> None:
         line = self._line
         while True:
             order = line.recv_or_ring(timeout=self._wake_stopped())
@@ -240,10 +278,10 @@ class Helper:
         return self._pauses.pop(0) if len(self._pauses) > 1 else self._pauses[0]
 
     def _send_count(self, call_id: int, count: int) -> None:
-        self._worker.reply((_pickle.dumps(count, 5), None), call_id)
+        self._worker.reply((dumps(count, 5), None), call_id)
 
     def _send_stack(self, call_id: int) -> None:
-        self._worker.reply((_pickle.dumps(self._frames(), 5), None), call_id)
+        self._worker.reply((dumps(self._frames(), 5), None), call_id)
 
     def _frames(self) -> Frames:
         """Return what the worker's thread is doing, without our own frames around it."""
@@ -265,12 +303,14 @@ class Broadcasts:
         self._worker = worker
         self._beside = beside
         self.calls = Interruptible(None)
-        self._lock = _thread.allocate_lock()  # guards what follows, but for the queue
+        self._lock = allocate_lock()  # guards what follows, but for the queue
         self._waiting: dict[int, Packed] = {}  # what was not begun, by call id
-        self._thread: _thread._ThreadHandle | None = None
+        self._thread: _ThreadHandle | None = None
         self._has_begun = False
         self._is_over = False
         self._queue: SimpleQueue[int] = SimpleQueue()  # ids in their order, then _END
+        self.close: Callable[[], object] = partial(self._queue.put, _END)
+        """Has the thread end when it has done what it was given."""
 
     def begin(self) -> None:
         """Let it run what is there, and what comes."""
@@ -299,7 +339,7 @@ class Broadcasts:
         """Run what was added, if the worker was ever ready; end the thread."""
         with self._lock:
             self._is_over = True
-            self._queue.put(_END)
+            self.close()
         if self._thread is not None:
             self._thread.join()
 

@@ -16,6 +16,10 @@ import _ctypes
 import sys
 from _thread import get_ident
 
+from interpexec._runtime import own_builtins
+
+own_builtins(globals())
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType

@@ -15,12 +15,13 @@ longer than it was made for. `Outcomes` are then of the first items only.
 
 from collections import deque
 from itertools import islice
-from time import monotonic_ns
 
 from interpexec import _failures, _main, _messages, _tasks
 from interpexec._interrupts import END, cut_off
-from interpexec._runtime import NotShareableError
+from interpexec._runtime import NotShareableError, monotonic_ns, own_builtins
 from interpexec.errors import TaskCancelled
+
+own_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -152,7 +153,11 @@ def run(
 
     function: the pickled call of it, without arguments. The rest is as of `Parcel`.
     """
-    fn = _main.loads(function)[0]
+    try:
+        fn = _main.loads(function)[0]
+    except BaseException:  # the user's classes run
+        _tasks.this_thread().is_unloaded = True
+        raise
     return Parcel(columns, failures, budget, are_pickled=are_pickled).run(fn)
 
 

@@ -5,6 +5,7 @@ that was stopped. The collector sleeps until the first of them may be over, and 
 thread waits beside it. A pool where nothing is limited never looks.
 """
 
+import select  # noqa: F401  # a bell needs it to wait for so long: later no descriptor may be left
 from collections import deque
 from time import monotonic
 

@@ -36,12 +36,14 @@ Only a bounded number of calls is ahead of the workers; the rest waits at home,
 where cancelling is trivial and the messages are not yet copied (see `_ledger`).
 """
 
+import logging
 import threading
 from collections import deque
 from concurrent.futures import _base
 from contextlib import suppress
 from functools import partial
 from itertools import count
+from time import monotonic
 
 from interpexec import _failures, _messages, _process, _runtime
 from interpexec._crew import Crew
@@ -49,7 +51,7 @@ from interpexec._crossing import Crossing
 from interpexec._deadline import Deadline
 from interpexec._direct import DirectWait
 from interpexec._future import CallFuture
-from interpexec._home import WorkerLostError, WorkerThread
+from interpexec._home import WorkerThread
 from interpexec._ledger import AnyFuture, Entry, Ledger, check_weight
 from interpexec._pool_errors import BrokenInterpreterPool
 from interpexec._relay import Relay
@@ -57,6 +59,7 @@ from interpexec._runtime import NotShareableError
 from interpexec._sigint import keep_whole, protected, protected_inside, unbroken
 from interpexec._stopper import GRACE, LOOK_AGAIN, Stopper
 from interpexec._wakeup import Latch
+from interpexec.errors import WorkerLostError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -74,8 +77,15 @@ TERMINATION_LIMIT = 10.0
 calls can be interrupted, and after GRACE where they cannot. More is needed only by a
 worker that is just being made on a machine that is overloaded."""
 
-_LOST = "A worker interpreter was lost, the pool is not usable anymore"
+_MOST_UNREADY = 3
+"""How many workers in a row may be lost before they are ready. Then no further one is made
+beside those that are there; and where there are none, the pool is broken."""
+
+_FAULT = "A fault in the pool's collector, the pool is not usable anymore"
 _NOT_READY = "A worker interpreter could not be made ready, the pool is not usable anymore"
+
+
+_logger = logging.getLogger("interpexec")
 
 
 class Engine:
@@ -115,6 +125,8 @@ class Engine:
         self.closing = False  # no more calls; what is here is still computed
         # Of who waits for the workers: told when one has become ready, or none will.
         self._curious: list[Latch] = []
+        self._unready = 0  # how many workers were lost before they were ready, in a row
+        self._suspects_due = 0.0  # when those calls are given up that no worker runs
         self._resting = False  # no workers for a while, because of a fork
         self._awake = Latch(is_open=True)  # closed only then
         self.crossing: Crossing | None = None
@@ -226,13 +238,17 @@ class Engine:
 
         None is waited for: each makes its interpreter in its own thread.
         """
-        while len(self.crew.active) < min(self.max_workers, wanted):
+        while len(self.crew.active) < min(self.max_workers, wanted) and self._may_hire():
             try:
                 self.crew.hire(crossing)
             except (RuntimeError, OSError):  # there is no thread, or no descriptor, to be had
                 if self.crew.is_empty():
                     raise
                 break
+
+    def _may_hire(self) -> bool:
+        """Say whether one more worker has a chance to become ready. Under the lock."""
+        return self._unready < _MOST_UNREADY or self.crew.is_empty()
 
     @protected
     def warm(self, *, wait: bool) -> None:
@@ -348,6 +364,7 @@ class Engine:
         """Stop the calls whose time is over, and replace those that do not end. Under the lock."""
         vacancies, late = self._stopper.look(crossing)
         self._todo.extend(partial(_fail_late, future) for future in late)
+        self._look_for_suspects(crossing)
         for _ in range(vacancies):
             self._fill_vacancy()
         if vacancies:
@@ -361,7 +378,7 @@ class Engine:
         """Put another worker in the place of one that takes no further call. Under the lock."""
         if self.crossing is None or self._resting or self.broken or self.closing:
             return
-        if len(self.crew.active) < self.max_workers:
+        if len(self.crew.active) < self.max_workers and self._may_hire():
             with suppress(RuntimeError, OSError):  # it will be tried again for the next call
                 self.crew.hire(self.crossing)
 
@@ -512,7 +529,7 @@ class Engine:
                     return True
             except BaseException as error:  # memory ran out, or a fault of ours
                 _base.LOGGER.critical("Exception in collector:", exc_info=True)
-                self._break(_LOST, error)
+                self._break(_FAULT, error)
         return False
 
     def _take_step(self, crossing: Crossing) -> bool:
@@ -602,6 +619,7 @@ class Engine:
         """Do what a worker gives notice of."""
         if kind == _messages.READY:
             with self.lock:
+                self._unready = 0
                 self.crew.is_ready(_messages.worker_of(payload))
                 self._tell_curious()
                 self._look_for_idle()
@@ -644,34 +662,59 @@ class Engine:
     def worker_gone(self, worker: WorkerThread, loss: BaseException | None) -> None:
         """Note that a worker's interpreter is gone. By its thread, at last."""
         with self.lock:
-            worker.line.close()
-            self._gone.append((worker, loss))
-            self._nudge()
+            try:
+                worker.line.close()
+            finally:
+                self._gone.append((worker, loss))
+                self._nudge()
 
     def _bury(self, crossing: Crossing, worker: WorkerThread, loss: BaseException | None) -> None:
-        """Take a worker that has ended off the list; if it was lost, break the pool."""
+        """Take a worker that has ended off the list; if it was lost, so is its call."""
         worker.join()  # it has just told so, as its last act
         call_id = crossing.slots.call(worker.seat)
-        if loss is None and call_id in self.ledger.out:
-            loss = WorkerLostError("it ended in the middle of a call")
         if isinstance(loss, NotShareableError):
             self._initializer_failed(loss)
         elif loss is not None:
-            _base.LOGGER.critical("Exception in worker:", exc_info=loss)
-            self._break(_LOST, loss)
+            self._note_loss(crossing, worker, loss)
         with self.lock:
             # After breaking: until then `submit` must find the seat taken.
             is_vacant = self.crew.bury(worker)
             interrupted = self.ledger.strike_off(call_id)
             unheard = self.ledger.strike_off_asked(worker)
         if interrupted is not None:
-            self._fail(interrupted)
+            _fail_lost(interrupted, loss)
         self._give_up(unheard)
+        try:
+            with self.lock:
+                if is_vacant:
+                    self._fill_vacancy()
+                self._move_on()
+                self._tell_curious()
+        except (RuntimeError, OSError, MemoryError) as error:  # none is there, and none to be had
+            self._break(_NOT_READY, error)
+
+    def _note_loss(self, crossing: Crossing, worker: WorkerThread, loss: BaseException) -> None:
+        """Look after the calls of a worker that was lost; break the pool if none becomes ready."""
+        _logger.info("%s was lost:", worker.name, exc_info=loss)
         with self.lock:
-            if is_vacant:
-                self._fill_vacancy()
-            self._move_on()
-            self._tell_curious()
+            self._unready += not worker.is_ready
+            # Also one that is leaving: what it gives back may be what the next one needs.
+            others = [each for each in self.crew.everyone() if each is not worker]
+            if self.ledger.suspect(crossing):
+                self._suspects_due = monotonic() + GRACE
+                self._stopper.clock.expect(GRACE)
+        if self._unready >= _MOST_UNREADY and not others:
+            _base.LOGGER.critical("Exception in worker:", exc_info=loss)
+            self._break(_NOT_READY, loss)
+
+    def _look_for_suspects(self, crossing: Crossing) -> None:
+        """Have the calls fail that a lost worker had taken. Under the lock."""
+        if self._suspects_due and self._suspects_due <= monotonic():
+            self._suspects_due = 0.0
+            lost = self.ledger.strike_off_suspects(self.crew.running(crossing))
+            self._todo.extend(partial(_fail_lost, future) for future in lost)
+        elif self._suspects_due:
+            self._stopper.clock.expect(self._suspects_due - monotonic())
 
     def _initializer_failed(self, error: BaseException) -> None:
         """Report it as the stdlib's executors do, and break the pool."""
@@ -829,8 +872,8 @@ class Engine:
         with self.lock:
             left = self.ledger.close()
             if left:
-                self.broken = self.broken or (_LOST, None)
-                self._todo.extend(partial(self._fail, future) for future in left)
+                fail = self._fail if self.broken else _fail_lost
+                self._todo.extend(partial(fail, future) for future in left)
                 return False
         # Who waits directly leaves now: every call is settled.
         with self.direct.lock, self.lock:
@@ -854,6 +897,13 @@ def _fail_late(future: AnyFuture) -> None:
     """Finish a call that has run for as long as it may."""
     message = f"{future.name} was stopped: it ran for more than {future.limit:g} s"
     _finish(future, TimeoutError(message))
+
+
+def _fail_lost(future: AnyFuture, loss: BaseException | None = None) -> None:
+    """Finish a call whose worker was lost."""
+    error = WorkerLostError(f"the worker was lost that ran {future.name or 'this call'}")
+    error.__cause__ = loss
+    _finish(future, error)
 
 
 def _finish(future: AnyFuture, error: Exception) -> None:

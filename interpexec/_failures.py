@@ -7,12 +7,14 @@ How it is pickled, `_exceptions` tells; here stands what goes with it: the class
 and the traceback, for the case that it cannot be, or cannot be made at home.
 """
 
-import _pickle
+from _pickle import dumps
 
 from interpexec import _functions, _main, _packing
 from interpexec._messages import loads
-from interpexec._runtime import NotShareableError
+from interpexec._runtime import NotShareableError, own_builtins
 from interpexec._words import told
+
+own_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ def pack(error: BaseException, *, skip: int = 0) -> _packing.Packed:
         return _record(error, _describe(error, skip))
     except BaseException as reason:  # the user's class runs here, or memory is short
         cls, why = type(error).__name__, type(reason).__name__
-        return _pickle.dumps((None, f"{why} while it was packed", cls, cls, "", "", ""), 5)
+        return dumps((None, f"{why} while it was packed", cls, cls, "", "", ""), 5)
 
 
 def pack_unpickling(error: BaseException, *, skip: int = 0) -> _packing.Packed:
@@ -61,7 +63,7 @@ def _record(error: BaseException, description: tuple[str, str, str, str, str]) -
     try:
         body = _packing.pack(error, dump=_functions.dump)
     except BaseException as reason:  # any class may fail in any way here
-        return _pickle.dumps((None, told(reason), *description), 5)
+        return dumps((None, told(reason), *description), 5)
     return _packing.pack((body, None, *description))
 
 

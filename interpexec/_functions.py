@@ -15,7 +15,9 @@ import marshal
 import sys
 
 from interpexec import _main, _packing, _reducers
-from interpexec._runtime import NotShareableError
+from interpexec._runtime import NotShareableError, own_builtins
+
+own_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

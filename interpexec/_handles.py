@@ -12,7 +12,10 @@ from _thread import get_ident
 from _weakref import ref
 
 from interpexec import _runtime
+from interpexec._runtime import own_builtins
 from interpexec._sigint import keep_whole
+
+own_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -13,11 +13,14 @@ from interpexec import _main
 from interpexec._callbacks import CallbackLine
 from interpexec._loans import FOR_INITIALIZERS, LOANS
 from interpexec._messages import seal, unseal
-from interpexec._runtime import Fifo, Interpreter, absent_streams, is_main
+from interpexec._runtime import RAW_THREADS_ABORT, Fifo, Interpreter, absent_streams, is_main
 from interpexec._sigint import keep_whole
+from interpexec.errors import WorkerLostError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from types import SimpleNamespace
+
     from interpexec._crossing import Crossing
     from interpexec._engine import Engine
     from interpexec._loans import Loan
@@ -50,10 +53,6 @@ def _absent_streams() -> str:
     another file there.
     """
     return "; ".join(f"sys.{name} = sys.__{name}__ = None" for name in absent_streams())
-
-
-class WorkerLostError(RuntimeError):
-    """A worker ended although nobody told it to. Says what is known of it."""
 
 
 class WorkerThread(threading.Thread):
@@ -108,6 +107,7 @@ class WorkerThread(threading.Thread):
         setup = self._setup(initializer)
         interpreter = Interpreter()
         self.interpreter_id = interpreter.id
+        is_beyond_help = False
         try:
             line = Fifo()
             if package is not None:
@@ -117,18 +117,45 @@ class WorkerThread(threading.Thread):
             path = [entry for entry in sys.path if isinstance(entry, str)]
             code = _BOOTSTRAP.format(path=path, setup_line=line.id, streams=_absent_streams())
             summary = interpreter.run(code)
-            if (unread := line.recv()) is not None:  # it did not come to that
-                unseal(unread[-1])  # type: ignore[index]  # what lay beside it is given back
+            told = self._read_last(line)
             line.destroy()
+            is_beyond_help = summary is not None and self._may_have_threads(summary)
         finally:
             try:
                 # Its messages are taken before it ends: those left in the channel
                 # would be removed with it.
                 self._engine.take_replies(self._crossing)
             finally:
-                interpreter.destroy()
+                if is_beyond_help:
+                    self.line.abandon()
+                else:
+                    interpreter.destroy()
         if summary is not None:
-            raise WorkerLostError(getattr(summary, "errdisplay", None) or summary.formatted)
+            told = getattr(summary, "errdisplay", None) or summary.formatted
+        if told:
+            raise WorkerLostError(told)
+
+    def _may_have_threads(self, summary: "SimpleNamespace") -> bool:
+        """Say whether the interpreter cannot be ended, as there may be threads in it.
+
+        A worker that did not come to the end of `main` may have left its own: where each
+        instruction raises something, by `sys.monitoring`. Then the interpreter stays, for as
+        long as the process lives: CPython would die if it was destroyed.
+        """
+        _, begun = self._crossing.slots.running(self.seat)
+        is_told = summary.type.__name__ == WorkerLostError.__name__
+        return RAW_THREADS_ABORT and bool(begun) and not is_told
+
+    @staticmethod
+    def _read_last(line: Fifo) -> str:
+        """Return what a worker says of its end; give back the setup if it did not come to that."""
+        told = ""
+        for item in iter(line.recv, None):
+            if isinstance(item, str):
+                told = item
+            else:
+                unseal(item[-1])  # type: ignore[index]  # what lay beside it is given back
+        return told
 
     def _setup(self, initializer: "Packed | None") -> "Setup":
         """Return what the worker is given."""

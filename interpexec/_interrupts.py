@@ -32,13 +32,16 @@ message.) In both cases it is raised once more, by a trace function, at the next
 of the code that was interrupted.
 """
 
-import os
-import sys
 from _collections import deque
 from _thread import RLock
+from os import write
+from sys import _getframe, settrace
 
 from interpexec._bell import RING
+from interpexec._runtime import own_builtins
 from interpexec.errors import TaskCancelled
+
+own_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -102,6 +105,9 @@ class Interruptible:
         self.steps = 0
         """How many of the shields are this package's own: see `begin_step`."""
         self.left: object = None  # what a call has left, to be freed when it is answered
+        self.unloaded: tuple[int, object] | None = None
+        """The id of the last call that could not be unpickled, and its pickle."""
+        self.is_unloaded = False  # ... as has been found when it was run: a chunk of items
         self.held: list[Held] = []
         """What the call has locked, to be given back if it is stopped."""
         self._uncut: list[deque[object]] | None = None  # see `begin_items`
@@ -148,7 +154,7 @@ class Interruptible:
                     return False
                 is_thrown = self._throw()
                 if self.bell:
-                    os.write(self.bell, RING)
+                    write(self.bell, RING)
                 return is_thrown
             finally:
                 self._coming = False
@@ -161,10 +167,10 @@ class Interruptible:
 
         def trace(_frame: "FrameType", event: str, _argument: object) -> None:
             if event != "call":  # not in the frames that begin now: they may be a `__del__`
-                sys.settrace(None)
+                settrace(None)
                 self._raise_here()
 
-        sys.settrace(trace)
+        settrace(trace)
         while frame is not None:
             frame.f_trace = trace
             frame = frame.f_back
@@ -185,7 +191,7 @@ class Interruptible:
             # No `__init__`: it is made where no other exception may be raised.
             def __del__(thrown) -> None:  # noqa: N805  # `self` is the thread
                 if thrown.__traceback__ is None:
-                    self.raise_again(sys._getframe().f_back)  # noqa: SLF001  # there is no other way
+                    self.raise_again(_getframe().f_back)
 
         Thrown.__name__ = Thrown.__qualname__ = TaskCancelled.__qualname__
         Thrown.__module__ = TaskCancelled.__module__

@@ -22,7 +22,7 @@ from interpexec._sigint import keep_whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container
     from typing import Protocol
 
     from interpexec._home import WorkerThread
@@ -79,6 +79,8 @@ class Ledger:
         self._ahead = LEAST_AHEAD
         self._nudge = nudge
         self._loans: dict[int, Loan] = {}  # by call id
+        # The ids of calls that a worker may have taken, which was lost: see `suspect`.
+        self._suspects: set[int] = set()
 
     def __len__(self) -> int:
         """Return how many calls are not settled."""
@@ -174,6 +176,9 @@ class Ledger:
         self._measure(len(replies))
         entries: list[Entry] = []
         for payload, call_id, kind in map(_messages.unseal, replies):
+            if kind == _messages.RETURNED:
+                self._take_returned(payload, call_id)
+                continue
             future = self.out.pop(call_id, None)
             if future is None:
                 future, _ = self.asked.pop(call_id, _NOBODY)
@@ -181,6 +186,15 @@ class Ledger:
             if self._loans and (loan := self._loans.pop(call_id, None)) is not None:
                 LOANS.settle(loan)
         return entries
+
+    def _take_returned(self, payload: Packed, call_id: int) -> None:
+        """Let a call wait anew, before all others, which a damaged worker could not begin."""
+        future = self.out.pop(call_id, None)
+        self._suspects.discard(call_id)
+        if future is not None:  # else it was given up
+            future.become_pending()
+            future.payload = payload
+            self.pending.appendleft(future)
 
     def _measure(self, answered: int) -> None:
         """Adapt how far the workers are kept ahead.
@@ -253,6 +267,23 @@ class Ledger:
         for future in futures:
             self._forget_loan(future)
         return futures
+
+    def suspect(self, crossing: Crossing) -> bool:
+        """Suspect the calls that no worker has begun of being lost; return if there are any.
+
+        A worker may have been lost just when it had taken one. Those that are on their way
+        between a line and a worker are suspected, too: for as long as that takes.
+        """
+        if not crossing.is_closing:
+            self.recall(crossing)
+        self._suspects.update(self.out)
+        return bool(self._suspects)
+
+    def strike_off_suspects(self, running: "Container[int]") -> list[AnyFuture]:
+        """Take the suspected calls off the books that no worker runs; return them."""
+        suspects, self._suspects = self._suspects, set()
+        lost = (self.strike_off(call_id) for call_id in suspects if call_id not in running)
+        return [future for future in lost if future is not None]
 
     def strike_off(self, call_id: int) -> AnyFuture | None:
         """Take a call off the books that is out, and that nobody answers."""

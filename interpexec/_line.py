@@ -27,11 +27,17 @@ Nor is anybody woken for the next item while a receiver looks for it, instead of
 it takes that back first, and then sees to it that nothing is left to nobody.
 """
 
-from interpexec._bell import Bell
+from _functools import partial
+from _operator import setitem
+from os import write
+
+from interpexec._bell import RING, Bell
 from interpexec._patience import Patience
-from interpexec._runtime import Fifo
+from interpexec._runtime import Fifo, own_builtins
 from interpexec._sigint import keep_whole
 from interpexec.errors import ChannelClosedError
+
+own_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -195,6 +201,13 @@ class Line:
         seats = list(self._bells) if is_maker else range(len(self._descriptors) // (2 * _INT))
         for seat in seats:
             self.ring(seat)
+
+    def closing_steps(self, seat: int = 0) -> "list[Callable[[], object]]":
+        """Return what closes the line by C code alone, for one receiver. By who reached it."""
+        bell = self._bell(seat)
+        assert bell is not None  # it was opened
+        close = partial(setitem, self._state, 0, _CLOSED)
+        return [close, partial(write, bell.token[1], RING)]
 
     def release(self) -> None:
         """Let go of the line's memory: the last act of one who reached it."""

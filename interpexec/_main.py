@@ -14,10 +14,14 @@ then, and functions of `__main__` travel by value (see `_functions`).
 """
 
 import _io  # `io` is not in a bare interpreter
-import _pickle
-import _thread
 import os
 import sys
+from _pickle import loads as _unpickle
+from _thread import RLock, get_ident
+
+from interpexec._runtime import own_builtins
+
+own_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -127,7 +131,7 @@ class _Program:
         self._failure: BaseException | None = None
         # Two threads of a worker may come at once: for a call, and for what is
         # broadcast. Re-entrant, because the program may ask for itself.
-        self._lock = _thread.RLock()
+        self._lock = RLock()
         self._appear_as(placeholder)
         self._placeholder = placeholder
         placeholder.__dict__["__getattr__"] = self.find
@@ -209,12 +213,12 @@ _NOT_RUN = (
 
 def loads(payload: "Packed") -> "Any":
     """Unpickle what home sent, in a worker: that may import modules, or run the program."""
-    thread = _thread.get_ident()
+    thread = get_ident()
     _finders.add(thread)
     try:
         if type(payload) is bytes:
-            return _pickle.loads(payload)
-        return payload.load(_pickle.loads)  # type: ignore[union-attr]
+            return _unpickle(payload)
+        return payload.load(_unpickle)  # type: ignore[union-attr]
     finally:
         _finders.discard(thread)
 
@@ -225,7 +229,7 @@ def refuse_while_finding() -> None:
     Else a program, or a module, that starts work when it is run would start
     workers in its workers for ever.
     """
-    if _thread.get_ident() in _finders:
+    if get_ident() in _finders:
         raise NotRunnableError(
             "a worker imports a module, or runs the program again, to find what a call"
             " needs, and that submitted a call itself. Put what starts the work into a"

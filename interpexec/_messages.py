@@ -14,11 +14,14 @@ what lies beside the pickle (`_packing.Package`), if something does.
 """
 
 import _io  # `io` is not in a bare interpreter
-import _pickle
+from _pickle import Unpickler, dumps
+from _pickle import loads as _unpickle
 
 from interpexec import _main, _tasks
-from interpexec._runtime import NotShareableError
+from interpexec._runtime import NotShareableError, own_builtins
 from interpexec._sigint import interruptible
+
+own_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,9 +36,10 @@ if TYPE_CHECKING:
 _LARGE = 1 << 16
 
 # What a payload is: the lowest bits of the tail, below the call's id.
-# The last three are notices: the worker's initializer has run; the worker soon has run
-# as many calls as it may, so that a successor is wanted; it takes no further call.
-VALUE, FAILURE, NOT_READY, READY, RETIRING, LEAVING = range(6)
+# Then come notices: the worker's initializer has run; the worker soon has run as many calls
+# as it may, so that a successor is wanted; it takes no further call. The last one is a call
+# itself, which was not begun, because its worker is damaged.
+VALUE, FAILURE, NOT_READY, READY, RETIRING, LEAVING, RETURNED = range(7)
 AFTER_MAIN = 8  # the worker has run the program: names in it may say so
 _KIND_BITS = 4
 _KINDS = (1 << _KIND_BITS) - 1
@@ -118,7 +122,7 @@ def dumps_call(
     is_plain = type(fn) is _FUNCTION and not kwargs and _PLAIN.issuperset(map(type, args))
     if is_plain and (fn.__module__ != "__main__" or _main.can_run_again()):
         try:
-            return _pickle.dumps(call, 5)
+            return dumps(call, 5)
         except Exception:  # noqa: S110  # it has no name, or another one's
             pass
     from interpexec import _functions
@@ -157,7 +161,7 @@ def dumps_value(value: object) -> "Packed":
     """Pickle a result in a worker. Raises NotShareableError, naming it, if it cannot be."""
     try:
         if type(value) in _PLAIN:
-            return _pickle.dumps(value, 5)
+            return dumps(value, 5)
         from interpexec import _packing  # many workers return plain values only
 
         return _packing.pack(value)
@@ -179,7 +183,7 @@ def loads_value(payload: "Packed", *, after_main: bool) -> object:
     """Unpickle a result at home. Raises NotShareableError if it cannot be."""
     try:
         if type(payload) is bytes and not after_main:
-            return _pickle.loads(payload)
+            return _unpickle(payload)
         return loads(payload, after_main=after_main)
     except BaseException as error:  # the user's classes run here
         if isinstance(error, KeyboardInterrupt) and not error.args:
@@ -195,7 +199,7 @@ def loads(payload: "Packed", *, after_main: bool = False) -> object:
     In a worker that has run the program, what the program defines belongs to
     `__mp_main__`; here it belongs to `__main__`.
     """
-    unpickle = _loads_after_main if after_main else _pickle.loads
+    unpickle = _loads_after_main if after_main else _unpickle
     if type(payload) is bytes:
         return unpickle(payload)
     return payload.load(unpickle)  # type: ignore[union-attr]
@@ -212,7 +216,7 @@ def loads_anything(payload: "Packed") -> "Any":
     return loads(payload, after_main=True)
 
 
-class _MainUnpickler(_pickle.Unpickler):
+class _MainUnpickler(Unpickler):
     """Finds the program's definitions in the real `__main__`."""
 
     def find_class(self, module_name: str, global_name: str, /) -> object:

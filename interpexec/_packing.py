@@ -28,15 +28,18 @@ costs one copy: the one into the other interpreter. No Python code runs for each
 object, wherever it is in the argument.
 """
 
-import _pickle
 import os
+from _pickle import Pickler, dumps
+from _pickle import loads as _unpickle
 from _thread import get_ident
 
 from interpexec import _reducers, _tasks
 from interpexec._descriptors import duplicate
 from interpexec._handles import expect_end, outside
-from interpexec._runtime import NotShareableError
+from interpexec._runtime import NotShareableError, own_builtins
 from interpexec._sigint import interruptibly, keep_whole
+
+own_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -113,7 +116,7 @@ class Package:
 
     def as_message(self, tail: int) -> "tuple[object, ...]":
         """Return what a line can take. It still owns all, until `give_away`."""
-        entries = _pickle.dumps(self.entries, 5)
+        entries = dumps(self.entries, 5)
         beside = len(self.buffers), *self.buffers, *self.views
         return self.payload, tail, entries, self.lease or 0, *beside
 
@@ -131,7 +134,7 @@ class Package:
     def from_message(cls, message: "tuple[Any, ...]") -> "Package":
         """Own what a line has given."""
         payload, _, entries, lease, buffers, *rest = message
-        package = cls(payload, rest[:buffers], rest[buffers:], _pickle.loads(entries))
+        package = cls(payload, rest[:buffers], rest[buffers:], _unpickle(entries))
         package.lease = lease or None
         return package
 
@@ -352,7 +355,7 @@ def pack(
     _packing[thread] = packing
     try:
         if dump is None:
-            pickler = _pickle.Pickler(packing, 5)
+            pickler = Pickler(packing, 5)
             pickler.dispatch_table = _reducers.table()  # type: ignore[assignment]  # it holds any recipe
             interruptibly(pickler.dump, obj)  # the user's classes run
         else:
@@ -368,7 +371,7 @@ def pack(
             _packing[thread] = outer
 
 
-def load(packed: Packed, loads: "Callable[..., Any]" = _pickle.loads) -> "Any":
+def load(packed: Packed, loads: "Callable[..., Any]" = _unpickle) -> "Any":
     """Unpickle what was packed. loads: as of `Package.load`."""
     return loads(packed) if type(packed) is bytes else packed.load(loads)  # type: ignore[union-attr]
 

@@ -6,6 +6,10 @@ time, and where the two share a core, from the very one who is to answer: so hal
 looks come next, down to one, with a try of all of them now and then.
 """
 
+from interpexec._runtime import own_builtins
+
+own_builtins(globals())
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable

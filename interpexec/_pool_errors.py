@@ -7,7 +7,9 @@ from interpexec._runtime import import_execution_failed
 
 
 class BrokenInterpreterPool(BrokenThreadPool):
-    """The pool is not usable any more: a worker could not be made ready, or was lost.
+    """The pool is not usable any more: no worker could be made ready.
+
+    Its initializer has failed, or it was lost before it was ready, several times in a row.
 
     Set on every future that was not finished, and raised by the next `submit`.
     Its `__cause__` is what went wrong, where that is known.

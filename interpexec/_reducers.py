@@ -10,7 +10,9 @@ for each of them.
 import copyreg
 from _operator import methodcaller
 
-from interpexec._runtime import NotShareableError
+from interpexec._runtime import NotShareableError, own_builtins
+
+own_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,10 +10,12 @@ ends here. It is imported by workers too, so it imports next to nothing.
 
 import _signal
 import _thread
+import builtins
 import sys
 from _functools import partial
 from _operator import call
 from _thread import RLock
+from time import monotonic_ns as monotonic_ns  # noqa: PLC0414  # before a call replaces it
 
 from interpexec._descriptors import away_from_streams, closed_streams
 
@@ -33,6 +35,20 @@ if TYPE_CHECKING:
     from types import SimpleNamespace
     from typing import Any, Literal
 
+_BUILTINS = dict(vars(builtins))
+
+
+def own_builtins(namespace: "dict[str, Any]") -> None:
+    """Let the functions that a module defines from now on find builtins of their own.
+
+    A call that empties `builtins`, or replaces what is in it, damages other calls then, and
+    not what answers them. namespace: the globals of the module.
+    """
+    namespace["__builtins__"] = _BUILTINS
+
+
+own_builtins(globals())
+
 NotShareableError = _interpreters.NotShareableError
 """What cannot cross to another interpreter raises this, as in the stdlib."""
 
@@ -45,6 +61,9 @@ ChannelGoneError = _interpchannels.ChannelError
 """What `Fifo` raises when the interpreters that used the line have all ended."""
 
 _MOST_TRIES = 10  # to create an interpreter where the standard streams are closed
+RAW_THREADS_ABORT = sys.version_info < (3, 14, 1)
+"""Whether the process dies where an interpreter ends before all threads that were started in it
+by `_thread.start_new_thread`."""
 
 SIGNALS_WAKE = sys.version_info >= (3, 15)
 """Whether a system call that a signal ends raises what was thrown at its thread."""
@@ -315,7 +334,7 @@ class Fifo:
         self.id = fifo_id = int(self._made[0]) if fifo_id is None else fifo_id
         # Bound once: both are called for every message.
         self._send = _alone(partial(_interpchannels.send, fifo_id, blocking=False))
-        self._recv = _interpchannels.recv
+        self._recv, self._count = _interpchannels.recv, _interpchannels.get_count
 
     def send(self, item: object) -> None:
         """Append `item`. Raises `NotShareableError` if it is none of the above."""
@@ -332,7 +351,7 @@ class Fifo:
     def count(self) -> int:
         """Return how many items there are."""
         # As above.
-        return _interpchannels.get_count(self.id) if not _busy else _do(_COUNT, self.id)
+        return self._count(self.id) if not _busy else _do(_COUNT, self.id)
 
     def destroy(self) -> None:
         """Drop the line and what is still in it. Using it afterwards is an error."""

@@ -39,6 +39,8 @@ from _thread import LockType, allocate_lock, start_new_thread
 
 from interpexec import _runtime
 
+_runtime.own_builtins(globals())
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable

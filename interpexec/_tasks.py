@@ -10,10 +10,14 @@
 
 import sys
 from _thread import get_ident
+from sys import _getframe
 
 from interpexec._interrupts import Interruptible
+from interpexec._runtime import own_builtins
 from interpexec._sigint import interruptible, keep_whole
 from interpexec.errors import TaskCancelled
+
+own_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -92,7 +96,7 @@ def keep_unraisable() -> None:
     def hook(unraisable: "UnraisableHookArgs", /) -> None:
         thread = this_thread()
         if issubclass(unraisable.exc_type, TaskCancelled) and thread.hit:
-            thread.raise_again(sys._getframe().f_back)  # noqa: SLF001  # there is no other way
+            thread.raise_again(_getframe().f_back)
         else:
             former(unraisable)
 

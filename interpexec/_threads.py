@@ -8,6 +8,12 @@ somebody imports `threading`, it is told who is there. Else it would call them "
 
 import _thread
 import sys
+from _functools import partial
+from _thread import get_ident, get_native_id, start_joinable_thread
+
+from interpexec._runtime import RAW_THREADS_ABORT, own_builtins
+
+own_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,12 +25,13 @@ if TYPE_CHECKING:
 # By its ident: the name of a thread, and its number in the system. Of those that run.
 _names: dict[int, tuple[str, int]] = {}
 _threading: "ModuleType | None" = None  # when it was told of them
+_modules = sys.modules  # what CPython looks into, whatever becomes of `sys`
 
 
 def name_this(name: str) -> None:
     """Give the calling thread a name in this interpreter: it entered from another one."""
-    ident = _thread.get_ident()
-    _names[ident] = name, _thread.get_native_id()
+    ident = get_ident()
+    _names[ident] = name, get_native_id()
     # In this order: who imports `threading` meanwhile tells of it, or did it before.
     if _threading is not None:
         _tell(_threading, ident)
@@ -35,7 +42,9 @@ def expect_threading() -> None:
     if (threading := sys.modules.get("threading")) is not None:
         _tell_all(threading)
     else:
-        sys.meta_path.insert(0, _Import())
+        sys.meta_path.insert(0, Import())
+    if RAW_THREADS_ABORT:
+        _thread.start_new_thread = _start_new_thread
 
 
 def start(function: "Callable[[], object]", name: str) -> "_thread._ThreadHandle":
@@ -43,16 +52,57 @@ def start(function: "Callable[[], object]", name: str) -> "_thread._ThreadHandle
 
     Join it before its interpreter ends.
     """
+    forget = _forget
 
     def run() -> None:
-        _tell_system(name)
-        name_this(name)
         try:
+            _tell_system(name)
+            name_this(name)
             function()
-        finally:
-            _forget()
+            forget()
+        except BaseException:  # noqa: S110  # a call has damaged what this is made of: it says so
+            pass
 
-    return _thread.start_joinable_thread(run, daemon=False)
+    return start_joinable_thread(run, daemon=False)
+
+
+def _start_new_thread(
+    function: "Callable[..., object]",
+    args: tuple[object, ...],
+    kwargs: dict[str, object] | None = None,
+) -> int:
+    """Start a thread as `_thread.start_new_thread` does, but one that its interpreter waits for."""
+    run = partial(function, *args, **(kwargs or {}))
+    return start_joinable_thread(run, daemon=False).ident
+
+
+join_all: "Callable[[], None]" = _thread._shutdown  # type: ignore[attr-defined]  # noqa: SLF001  # as `threading` does
+"""Wait for all other threads of this interpreter. C code."""
+
+
+def end_all() -> None:
+    """Wait for the threads that calls have left. By the thread that entered the interpreter.
+
+    CPython would ask `threading` for that, if it found it. Where calls have damaged it, or
+    taken it away, the process dies, or hangs, as the interpreter ends before its threads.
+    """
+    threading = _modules.get("threading")
+    if threading is not None or _threading is not None:
+        try:
+            (_threading or threading)._shutdown()  # type: ignore[union-attr]  # noqa: SLF001  # executors end theirs
+            threading._threading_atexits.clear()  # type: ignore[union-attr]  # noqa: SLF001  # CPython does it again
+        except BaseException:  # it is damaged, or somebody throws at this thread
+            _modules.pop("threading", None)
+    for _ in range(_MOST_THROWN):
+        try:
+            join_all()
+        except BaseException:  # noqa: S112  # as above
+            continue
+        return
+
+
+# How many exceptions a thread that ends may throw at the one that waits for it.
+_MOST_THROWN = 64
 
 
 def _tell_system(name: str) -> None:
@@ -85,13 +135,16 @@ def _tell(threading: "ModuleType", ident: int) -> None:
 
 def _forget() -> None:
     """Make the calling thread, which ends, unknown."""
-    ident = _thread.get_ident()
-    del _names[ident]  # before the other: see `_tell`
+    ident = get_ident()
+    _names.pop(ident, None)  # before the other: see `_tell`
     if _threading is not None:
-        _threading._active.pop(ident, None)  # noqa: SLF001  # as above
+        try:
+            _threading._active.pop(ident, None)  # noqa: SLF001  # as above
+        except AttributeError:
+            pass  # a call has emptied it
 
 
-class _Import:
+class Import:
     """Is there when `threading` is imported, once: a finder, before all others."""
 
     def find_spec(

@@ -1,6 +1,9 @@
 """Objects in error messages: named, and cut short. Errors that are kept. When things go wrong."""
 
+from interpexec._runtime import own_builtins
 from interpexec.errors import TaskCancelled
+
+own_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

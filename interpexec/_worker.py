@@ -13,20 +13,34 @@ when they are taken.
 import _pickle
 import gc
 import sys
+from _functools import partial
 from time import monotonic, monotonic_ns
 
 from interpexec import _calls, _main, _messages, _tasks, _threads
 from interpexec._callbacks import Helper
+from interpexec._health import Health
 from interpexec._line import Line, Token
-from interpexec._messages import AFTER_MAIN, FAILURE, LEAVING, NOT_READY, READY, RETIRING, VALUE
+from interpexec._messages import (
+    AFTER_MAIN,
+    FAILURE,
+    LEAVING,
+    NOT_READY,
+    READY,
+    RETIRING,
+    RETURNED,
+    VALUE,
+)
 from interpexec._patience import Patience
-from interpexec._runtime import Fifo, release_import_locks
+from interpexec._runtime import Fifo, own_builtins, release_import_locks
 from interpexec._slots import BESIDE, CALL, DONE, LEAVE, SINCE
-from interpexec.errors import TaskCancelled
+from interpexec.errors import TaskCancelled, WorkerLostError
+
+own_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import TextIO
 
     from interpexec._interrupts import Interruptible
     from interpexec._packing import Packed
@@ -57,10 +71,10 @@ _LOOKS = 1500
 _HEAD_START = 2
 
 
-def main(setup_line: int) -> None:
-    """Be a worker until there is nothing left to do. Called by the bootstrap."""
+def _work(line: Fifo) -> None:
+    """Be a worker. line: what the setup comes by."""
     sys.setswitchinterval(_SWITCH_INTERVAL)
-    setup: Setup = Fifo(setup_line).recv()  # type: ignore[assignment]
+    setup: Setup = line.recv()  # type: ignore[assignment]
     number, seat, requests_token, replies_token, callbacks_token, slot, pickled, call = setup
     config: Config = _pickle.loads(pickled)  # our own bytes
     name, sys.argv[:], origin, has_initializer, career = config
@@ -71,8 +85,10 @@ def main(setup_line: int) -> None:
     _tasks.keep_unraisable()
     _main.expect(origin)
     requests, replies = Line(token=requests_token), Line(token=replies_token)
-    worker = Worker(number, seat, requests, replies, slot)
+    worker = Worker(number, seat, requests, replies, slot, name)
     helper = Helper(name, Line(token=callbacks_token), worker)
+    last_steps = _last_steps(helper)
+    streams = sys.stdout, sys.stderr
     gc.enable()  # the bootstrap has disabled it
     try:
         helper.start()
@@ -80,42 +96,101 @@ def main(setup_line: int) -> None:
     except TaskCancelled:
         pass  # an order that came while an earlier one was dealt with
     finally:
-        helper.stop()
-        # Home's memory is let go before this interpreter ends, not by its end.
-        requests.release()
-        replies.release()
-        slot.release()
-        _flush()
+        try:
+            helper.stop()
+            # Home's memory is let go before this interpreter ends, not by its end.
+            requests.release()
+            replies.release()
+            slot.release()
+            _flush(streams)
+            _threads.end_all()
+        except BaseException:  # a call has damaged what this is made of
+            for step in last_steps:
+                try:
+                    step()
+                except BaseException:  # noqa: S110  # the next one may work
+                    pass
+            raise
+
+
+def main(
+    setup_line: int,
+    work: "Callable[[Fifo], None]" = _work,
+    describe: "Callable[[BaseException], str]" = _calls.describe,
+    lost: type[WorkerLostError] = WorkerLostError,
+) -> None:
+    """Be a worker until there is nothing left to do. Called by the bootstrap.
+
+    What goes wrong is told home as text, over the line that the setup has come by. An
+    exception itself must not leave the interpreter: for that, CPython asks it for its
+    attributes, and 3.14 crashes where these raise something (gh-143377).
+
+    The defaults are what it needs: a call may have emptied this module.
+    """
+    line, told = Fifo(setup_line), ""
+    try:
+        work(line)
+    except BaseException as error:  # see above
+        told = describe(error)
+    try:
+        if told:
+            line.send(told)
+    except BaseException:  # a call has damaged what this is made of
+        is_told = False
+    else:
+        is_told = True
+    if not is_told:
+        raise lost(told)  # a new one, without a context
+
+
+def _last_steps(helper: Helper) -> "list[Callable[[], object]]":
+    """Return what ends all threads of this interpreter, whatever calls have done to it: C code.
+
+    CPython dies, or hangs, where threads are left when the interpreter ends.
+    """
+    return [
+        *(partial(reset, None) for reset in (sys.settrace, sys.setprofile)),
+        *(partial(sys.monitoring.set_events, tool, 0) for tool in range(6)),
+        partial(sys.setrecursionlimit, 1000),
+        *helper.closing_steps(),
+        # Twice, since a thread may throw something at this one.
+        *(_threads.end_all, _threads.join_all, _threads.join_all),
+    ]
 
 
 class Worker:
     """Takes calls from one channel, runs them, and answers on another."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917  # what home has given
         self,
         number: int,
         seat: int,
         requests: Line,
         replies: Line,
         slot: "memoryview | list[int]",
+        name: str = "",
     ) -> None:
+        self._name = name
         self._number = number
         self._seat = seat
         self._patience = Patience(_LOOKS)
         self._requests = requests
         self._replies = replies
         self._slot = slot
+        self._calls: Interruptible | None = None
+        self._health: Health | None = None
         requests.take_nothing_when(lambda: slot[LEAVE])
 
     def live(self, helper: Helper, initializer: "Packed | None", career: "Career") -> None:
         """Do all that a worker does, from its first moment to its last."""
         begun, quota, is_successor = career
-        calls = helper.calls
+        calls = self._calls = helper.calls
         _tasks.enter(calls)
         if initializer is not None:
             if not self.initialize(calls, initializer):
                 return
             del initializer  # what was lent for it
+        self._health = Health()
         self._slot[SINCE] = monotonic_ns()  # from here on home knows that it is ready
         # It may have to look at the time now, as a call can begin; and somebody may wait.
         self._give_notice(READY)
@@ -141,27 +216,42 @@ class Worker:
 
     def work(self, calls: "Interruptible", retirement: "_Retirement | None" = None) -> None:
         """Serve calls until there are no more, one is stopped, or there were enough."""
-        slot, done = self._slot, 0
-        while not slot[LEAVE] and (message := self._next()) is not None:
-            payload, call_id, _ = _messages.unseal(message)  # type: ignore[arg-type]
-            del message  # what is lent with it is given back before the answer
-            if retirement is not None and retirement.is_near(done):
-                self._give_notice(RETIRING)
-            outcome = self._run(calls, payload, call_id, _calls.attempt)
-            if outcome is not None:
-                self.reply(outcome, call_id)
-                done += 1
-                slot[DONE] = done
-            slot[CALL] = 0
-            calls.left = None
-            if calls.hit or (retirement is not None and done == retirement.quota):
-                return
-            # Nothing of this call is kept while waiting for the next one.
-            del payload, outcome
+        slot, done, call_id = self._slot, 0, 0
+        try:
+            while not slot[LEAVE] and (message := self._next()) is not None:
+                payload, call_id, _ = _messages.unseal(message)  # type: ignore[arg-type]
+                del message  # what is lent with it is given back before the answer
+                if retirement is not None and retirement.is_near(done):
+                    self._give_notice(RETIRING)
+                outcome = self._run(calls, payload, call_id, _calls.attempt)
+                if outcome is not None:
+                    self.reply(outcome, call_id)
+                    done += 1
+                    slot[DONE] = done
+                slot[CALL] = 0
+                calls.left = None
+                if calls.hit or (retirement is not None and done == retirement.quota):
+                    return
+                # Nothing of this call is kept while waiting for the next one.
+                del payload, outcome
+        except BaseException as error:
+            # A call has damaged what this is made of, or has thrown something at this thread.
+            # If the last call was answered, this is of no interest to anybody.
+            if not calls.hit:
+                self._replies.send(
+                    _messages.seal(_calls.pack_loss(error, self._name), call_id, FAILURE)
+                )
+                self._give_notice(LEAVING)
+            raise
 
     def _next(self) -> object:
         """Take the next call; wait for it. None when this worker is to end."""
         requests, seat = self._requests, self._seat
+        if (message := requests.recv_nowait()) is not None:
+            return message
+        if self._health is not None and not self._health.is_sound():
+            self.leave()
+            return None
         while (message := requests.recv_or_ring(seat, None, self._patience)) is None:
             if self._slot[LEAVE]:
                 requests.pass_on()  # what this one was woken for
@@ -202,7 +292,29 @@ class Worker:
         if failure is None:
             self._send(value, call_id, VALUE)  # type: ignore[arg-type]  # one of them is no None
         else:
+            self._reply_failure(failure, call_id)
+
+    def _reply_failure(self, failure: "Packed", call_id: int) -> None:
+        """Send home that a call has failed; or the call itself, where that was damage of another.
+
+        Where it could not be unpickled, it has not begun, and another worker may be able to.
+        But for the first one here, as damage is not what an initializer has done. So each
+        call that is sent home costs a worker that has run one, and no call comes back for ever.
+        """
+        calls, health = self._calls, self._health
+        if calls is None or health is None:
             self._send(failure, call_id, FAILURE)
+            return
+        unloaded, calls.unloaded = calls.unloaded, None
+        if unloaded is not None and unloaded[0] == call_id and self._slot[DONE]:
+            payload = unloaded[1]
+            if type(payload) is bytes and not health.is_unchanged():
+                self.leave()
+                _messages.send(self._replies, payload, call_id, RETURNED)
+                return
+        self._send(failure, call_id, FAILURE)
+        if _calls.faults or not health.is_sound():
+            self.leave()
 
     def run_beside(self, call_id: int) -> None:
         """Tell home that something that was broadcast begins; with 0, that it has ended."""
@@ -245,10 +357,13 @@ class _Retirement:
         return True
 
 
-def _flush() -> None:
-    """Write out what the calls printed: the interpreter ends now, not the process."""
-    for stream in (sys.stdout, sys.stderr):
+def _flush(streams: "tuple[TextIO | None, ...]") -> None:
+    """Write out what the calls printed: the interpreter ends now, not the process.
+
+    streams: what they were at first.
+    """
+    for stream in (getattr(sys, "stdout", None), getattr(sys, "stderr", None), *streams):
         try:
-            stream.flush()
-        except Exception:  # noqa: S110  # the user's stream, or a closed one
+            stream.flush()  # type: ignore[union-attr]  # None is one of those that fail
+        except BaseException:  # noqa: S110  # the user's stream, or a closed one
             pass

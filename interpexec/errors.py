@@ -12,8 +12,10 @@
      ├─ TokenError               no object waits under this token
      │                           (a ValueError)
      └─ RuntimeError
-         ├─ BrokenInterpreterPool   a worker could not be made ready, or was lost
+         ├─ BrokenInterpreterPool   no worker could be made ready
          │                          (a BrokenThreadPool, a BrokenExecutor)
+         ├─ WorkerLostError         the worker that ran a call has ended, or is
+         │                          damaged: the call's outcome is unknown
          └─ ExecutionFailed         the cause of every exception that a call
                                     raised in its worker: its `str()` is the
                                     worker's traceback
@@ -41,6 +43,7 @@ __all__ = [
     "NotShareableError",
     "TaskCancelled",
     "TokenError",
+    "WorkerLostError",
 ]
 
 
@@ -58,6 +61,15 @@ class ChannelFullError(Exception):
 
 class TokenError(ValueError):
     """No object waits under this token: it is malformed, was used, or has come too late."""
+
+
+class WorkerLostError(RuntimeError):
+    """The worker that ran a call was lost: what became of the call is not known.
+
+    A call damaged the worker's interpreter so that it cannot go on: this one, or one that
+    it ran before. Another worker takes its place, and all other calls go on. Whether the
+    call may be repeated is for its caller to know: it may have done all that it had to do.
+    """
 
 
 class TaskCancelled(BaseException):

@@ -245,3 +245,9 @@ def close_output() -> None:
 def empty_path() -> None:
     """Leave nothing to import from."""
     sys.path.clear()
+
+
+def empty_path_and_divide(a: int, b: int) -> float:
+    """Do both."""
+    empty_path()
+    return divide(a, b)

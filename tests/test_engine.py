@@ -10,11 +10,19 @@ from queue import SimpleQueue
 
 import pytest
 
-from interpexec import BrokenInterpreterPool, InterpreterPoolExecutor, _future, _ledger
+from interpexec import (
+    BrokenInterpreterPool,
+    InterpreterPoolExecutor,
+    WorkerLostError,
+    _engine,
+    _future,
+    _ledger,
+)
 from interpexec._engine import Engine
-from interpexec._home import WorkerLostError, WorkerThread
+from interpexec._home import WorkerThread
 from interpexec._ledger import Ledger
 from interpexec._messages import dumps_call
+from interpexec._runtime import Interpreter
 
 TIME_LIMIT = 30.0
 
@@ -46,6 +54,18 @@ def unplug(module: str, path: str) -> None:
     for part in owner.split(".")[1:]:
         target = getattr(target, part)
     setattr(target, name, None)
+
+
+def lose_next() -> None:
+    """Have the worker this runs in fail when it has just received a call."""
+    from interpexec._worker import Worker
+
+    def receive(worker: Worker) -> None:
+        while worker._requests.recv_or_ring(worker._seat) is None:
+            pass
+        raise LookupError("just now")
+
+    Worker._next = receive  # type: ignore[method-assign,assignment]
 
 
 def states(futures: "list[_future.CallFuture[None]]") -> list[str]:
@@ -138,53 +158,112 @@ def test_every_call_sent_ahead_fits_into_what_the_runtime_can_give_back() -> Non
     assert _ledger.MOST_AHEAD + 64 < 300
 
 
-def test_a_lost_worker_breaks_the_pool(caplog: pytest.LogCaptureFixture) -> None:
-    """A worker that dies between two calls: nothing hangs, and the cause is told."""
+def test_a_worker_that_is_lost_between_two_calls_is_replaced(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """No call learns of it, and nothing is printed; the log has it, with the cause."""
+    caplog.set_level(logging.INFO, "interpexec")
     with InterpreterPoolExecutor(1) as pool:
         pool.submit(int).result(TIME_LIMIT)
         worker = pool._engine.crew.active[0]
         pool.submit(unplug, "interpexec._line", "Line.recv_or_ring").result(TIME_LIMIT)
         worker.join(TIME_LIMIT)
-        with pytest.raises(BrokenInterpreterPool):
-            for _ in range(2):  # the first one may still be taken
-                pool.submit(int).result(TIME_LIMIT)
-        with pytest.raises(BrokenInterpreterPool) as caught:
-            pool.submit(int)
-    assert isinstance(caught.value.__cause__, WorkerLostError)
-    assert "'NoneType' object is not callable" in str(caught.value.__cause__)
-    assert [record.levelno for record in caplog.records] == [logging.CRITICAL]
+        assert not worker.is_alive()
+        assert pool.submit(int, "7").result(TIME_LIMIT) == 7
+    (record,) = caplog.records
+    assert record.levelno == logging.INFO
+    assert worker.name in record.getMessage()
+    assert record.exc_info is not None
+    assert isinstance(record.exc_info[1], WorkerLostError)
+    assert "'NoneType' object is not callable" in str(record.exc_info[1])
 
 
 @pytest.mark.parametrize(("module", "path"), [("_worker", "Worker.reply"), ("_calls", "attempt")])
-def test_a_call_that_goes_down_with_its_worker_is_not_left_pending(
-    module: str,
-    path: str,
-    gate: tuple[int, Callable[[int], object]],
-    caplog: pytest.LogCaptureFixture,
+def test_a_call_that_goes_down_with_its_worker_is_told_so(
+    module: str, path: str, gate: tuple[int, Callable[[int], object]]
 ) -> None:
-    """It gets the error, and so do those behind it."""
+    """WorkerLostError, with the reason; what comes behind it runs in another worker."""
     reader, open_for = gate
     with InterpreterPoolExecutor(1) as pool:
         pool.submit(pass_gate, reader)
-        futures = [pool.submit(unplug, f"interpexec.{module}", path) for _ in range(6)]
+        breaking = pool.submit(unplug, f"interpexec.{module}", path)
+        others = [pool.submit(int, str(number)) for number in range(6)]
         open_for(1)
-        errors = [future.exception(TIME_LIMIT) for future in futures[1:]]
-    assert {type(error) for error in errors} == {BrokenInterpreterPool}
-    assert "Exception in worker" in caplog.text
+        errors = [future.exception(TIME_LIMIT) for future in (breaking, *others)]
+    assert sum(type(error) is WorkerLostError for error in errors) == 1
+    assert {type(error) for error in errors} == {WorkerLostError, type(None)}
+    assert "not callable" in str(next(filter(None, errors)))
 
 
-def test_a_pool_breaks_only_for_what_has_not_begun(
+def test_a_lost_worker_concerns_no_call_in_another_one(
     gate: tuple[int, Callable[[int], object]], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A call that runs in a healthy worker comes to its end."""
+    """A call that runs meanwhile comes to its end."""
     reader, open_for = gate
     with InterpreterPoolExecutor(2) as pool:
         healthy = pool.submit(pass_gate, reader)
         lost = pool.submit(unplug, "interpexec._worker", "Worker.reply")
-        assert isinstance(lost.exception(TIME_LIMIT), BrokenInterpreterPool)
+        error = lost.exception(TIME_LIMIT)
         open_for(1)
+        assert isinstance(error, WorkerLostError)
         assert healthy.result(TIME_LIMIT) is None
-    assert caplog.records
+    assert not caplog.records
+
+
+def test_a_call_that_was_taken_by_a_worker_that_was_lost_ends(
+    gate: tuple[int, Callable[[int], object]],
+) -> None:
+    """Also where nobody can say any more what became of it: it was received, and not begun."""
+    reader, open_for = gate
+    with InterpreterPoolExecutor(2) as pool:
+        healthy = pool.submit(pass_gate, reader)
+        pool.submit(lose_next).result(TIME_LIMIT)
+        error = pool.submit(int).exception(TIME_LIMIT)
+        open_for(1)
+        assert isinstance(error, WorkerLostError)
+        assert healthy.result(TIME_LIMIT) is None
+        assert pool.submit(int).result(TIME_LIMIT) == 0
+
+
+def test_workers_that_are_lost_before_they_are_ready_break_the_pool(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """After a few in a row, and with the cause: no worker is made for ever."""
+    made = []
+
+    def fail(self: Interpreter) -> None:
+        made.append(self)
+        raise MemoryError("no room for an interpreter")
+
+    monkeypatch.setattr(Interpreter, "__init__", fail)
+    with InterpreterPoolExecutor(2) as pool:
+        error = pool.submit(int).exception(TIME_LIMIT)
+        with pytest.raises(BrokenInterpreterPool):
+            pool.submit(int)
+    assert isinstance(error, BrokenInterpreterPool)
+    assert isinstance(error.__cause__, MemoryError)
+    assert len(made) == _engine._MOST_UNREADY
+    assert [record.levelno for record in caplog.records] == [logging.CRITICAL]
+
+
+def test_a_pool_whose_further_workers_are_lost_is_narrower(
+    gate: tuple[int, Callable[[int], object]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that are ready do all; and no more are made than there is hope for."""
+    reader, open_for = gate
+    made = []
+
+    def fail(self: Interpreter) -> None:
+        made.append(self)
+        raise MemoryError("no room for an interpreter")
+
+    with InterpreterPoolExecutor(8) as pool:
+        pool.submit(int).result(TIME_LIMIT)
+        monkeypatch.setattr(Interpreter, "__init__", fail)
+        futures = [pool.submit(pass_gate, reader) for _ in range(20)]
+        open_for(20)
+        assert [future.result(TIME_LIMIT) for future in futures] == [None] * 20
+    assert 1 <= len(made) <= 7 + _engine._MOST_UNREADY
 
 
 def test_the_collector_survives_a_callback_that_raises_anything(

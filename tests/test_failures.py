@@ -182,10 +182,11 @@ def test_groups_arrive_with_their_members(pool: InterpreterPoolExecutor) -> None
     assert type(base.exceptions[0]) is KeyboardInterrupt  # type: ignore[attr-defined]
 
 
-def test_a_task_may_empty_the_path(pool: InterpreterPoolExecutor) -> None:
+def test_a_task_may_empty_the_path() -> None:
     """Nothing of ours is imported from `sys.path` when a task fails."""
-    pool.submit(tasks.empty_path).result(TIME_LIMIT)
-    assert type(_caught(pool, tasks.divide, 1, 0)) is ZeroDivisionError
+    with InterpreterPoolExecutor(1) as pool:
+        error = _caught(pool, tasks.empty_path_and_divide, 1, 0)
+    assert type(error) is ZeroDivisionError
 
 
 # -- the cause: what happened over there ---------------------------------------------

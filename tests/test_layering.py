@@ -53,6 +53,7 @@ ORDER = [
     "_chunks",
     "_calls",
     "_callbacks",
+    "_health",
     "_worker",
     # From here on home only: a worker never imports it.
     "_pool_errors",
