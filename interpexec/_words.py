@@ -1,4 +1,4 @@
-"""Objects in error messages: named, and cut short; errors that are kept. When something is wrong."""
+"""Objects in error messages, named and cut short; errors that are kept. For what goes wrong."""
 
 from interpexec.errors import TaskCancelled
 
@@ -44,7 +44,7 @@ def told(error: BaseException, *, with_class: bool = True) -> str:
     return f"{name}: {text}" if text else name
 
 
-def without_frames(error: BaseException) -> BaseException:
+def without_frames[E: BaseException](error: E) -> E:
     """Return an error that is to be kept, which holds on to no frame, and so to no pool.
 
     A frame holds those of its callers, and all their variables: a future that has such an
