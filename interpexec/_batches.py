@@ -31,6 +31,7 @@ from interpexec._loans import MOST_AHEAD
 from interpexec._runtime import NotShareableError
 from interpexec._sigint import interruptibly, protected, unbroken
 from interpexec._sizing import BUDGET, MOST, Sizer
+from interpexec._words import without_frames
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -183,13 +184,14 @@ class Batch:
             try:
                 items = interruptibly(self._packed, read)
             except NotShareableError as refused:  # the function, and with it every item
-                error = refused
+                error = without_frames(refused)
         with self._lock:
             self._add(items)
             # After the items, lest it come before them.
             if error is not None or len(read) < count:
                 self._is_read, self._error = True, error
             self._fill()
+        error = None  # this frame is one of its own
         return len(read)
 
     def _packed(self, read: "list[object]") -> Items:
@@ -283,7 +285,7 @@ class Batch:
         try:
             future = self._submit(segment.items)
         except Exception as error:  # there is no thread to be had, or no memory; it cannot travel
-            self._settle(segment, error)
+            self._settle(segment, without_frames(error))
             return
         segment.future = future
         self._out[future] = segment
@@ -314,6 +316,7 @@ class Batch:
         else:
             segment.future.set_exception(error)
         segment.is_finished = True
+        segment.items = _NONE  # they may hold the error, too
         if self._arrived is not None:
             self._arrived(segment)
 
@@ -429,6 +432,15 @@ class Batch:
         self.finish(segment)
         del segment.future
         return opened(value)
+
+    @protected
+    def let_go(self, segment: Segment) -> None:
+        """Keep nothing of a segment whose exception goes to the user: its frames keep all else."""
+        with self._lock:
+            segment.is_finished = True
+            if hasattr(segment, "future"):  # else it could not be opened
+                self._out.pop(segment.future, None)
+                del segment.future
 
     @protected
     def after(self, segment: Segment) -> Segment | None:

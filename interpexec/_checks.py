@@ -8,7 +8,7 @@ from operator import index
 from interpexec import _messages
 from interpexec._ledger import check_weight
 from interpexec._runtime import NotShareableError
-from interpexec._words import shown
+from interpexec._words import shown, without_frames
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -106,10 +106,10 @@ class _Raiser:
     """Raises the error it was made with when it is called."""
 
     def __init__(self, error: BaseException) -> None:
-        self._error = error
+        self._error = without_frames(error)
 
     def __call__(self) -> None:
-        raise self._error
+        raise self._error.with_traceback(None)
 
 
 def mappable(fn: object, iterables: tuple[object, ...]) -> "tuple[Iterator[object], ...]":

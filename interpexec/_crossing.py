@@ -52,8 +52,13 @@ class Crossing:
         self._patience = Patience(_LOOKS)  # of who waits directly
         self.is_closing = False  # the workers were told to end
         self._replies = Line(2)
-        self._replies.open_seat(_DIRECT)
-        self._replies.open_seat(_COLLECTOR)
+        try:
+            self._replies.open_seat(_DIRECT)
+            self._replies.open_seat(_COLLECTOR)
+        except BaseException:  # there is no descriptor to be had
+            self._requests.destroy()
+            self._replies.destroy()
+            raise
         self.slots = Slots(self.seats)
         LOANS.line_opens(self)
 

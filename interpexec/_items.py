@@ -10,6 +10,7 @@ from interpexec._chunks import weight_if_sure
 from interpexec._packing import LARGE, Package
 from interpexec._runtime import NotShareableError
 from interpexec._sizing import MOST, MOST_WEIGHT
+from interpexec._words import without_frames
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ class _Refused:
     """Stands for an item that cannot travel."""
 
     def __init__(self, error: NotShareableError) -> None:
-        self.error = error
+        self.error = without_frames(error)
 
 
 _BARE: "frozenset[type]" = frozenset({bytes, _Refused})

@@ -397,7 +397,12 @@ class Mailbox:
     @_tasks.step
     def again(self, *roles: int) -> "Mailbox":
         """Return another holder."""
-        return _adopted(*self._one_more(roles))
+        entry = self._one_more(roles)
+        try:
+            return _adopted(*entry)
+        except BaseException:  # there is no memory
+            self._monitor.run(self._count_in, roles, -1)
+            raise
 
     @_tasks.step
     def __reduce__(self) -> "tuple[object, ...]":
@@ -443,10 +448,15 @@ def _arrived(index: int) -> Mailbox:
 def _adopted(mask: int, size: int, block: int, *fds: int) -> Mailbox:
     """Make the holder that was counted when it was sent."""
     half = len(fds) // 2  # the mutex; the ready bell
+    ready = Bell((fds[half], fds[-1]))
     roles = tuple(role for role in (SENDER, RECEIVER) if mask >> role & 1)
     mailbox = Mailbox.__new__(Mailbox)
-    monitor = Monitor.adopt(block, size, *fds[:half], owner=Descriptor)
-    mailbox._hold(monitor, Bell((fds[half], fds[-1])), roles)  # noqa: SLF001  # one of us
+    try:
+        monitor = Monitor.adopt(block, size, *fds[:half], owner=Descriptor)
+    except BaseException:  # there is no memory
+        ready.close()
+        raise
+    mailbox._hold(monitor, ready, roles)  # noqa: SLF001  # one of us
     return mailbox
 
 

@@ -58,9 +58,12 @@ def _outcomes(batch: Batch, segment: Segment, deadline: Deadline) -> Outcomes:
         return batch.outcomes(segment, future.result(deadline.remaining()))
     except BaseException:
         future.cancel()
+        if future.done():
+            batch.let_go(segment)
         raise
     finally:
-        del future  # and with it one more reference to the result
+        # One more reference to the result; and what an exception's traceback would keep.
+        del batch, segment, future
 
 
 class Arrivals[T]:

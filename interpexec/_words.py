@@ -1,4 +1,4 @@
-"""Objects in error messages: named, and cut short. Errors that are kept. When things go wrong."""
+"""Objects in error messages, named and cut short; errors that are kept. For what goes wrong."""
 
 from interpexec._runtime import own_builtins
 from interpexec.errors import TaskCancelled
@@ -47,7 +47,7 @@ def told(error: BaseException, *, with_class: bool = True) -> str:
     return f"{name}: {text}" if text else name
 
 
-def without_frames(error: BaseException) -> BaseException:
+def without_frames[E: BaseException](error: E) -> E:
     """Return an error that is to be kept, which holds on to no frame, and so to no pool.
 
     A frame holds those of its callers, and all their variables: a future that has such an

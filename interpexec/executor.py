@@ -14,6 +14,7 @@ from interpexec._future import REFUSED, CallFuture
 from interpexec._mapping import Unordered, ordered
 from interpexec._pool_errors import BrokenInterpreterPool
 from interpexec._sigint import deliver, noted, watch
+from interpexec._words import without_frames
 from interpexec.errors import NotShareableError
 
 TYPE_CHECKING = False
@@ -406,7 +407,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
 def _refused(error: NotShareableError) -> "CallFuture[Any]":
     """Return a finished future for a call that cannot travel."""
     future: CallFuture[Any] = CallFuture(REFUSED, None, None)
-    future.set_exception(error)
+    future.set_exception(without_frames(error))
     return future
 
 
