@@ -28,13 +28,14 @@ from interpexec._sigint import (
     protected,
     protected_inside,
     unbroken,
+    unbroken_if,
 )
 from interpexec._wakeup import Latch, Wakeup
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
+    from types import FrameType, TracebackType
     from typing import Any, Protocol
 
     from interpexec._packing import Packed
@@ -203,6 +204,7 @@ class CallFuture[T](_base.Future[T]):
 
     # -- moving from state to state ------------------------------------------------
 
+    @unbroken
     def _move(
         self,
         state: str,
@@ -243,6 +245,7 @@ class CallFuture[T](_base.Future[T]):
         self._tell_waiters()
         self.invoke_callbacks()
 
+    @unbroken
     def _tell_waiters(self) -> None:
         """Wake the threads that wait for this call."""
         for sleeper in self._sleepers:
@@ -295,6 +298,7 @@ class CallFuture[T](_base.Future[T]):
             owner.forget_cancelled(self)
         return True
 
+    @unbroken
     def cancel_pending(self) -> bool:
         """Cancel the call if it waits at home; return whether it is cancelled. Stops nothing."""
         if not self._move(CANCELLED, origin=PENDING):
@@ -318,6 +322,7 @@ class CallFuture[T](_base.Future[T]):
         """Say whether the call is finished, or was cancelled."""
         return self._state in _ENDS
 
+    @unbroken
     def add_done_callback(self, fn: "Callable[[_base.Future[T]], object]") -> None:
         """Call `fn(future)` when the call is finished or cancelled; now, if it is.
 
@@ -460,6 +465,17 @@ class CallFuture[T](_base.Future[T]):
             interruptibly(callback, self)
         except Exception:  # the user's code
             _base.LOGGER.exception("exception calling callback for %r", self)
+
+
+def _is_about_ours(frame: "FrameType") -> bool:
+    """Say whether `wait()` or `as_completed()` has a future of ours, and so sleeps on our event."""
+    futures = frame.f_locals.get("fs")
+    return type(futures) is set and any(isinstance(each, CallFuture) for each in futures)
+
+
+# They lock the states, and an interrupt in the middle would leave them locked.
+unbroken_if(_base.wait, _is_about_ours)
+unbroken_if(_base.as_completed, _is_about_ours)
 
 
 def _may_block(callback: "Callable[[Any], object]") -> bool:

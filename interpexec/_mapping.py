@@ -12,12 +12,14 @@ from concurrent.futures import CancelledError
 from interpexec._batches import Batch, Segment
 from interpexec._chunks import Outcomes
 from interpexec._deadline import Deadline
-from interpexec._sigint import protected, unbroken
+from interpexec._sigint import keep_whole, protected, unbroken
 from interpexec._wakeup import Wakeup
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+keep_whole()
 
 
 def ordered(batch: Batch, timeout: float | None) -> "Iterator[object]":

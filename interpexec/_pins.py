@@ -20,7 +20,7 @@ import stat
 from interpexec import _packing, _runtime, _tasks
 from interpexec._descriptors import clear_all, duplicate
 from interpexec._frozen import freeze, thaw
-from interpexec._sigint import keep_whole
+from interpexec._sigint import keep_whole, watch
 from interpexec.errors import TokenError
 
 TYPE_CHECKING = False
@@ -51,6 +51,7 @@ _is_expected = False
 @_tasks.step
 def make(packed: "_packing.Packed", name: str) -> bytes:
     """Let an object wait; return the token. name: of its type, for people."""
+    watch()
     frozen, package = freeze(packed, _ROOM)
     fd, writer = clear_all(*(each.detach() for each in _socket.socketpair()))
     try:

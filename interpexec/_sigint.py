@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
 _PROTECTED, _UNBROKEN, _INTERRUPTIBLE = range(3)
 
-_marks: "dict[int, tuple[CodeType, int]]" = {}
+_marks: "dict[int, tuple[CodeType, int | Callable[[FrameType], bool]]]" = {}
 """By the id of a code object, which this keeps alive. (Its hash is that of its content.)"""
 
 _whole: set[str] = set()
@@ -60,7 +60,7 @@ noted: list[int] = []
 _python_handler = _signal.default_int_handler
 
 
-def _mark[F: "Callable[..., object]"](function: F, how: int) -> F:
+def _mark[F: "Callable[..., object]"](function: F, how: "int | Callable[[FrameType], bool]") -> F:
     code: CodeType = function.__code__
     _marks[id(code)] = code, how
     return function
@@ -103,6 +103,13 @@ def keep_whole(function: "Callable[..., object] | None" = None) -> None:
 def unbroken[**P, T](function: "Callable[P, T]") -> "Callable[P, T]":
     """Let no KeyboardInterrupt into a function, and raise it some time after that."""
     return _mark(function, _UNBROKEN)
+
+
+def unbroken_if(
+    function: "Callable[..., object]", condition: "Callable[[FrameType], bool]"
+) -> None:
+    """Let no KeyboardInterrupt into a function of somebody else's, where that is so for a frame."""
+    _mark(function, condition)
 
 
 def interruptible[**P, T](function: "Callable[P, T]") -> "Callable[P, T]":
@@ -157,10 +164,12 @@ def _decision(frame: "FrameType | None") -> int | None:
 
 
 def _mark_of(frame: "FrameType") -> int | None:
-    mark = _marks.get(id(frame.f_code))
-    if mark is not None:
-        return mark[1]
-    return _UNBROKEN if frame.f_code.co_filename in _whole else None
+    _, mark = _marks.get(id(frame.f_code), (None, None))
+    if mark is None:
+        return _UNBROKEN if frame.f_code.co_filename in _whole else None
+    if isinstance(mark, int):
+        return mark
+    return _UNBROKEN if mark(frame) else None
 
 
 def watch() -> None:

@@ -13,7 +13,7 @@ from interpexec._engine import Engine
 from interpexec._future import REFUSED, CallFuture
 from interpexec._mapping import Unordered, ordered
 from interpexec._pool_errors import BrokenInterpreterPool
-from interpexec._sigint import deliver, noted, watch
+from interpexec._sigint import deliver, noted, unbroken, watch
 from interpexec._words import without_frames
 from interpexec.errors import NotShareableError
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from interpexec._report import WorkerInfo
 
 _counter = count()
+
+unbroken(weakref.finalize.__call__)  # Python would drop an interrupt that came in it
 _logger = logging.getLogger("interpexec")
 
 _LONG = 0.5
