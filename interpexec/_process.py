@@ -17,8 +17,9 @@ come to its end soon, the child is lost, and a warning says why.
     after, parent      all go on
     after, child       those that had no calls go on; the others say that they are the parent's
 
-The hooks let no KeyboardInterrupt in: CPython prints what a hook raises, and goes on. It
-is raised after the fork.
+From the first of our hooks to the last one no KeyboardInterrupt is raised, also not in those
+of others (`_sigint.held`): CPython prints what a hook raises, and goes on, and `logging` would
+keep its lock. It is raised after the fork.
 """
 
 import logging
@@ -30,7 +31,7 @@ from weakref import WeakSet
 
 from interpexec import _ending, _future, _runtime
 from interpexec._loans import LOANS
-from interpexec._sigint import deliver, keep_whole, noted, protected_inside, watch
+from interpexec._sigint import deliver, held, keep_whole, noted, protected_inside, watch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -139,6 +140,8 @@ _resting: "list[Engine]" = []
 @protected_inside
 def _before_fork() -> None:
     """Have all pools rest; warn about those that cannot."""
+    if _runtime.is_main_thread():
+        held.append(True)
     _forking.acquire()
     with _gate:
         _forks.append(True)
@@ -165,6 +168,8 @@ def _after_fork_in_parent() -> None:
     """Let the pools go on."""
     _go_on()
     _forking.release()
+    if _runtime.is_main_thread():
+        held.pop()
     if noted:
         deliver()
 
@@ -189,6 +194,7 @@ def _after_fork_in_child() -> None:
     _runtime.after_fork()
     _future.after_fork()
     LOANS.begin()
+    held.clear()
     noted.clear()  # the parent's: CPython, too, forgets the signals that came before
     for engine in list(_all):
         engine.renew_locks()

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import textwrap
 import threading
 from pathlib import Path
 from time import monotonic
@@ -343,6 +344,39 @@ def test_ctrl_c_during_a_fork(where: str, monkeypatch: pytest.MonkeyPatch) -> No
                 fork()
         assert os.waitstatus_to_exitcode(os.wait()[1]) == 42
         assert pool.submit(stoppable.same, 2).result(TIME_LIMIT) == 2
+
+
+@pytest.mark.parametrize("when", ["before", "after_in_parent"])
+def test_ctrl_c_in_a_hook_of_another_library(when: str, tmp_path: Path) -> None:
+    """It would be printed there, and lost, and `logging` would keep its lock."""
+    program = tmp_path / "program.py"
+    program.write_text(
+        textwrap.dedent(f"""
+        import os, signal, sys, time
+
+        def hook():
+            signal.raise_signal(signal.SIGINT)
+            ended.append(True)
+
+        ended = []
+        os.register_at_fork({when}=hook)  # before the package does so
+
+        from interpexec import InterpreterPoolExecutor
+
+        if __name__ == "__main__":
+            with InterpreterPoolExecutor(1) as pool:
+                pool.submit(abs, -1).result()
+                try:
+                    if os.fork() == 0:
+                        os._exit(pool.submit(sum, [40, 2]).result(20))
+                    time.sleep(20)
+                except KeyboardInterrupt:
+                    print(ended, os.waitstatus_to_exitcode(os.wait()[1]))
+                print(pool.submit(sum, [1, 2]).result(20))
+        """)
+    )
+    done = run("-W", "ignore::DeprecationWarning", program)
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", "[True] 42\n3\n")
 
 
 # -- programs ------------------------------------------------------------------------
