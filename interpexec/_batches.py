@@ -456,6 +456,10 @@ class Batch:
 
     # -- ending ------------------------------------------------------------------------
 
+    def renew_lock(self) -> None:
+        """Make a new lock: in a forked child, nobody is left to release the old one."""
+        self._lock = threading.RLock()
+
     def end(self, error: BaseException | None) -> None:
         """Submit nothing more; what waits fails, or (None) is cancelled. For the engine."""
         with self._lock:

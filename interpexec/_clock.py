@@ -43,10 +43,6 @@ class Clock:
         self._graces.append((monotonic() + seconds, call_id))
         return self.expect(seconds)
 
-    def in_grace(self) -> "Iterator[int]":
-        """Yield the ids of the calls whose grace is not over."""
-        return (call_id for _, call_id in self._graces)
-
     def is_due(self) -> bool:
         """Say whether it is time to look. If so, the next time is open again."""
         if self._due is None or self._due > monotonic():

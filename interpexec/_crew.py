@@ -24,7 +24,7 @@ from interpexec._sigint import keep_whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator
+    from collections.abc import Container, Iterator
 
     from interpexec._crossing import Crossing
     from interpexec._engine import Engine
@@ -167,14 +167,10 @@ class Crew:
         worker.left_at = _LEFT_BEHIND
         return is_vacant
 
-    def is_held_up(self, crossing: "Crossing", stopped: "Iterable[int]", grace: float) -> bool:
-        """Say whether a worker may stay for long: it still runs one of these calls, say."""
-        earliest = monotonic() - grace
-        if any(worker.left_at < earliest for worker in self.leaving.values()):
-            return True
-        if any(crossing.slots.beside(worker.seat) for worker in self.everyone()):
-            return True
-        return any(self.runner(crossing, call_id) is not None for call_id in stopped)
+    def is_busy(self, crossing: "Crossing") -> bool:
+        """Say whether a worker runs a call, an initializer, or what was broadcast."""
+        slots = crossing.slots
+        return any(slots.call(each.seat) or slots.beside(each.seat) for each in self.everyone())
 
     def may_begin(self, crossing: "Crossing", out: "Container[int]") -> bool:
         """Say whether a worker may take a call before anything comes from it.

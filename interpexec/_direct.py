@@ -63,7 +63,8 @@ class DirectWait:
                 return
             self._thread = get_ident()
             self._awaited = future
-        while not future.done() and deadline.remaining() != 0:
+        # It may be taken back from the request channel, because of a fork.
+        while future.running() and deadline.remaining() != 0:
             replies = crossing.wait_directly(deadline.remaining())
             self._take_turn(crossing, future, replies)
             if len(self._engine.ledger) > 1:  # the collector does that better

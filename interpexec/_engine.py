@@ -55,6 +55,7 @@ from interpexec._home import WorkerThread
 from interpexec._ledger import AnyFuture, Entry, Ledger, check_weight
 from interpexec._pool_errors import BrokenInterpreterPool
 from interpexec._relay import Relay
+from interpexec._rest import Rest
 from interpexec._runtime import NotShareableError
 from interpexec._sigint import keep_whole, protected, protected_inside, unbroken
 from interpexec._stopper import GRACE, LOOK_AGAIN, Stopper
@@ -127,9 +128,9 @@ class Engine:
         self._curious: list[Latch] = []
         self._unready = 0  # how many workers were lost before they were ready, in a row
         self._suspects_due = 0.0  # when those calls are given up that no worker runs
-        self._resting = False  # no workers for a while, because of a fork
-        self._awake = Latch(is_open=True)  # closed only then
+        self.rest = Rest(self, lambda: self._relay)  # no workers for a while, because of a fork
         self.crossing: Crossing | None = None
+        self._is_ending = False  # it is being given back
         self._stopper = Stopper(self.ledger, self.crew, self._nudge)
         # From worker threads that end: their last replies, and themselves.
         self._arrived: deque[Message] = deque()
@@ -147,6 +148,7 @@ class Engine:
         # Guards the bells of `crossing` against their end. Re-entrant, and held for
         # an instant only, because destructors ring them, in the middle of anything.
         self._ringing = threading.RLock()
+        _process.know(self)
 
     # -- submitting: any thread at home ------------------------------------
 
@@ -223,15 +225,22 @@ class Engine:
 
     def _move_on(self) -> None:
         """Let there be workers for the calls, and let these come to them. Under the lock."""
-        if self._resting or self.broken or not self.ledger:
+        if self.rest.is_on or self._is_ending or self.broken or not self.ledger:
             return
         crossing = self.crossing or self._open()
-        self._hire(crossing, len(self.ledger))
-        self._feed(crossing)
+        if crossing is not None:
+            self._hire(crossing, len(self.ledger))
+            self._feed(crossing)
 
     def _move_on_alone(self) -> None:
         with self.lock:
             self._move_on()
+
+    def go_on(self) -> None:
+        """Take up again what was left for a fork. Under the lock."""
+        if self.ledger.sources and self.crossing is None and not self.broken:
+            self._open()  # they bring calls later
+        self._move_on()
 
     def _hire(self, crossing: Crossing, wanted: int) -> None:
         """Start workers until there are so many, if the pool is that wide. Under the lock.
@@ -259,8 +268,10 @@ class Engine:
         self.direct.lend()  # as in `submit`
         with self.lock:
             self.refuse_if_over()
-            if not self._resting:
-                self._hire(self.crossing or self._open(), self.max_workers)
+            is_off = self.rest.is_on or self._is_ending
+            crossing = None if is_off else self.crossing or self._open()
+            if crossing is not None:
+                self._hire(crossing, self.max_workers)
         while wait:
             news = Latch()
             with self.lock:
@@ -272,6 +283,7 @@ class Engine:
 
     def _tell_curious(self) -> None:
         """Have those look who wait for the workers."""
+        self.rest.look()
         while self._curious:
             self._curious.pop().open()
 
@@ -281,12 +293,17 @@ class Engine:
             return True
         return all(worker.is_ready for worker in self.crew.active.values())
 
-    def _open(self) -> Crossing:
-        """Make the channels and start the collector. Under the lock."""
-        crossing = Crossing(self.max_workers)
+    def _open(self) -> Crossing | None:
+        """Make the channels and start the collector; None beside a fork. Under the lock."""
+        if not _process.enter(self):
+            return None
+        try:
+            crossing = Crossing(self.max_workers)
+        except OSError:  # there is no descriptor to be had
+            _process.leave(self)
+            raise
         relay = Relay(f"{self.name}_collector", partial(self._collect, crossing))
         self.crossing, self._relay = crossing, relay
-        _process.enter(self)
         try:
             relay.start()
         except RuntimeError:  # there is no thread to be had
@@ -301,11 +318,11 @@ class Engine:
 
         They then finish what they were sent, and end.
         """
-        if not self._resting and self.ledger.feed(
-            crossing, len(self.crew.active), self._stopper.clock
-        ):
+        if self.rest.is_on:
+            return
+        if self.ledger.feed(crossing, len(self.crew.active), self._stopper.clock):
             self._nudge()  # the collector sleeps for longer than that
-        if self._resting or (self.closing and self._have_all_begun(crossing)):
+        if self.closing and self._have_all_begun(crossing):
             crossing.no_more_calls()
 
     def _have_all_begun(self, crossing: Crossing) -> bool:
@@ -376,7 +393,7 @@ class Engine:
 
     def _fill_vacancy(self) -> None:
         """Put another worker in the place of one that takes no further call. Under the lock."""
-        if self.crossing is None or self._resting or self.broken or self.closing:
+        if self.crossing is None or self.rest.is_on or self.broken or self.closing:
             return
         if len(self.crew.active) < self.max_workers and self._may_hire():
             with suppress(RuntimeError, OSError):  # it will be tried again for the next call
@@ -568,7 +585,7 @@ class Engine:
     def _is_over(self, crossing: Crossing) -> bool:
         """Say whether the last worker is gone and no call can come any more."""
         with self.lock:
-            if not self.closing and not self._resting:
+            if not self.closing and not self.rest.is_wanted:
                 return False
             self._tell_curious()
             self._feed(crossing)
@@ -576,7 +593,13 @@ class Engine:
                 self._is_quiet.open()
             if self.closing and self.ledger.is_clear() and self.crew.is_abandoned():
                 self._is_finished.open()
-            return self.crew.is_empty() and not (self._gone or self._arrived or self._todo)
+            is_over = self.crew.is_empty() and not (self._gone or self._arrived or self._todo)
+            if is_over and self.rest.is_wanted:
+                self.ledger.recall(crossing)  # what no worker has begun is done after the fork
+            self._is_ending = is_over
+        if is_over:
+            self.nudge_direct()  # who waits for what was taken back does so elsewhere
+        return is_over
 
     def _take_turn(self, crossing: Crossing) -> None:
         """Wait for replies, and put what is to be done about them on the list."""
@@ -628,7 +651,8 @@ class Engine:
         elif kind == _messages.RETIRING:
             with self.lock:
                 worker = self.crew.find(_messages.worker_of(payload))
-                if worker is not None and self.crossing is not None and not self.broken:
+                is_wanted = not (self.broken or self.rest.is_on)
+                if worker is not None and self.crossing is not None and is_wanted:
                     self.crew.hire_successor(self.crossing, worker)
         elif kind == _messages.LEAVING:
             with self.lock:
@@ -790,7 +814,7 @@ class Engine:
             if not relay.wait(deadline.remaining()):
                 return False
             relay.join()
-            if not self._awake.wait(deadline.remaining()):
+            if not self.rest.is_off.wait(deadline.remaining()):
                 return False
             if relay is self._relay:  # else what was submitted during the rest goes on
                 break
@@ -809,48 +833,32 @@ class Engine:
         if self.crew.is_empty() or not _runtime.is_main():
             self.join()
 
-    def rest(self) -> bool:
-        """Stop all workers, if they are idle, until `resume`; return whether they are.
-
-        Blocks until they are gone. Calls may be submitted meanwhile; they wait.
-        """
-        self.direct.lend()
-        with self.lock:
-            if self.crossing is None:
-                return self.ledger.is_clear()
-            if not self.ledger.is_clear() or self.ledger.asked:
-                return False
-            if self._stopper.is_held_up(self.crossing):
-                return False
-            self._resting = True
-            self._awake.close()
-            relay = self._relay
-        self._nudge()
-        assert relay is not None
-        relay.wait()  # not for its threads: they may be in callbacks
-        return True
-
-    def resume(self) -> None:
-        """End the rest."""
-        try:
-            with self.lock:
-                self._resting = False
-                self._move_on()
-        finally:
-            self._awake.open()
-
     def renew_locks(self) -> None:
         """Make new locks: in a forked child, nobody is left to release the old ones."""
         self.lock = threading.RLock()
         self.direct.lock = threading.Lock()
-        self._awake = Latch(is_open=True)
+        self.rest.forget()
+        if self._relay is not None:
+            self._relay.forget()
         self._ringing = threading.RLock()
 
-    def abandon(self) -> None:
-        """Be of no use any more: this is a forked child, without the threads."""
+    def abandon(self, reason: str) -> None:
+        """Be of no use any more: this is a forked child, and the calls are its parent's.
+
+        Their futures say so, too, and call back nobody: that is the parent's business.
+        """
+        self.broken = reason, None
         self.closing = True
         self.crossing = self._relay = None
         self.crew = Crew(self)
+        self._todo.clear()
+        ledger, error = self.ledger, self._error_of_broken()
+        for source in ledger.sources:
+            source.renew_lock()
+        self._end_sources(error)
+        asked = [future for future, _ in ledger.asked.values()]
+        for future in (*asked, *ledger.take_pending(), *ledger.close()):
+            future.abandon(error)
 
     def _nudge(self) -> None:
         """Wake the collector, if there is one. From anywhere, with or without the lock."""
@@ -874,10 +882,14 @@ class Engine:
             if left:
                 fail = self._fail if self.broken else _fail_lost
                 self._todo.extend(partial(fail, future) for future in left)
+                self._is_ending = False
                 return False
-        # Who waits directly leaves now: every call is settled.
+        # Who waits directly leaves now: every call is settled, or was taken back.
         with self.direct.lock, self.lock:
+            self._is_ending = False
             if self._todo:
+                if not self.rest.is_on:
+                    self._move_on()  # the fork is over already
                 return False  # it left its callbacks
             with self._ringing:
                 self.crossing = None
@@ -886,6 +898,8 @@ class Engine:
             _process.leave(self)
             if self.closing and self.ledger.is_clear():
                 self.dump_initializer = _no_initializer  # its arguments are let go
+            if not self.rest.is_on:  # the fork is over already
+                self.go_on()
         return True
 
 

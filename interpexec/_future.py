@@ -104,6 +104,11 @@ REFUSED = 0
 _states = RLock()
 
 
+def after_fork() -> None:
+    """Release the lock: to be called in a forked child, where nobody else is left to do so."""
+    _states._at_fork_reinit()  # type: ignore[attr-defined]  # noqa: SLF001  # as `threading` does
+
+
 class _ForOthers:
     """A lock as the standard library's `wait()` and `as_completed()` use it.
 
@@ -435,6 +440,22 @@ class CallFuture[T](_base.Future[T]):
             self.finish(error=error)
         else:
             self.finish(value)
+
+    def abandon(self, error: BaseException) -> None:
+        """Fail the call in a forked child: it is its parent's.
+
+        So are the callbacks, but for those of our maps, which have to know.
+        """
+        if not self._move(FINISHED, error=error):
+            return
+        self.payload = None
+        for sleeper in self._sleepers:  # this thread, where a signal handler forks
+            sleeper.wake()
+        for callback in self._done_callbacks:
+            if type(callback) is MethodType and hasattr(callback, MARK):
+                batch: Any = callback.__self__
+                batch.renew_lock()
+                self._call_back(callback)
 
     # -- callbacks -------------------------------------------------------------------------
 

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
         def workers_are_idle(self) -> None:
             """Learn that workers have nothing to do."""
 
+        def renew_lock(self) -> None:
+            """Make a new lock, in a forked child."""
+
 
 keep_whole()
 

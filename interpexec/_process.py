@@ -7,21 +7,31 @@ the main one ends (a warning from 3.14.1 on, a crash before). Ctrl-C, which ends
 program or comes at its end, stops what runs.
 
 Fork. A child has the interpreters of its parent without the threads that run
-in them, and CPython aborts it while it clears them away (gh-139759; seen on
-3.13.0 to 3.15.2). So before a fork the idle pools stop their workers, which
-takes some milliseconds; they start new ones when they are used again, in the
-parent and in the child. A pool that is busy cannot be stopped: its child is
-lost, and a warning says why.
+in them, and CPython kills it while it clears them away (gh-139759; on 3.13.0 to
+3.15.2, an interpreter that sleeps will do). No hook of ours comes before that in the
+child. So before a fork all pools stop their workers (`_rest`), which takes some
+milliseconds; they start new ones when they are used again. Where a call does not
+come to its end soon, the child is lost, and a warning says why.
+
+    before             every pool rests; new ones wait for the end of the fork
+    after, parent      all go on
+    after, child       those that had no calls go on; the others say that they are the parent's
+
+From the first of our hooks to the last one no KeyboardInterrupt is raised, also not in those
+of others (`_sigint.held`): CPython prints what a hook raises, and goes on, and `logging` would
+keep its lock. It is raised after the fork.
 """
 
 import logging
 import os
 import threading
 from contextlib import suppress
+from time import monotonic
+from weakref import WeakSet
 
-from interpexec import _ending, _runtime
+from interpexec import _ending, _future, _runtime
 from interpexec._loans import LOANS
-from interpexec._sigint import keep_whole, watch
+from interpexec._sigint import deliver, held, keep_whole, noted, protected_inside, watch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,15 +42,36 @@ keep_whole()
 _engines: "set[Engine]" = set()
 """The pools that have threads. Each operation on it is atomic."""
 
+_all: "WeakSet[Engine]" = WeakSet()
+"""All pools: in a forked child each needs new locks."""
+
 _exiting = False
-_forked_busy = False
 
 _logger = logging.getLogger("interpexec")
 
+_REASON = (
+    "this pool had calls when the process was forked, and they are its parent's: make a pool"
+    " of its own in the child, or start processes by 'spawn' or 'forkserver'"
+)
 
-def enter(engine: "Engine") -> None:
-    """Remember a pool that is about to start its first thread."""
-    _engines.add(engine)
+
+def know(engine: "Engine") -> None:
+    """Remember a pool, as long as it lives."""
+    _all.add(engine)
+
+
+def enter(engine: "Engine") -> bool:
+    """Remember a pool that is about to start its first thread. Under its lock.
+
+    False while the process forks: then it goes on after that.
+    """
+    with _gate:
+        if _forks:
+            engine.rest.start()
+            _resting.append(engine)
+            return False
+        _engines.add(engine)
+        return True
 
 
 def leave(engine: "Engine") -> None:
@@ -50,11 +81,6 @@ def leave(engine: "Engine") -> None:
 
 def refuse_if_over() -> None:
     """Raise RuntimeError when no call can be submitted in this process any more."""
-    if _forked_busy:
-        raise RuntimeError(
-            "this process was forked while worker interpreters were busy, and no pool"
-            " can work in it: fork first, or start processes by 'spawn' or 'forkserver'"
-        )
     if _exiting:
         raise RuntimeError("cannot schedule new futures after interpreter shutdown")
 
@@ -97,55 +123,86 @@ def _stop(engines: "list[Engine]") -> None:
             engine.await_stop()
 
 
+_forking = threading.RLock()
+"""Held from before a fork until after it, by the thread that forks. A signal handler may
+fork while that waits."""
+
+_gate = threading.RLock()
+"""Guards what follows, for an instant. Re-entrant, as destructors may use pools."""
+
+_forks: list[bool] = []
+"""One for each fork that is under way: more than one where a signal handler forks."""
+
 _resting: "list[Engine]" = []
-"""The pools that were stopped for the fork that is under way."""
+"""The pools that stand still because of that."""
 
 
-_forking = threading.Lock()
-"""Held from before a fork until after it, by the thread that forks."""
-
-
+@protected_inside
 def _before_fork() -> None:
-    """Stop the idle pools; warn about the others."""
+    """Have all pools rest; warn about those that cannot."""
+    if _runtime.is_main_thread():
+        held.append(True)
     _forking.acquire()
-    for engine in list(_engines):
-        _resting.append(engine)  # before: if that is interrupted, it goes on, too
-        if not engine.rest():
-            _resting.remove(engine)
-            _logger.warning(
-                "fork() while worker interpreters of %s are busy: the child process will"
-                " crash (gh-139759). Fork before the pool is used, or start processes by"
-                " 'spawn' or 'forkserver'",
-                engine.name,
-            )
+    with _gate:
+        _forks.append(True)
+        engines = list(_engines)
+    begun = monotonic()
+    can_rest = {engine for engine in engines if engine.rest.begin()}  # all at once
+    with _gate:
+        _resting.extend(can_rest)
+    for engine in engines:
+        if engine not in can_rest or not engine.rest.wait(begun):
+            _warn(engine)
+
+
+def _warn(engine: "Engine") -> None:
+    _logger.warning(
+        "fork() while worker interpreters of %s are busy: the child process will"
+        " crash (gh-139759). Fork before the pool is used, or start processes by"
+        " 'spawn' or 'forkserver'",
+        engine.name,
+    )
 
 
 def _after_fork_in_parent() -> None:
-    """Let the stopped pools go on."""
-    try:
-        while _resting:
-            engine = _resting.pop()
-            try:
-                engine.resume()
-            except (RuntimeError, OSError):  # there is no thread or no descriptor to be had
-                _logger.exception("%s could not go on after fork()", engine.name)
-    finally:
-        _forking.release()
+    """Let the pools go on."""
+    _go_on()
+    _forking.release()
+    if _runtime.is_main_thread():
+        held.pop()
+    if noted:
+        deliver()
+
+
+def _go_on() -> None:
+    """Let all pools go on that stand still, unless another fork is still under way."""
+    with _gate:
+        _forks.pop()
+        resting = [] if _forks else _resting.copy()
+        del _resting[: len(resting)]
+    for engine in resting:
+        try:
+            engine.rest.end()
+        except (RuntimeError, OSError):  # there is no thread or no descriptor to be had
+            _logger.exception("%s could not go on after fork()", engine.name)
 
 
 def _after_fork_in_child() -> None:
-    """Let the stopped pools go on here, too; give up the busy ones."""
-    global _forked_busy  # noqa: PLW0603  # there is one process
-    LOANS.begin()
+    """Let the pools go on that had no calls; give up the others."""
+    global _gate  # noqa: PLW0603  # there is one process
+    _gate = threading.RLock()
     _runtime.after_fork()
-    for engine in _engines.union(_resting):
+    _future.after_fork()
+    LOANS.begin()
+    held.clear()
+    noted.clear()  # the parent's: CPython, too, forgets the signals that came before
+    for engine in list(_all):
         engine.renew_locks()
-    busy = _engines.difference(_resting)
-    _forked_busy = _forked_busy or bool(busy)
-    for engine in busy:
-        engine.abandon()
-        _engines.discard(engine)
-    _after_fork_in_parent()
+        if engine.crossing is not None or not engine.ledger.is_clear():
+            engine.abandon(_REASON)
+            _engines.discard(engine)
+    _go_on()
+    _forking.release()
 
 
 threading._register_atexit(_at_exit)  # type: ignore[attr-defined]  # noqa: SLF001  # as concurrent.futures does

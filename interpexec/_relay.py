@@ -39,6 +39,7 @@ class Relay:
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
         self._leader = 0  # the thread's ident; 0 while the next one wakes up
+        self._away: set[threading.Thread] = set()  # in the user's code, for as long as it likes
         self._spare: _thread.LockType | None = None  # held; released to wake the spare
         self._over = Latch()
 
@@ -63,8 +64,10 @@ class Relay:
         """
         if not self.is_leading():
             return
+        thread = threading.current_thread()
         with self._lock:
             self._leader = 0
+            self._away.add(thread)
             if self._spare is not None:
                 self._spare.release()
                 self._spare = None
@@ -73,6 +76,7 @@ class Relay:
                 self._start_thread()
             except RuntimeError:
                 self._leader = _thread.get_ident()
+                self._away.discard(thread)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until the job is over, for at most `timeout` seconds; return whether it is.
@@ -101,6 +105,19 @@ class Relay:
             for thread in remaining:
                 interruptibly(thread.join)
             done |= remaining
+
+    def join_ended(self, timeout: float) -> None:
+        """Wait, when the job is over, for the threads that end now, for `timeout` seconds each.
+
+        Not for those that are in the user's code. An interrupt is left for later.
+        """
+        for thread in self._started() - self._away - {threading.current_thread()}:
+            thread.join(timeout)
+
+    def forget(self) -> None:
+        """Let the job be over: this is a forked child, and the others are not here."""
+        self._lock = threading.Lock()
+        self._over.open()
 
     def _started(self) -> set[threading.Thread]:
         """Return the threads that were started, and did not end long ago."""
@@ -136,6 +153,7 @@ class Relay:
     def _follow(self) -> bool:
         """Wait as the spare until it is this thread's turn; False when it is to end."""
         with self._lock:
+            self._away.discard(threading.current_thread())
             if self._over.is_open or self._spare is not None:
                 return False
             baton = self._spare = _thread.allocate_lock()

@@ -57,6 +57,10 @@ _whole: set[str] = set()
 noted: list[int] = []
 """The signal that was noted, if one was, and is still to be raised: see `deliver`."""
 
+held: list[bool] = []
+"""Not empty while the main thread forks: hooks of whatever library run then, and CPython
+prints what they raise, and goes on. So an interrupt is noted."""
+
 _python_handler = _signal.default_int_handler
 
 
@@ -195,7 +199,7 @@ def _handler(number: int, frame: "FrameType | None") -> None:
     """Raise KeyboardInterrupt now, or note it."""
     while _unheard:
         _unheard.pop().release()
-    decision = _decision(frame)
+    decision = _PROTECTED if held else _decision(frame)
     if decision not in {_PROTECTED, _UNBROKEN}:
         noted.clear()  # it is the same exception
         _python_handler(number, frame)

@@ -117,7 +117,3 @@ class Stopper:
         if self._least_limit is not None and may_begin:
             self.clock.expect(max(self._least_limit, LOOK_AGAIN))
         return late
-
-    def is_held_up(self, crossing: "Crossing") -> bool:
-        """Say whether a worker may stay for long, because a stopped call still runs in it."""
-        return self._crew.is_held_up(crossing, self.clock.in_grace(), GRACE)

@@ -34,6 +34,10 @@ class Wakeup:
             return self._lock.acquire()
         return self._lock.acquire(timeout=min(max(timeout, 0), TIMEOUT_MAX))
 
+    def wait_briefly(self, timeout: float) -> bool:
+        """Do as `wait`, for a short time, and leave an interrupt for later."""
+        return self._lock.acquire(timeout=max(timeout, 0))
+
 
 class Latch:
     """Closed until it is opened: then all who wait go on, and nobody waits any more.

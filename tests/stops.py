@@ -55,6 +55,11 @@ def finish(thread: threading.Thread) -> None:
     assert not thread.is_alive(), "a thread hangs"
 
 
+def rest(pool: InterpreterPoolExecutor) -> bool:
+    """Have a pool step aside, as before a fork; return whether it does."""
+    return pool._engine.rest.begin() and pool._engine.rest.wait(monotonic())
+
+
 def see_off(pool: InterpreterPoolExecutor) -> None:
     """Wait until the workers are gone that are leaving now."""
     for worker in list(pool._engine.crew.leaving.values()):

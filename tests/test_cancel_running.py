@@ -16,7 +16,7 @@ import stoppable
 from gates import Gate, gate
 from interpexec import InterpreterPoolExecutor, TaskCancelled
 from programs import output, run, write
-from stops import TIME_LIMIT, Pipe, finish, interpreters, pool_of, shut_down, start
+from stops import TIME_LIMIT, Pipe, finish, interpreters, pool_of, rest, shut_down, start
 
 WAKES = sys.version_info >= (3, 15)
 """Whether a signal gets a call out of a system call."""
@@ -745,8 +745,8 @@ def test_fork_with_a_blocked_cancelled_call_warns(begun: Pipe, door: Gate) -> No
         future = pool.submit(stoppable.block_in_lock, (begun.writer, door.handle[1]))
         begun.hear()
         assert future.cancel()
-        assert not pool._engine.rest()
-        pool._engine.resume()
+        assert not rest(pool)
+        pool._engine.rest.end()
         assert pool.submit(stoppable.same, 1).result(TIME_LIMIT) == 1
         door.open()
 

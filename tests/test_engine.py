@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from queue import SimpleQueue
+from time import monotonic
 
 import pytest
 
@@ -23,6 +24,7 @@ from interpexec._home import WorkerThread
 from interpexec._ledger import Ledger
 from interpexec._messages import dumps_call
 from interpexec._runtime import Interpreter
+from stops import rest
 
 TIME_LIMIT = 30.0
 
@@ -412,11 +414,11 @@ def test_calls_submitted_during_a_fork_wait_for_its_end() -> None:
     """They are neither lost nor run while the interpreters are stopped."""
     with InterpreterPoolExecutor(1) as pool:
         assert pool.submit(int).result(TIME_LIMIT) == 0
-        assert pool._engine.rest()
+        assert rest(pool)
         future = pool.submit(sum, [1, 2])
         assert not pool._threads
         assert not future.running()
-        pool._engine.resume()
+        pool._engine.rest.end()
         assert future.result(TIME_LIMIT) == 3
 
 
@@ -433,20 +435,25 @@ def test_calls_submitted_while_the_workers_stop_for_a_fork_wait_too() -> None:
         futures.append(engine.submit(call))
         lock._lock.acquire()
 
-    lock.hooks["rest"] = submit
-    assert engine.rest()
+    lock.hooks["wait"] = submit
+    assert engine.rest.begin()
+    assert engine.rest.wait(monotonic())
     assert not futures[0].done()
-    engine.resume()
+    engine.rest.end()
     assert futures[0].result(TIME_LIMIT) == 3
     engine.close()
     engine.join()
 
 
-def test_a_busy_pool_cannot_rest(gate: tuple[int, Callable[[int], object]]) -> None:
+def test_a_busy_pool_cannot_rest(
+    gate: tuple[int, Callable[[int], object]], begun: tuple[int, int]
+) -> None:
     """Its calls go on; a fork then warns (see `_process`)."""
     reader, open_for = gate
     with InterpreterPoolExecutor(1) as pool:
-        future = pool.submit(pass_gate, reader)
-        assert not pool._engine.rest()
+        future = pool.submit(announce_and_pass_gate, begun[1], reader)
+        os.read(begun[0], 1)
+        assert not rest(pool)
+        pool._engine.rest.end()
         open_for(1)
         assert future.result(TIME_LIMIT) is None

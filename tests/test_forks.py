@@ -1,14 +1,53 @@
-"""A pool steps aside for a fork (`rest`, `resume`), whatever else goes on meanwhile."""
+"""A pool steps aside for a fork (`_rest`, `_process`), whatever else goes on meanwhile."""
 
+import os
+import signal
+import textwrap
 import threading
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING
 
 import pytest
 
 import stoppable
 from gates import Gate
-from interpexec import InterpreterPoolExecutor, _home, _process
-from interpexec._relay import Relay
-from stops import TIME_LIMIT, await_direct_wait, finish, pool_of, start
+from interpexec import InterpreterPoolExecutor, _home, _process, _rest
+from programs import run, write
+from stops import (
+    TIME_LIMIT,
+    await_direct_wait,
+    finish,
+    interpreters,
+    pool_of,
+    rest,
+    start,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@pytest.fixture
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a fork wait for calls for as long as a test may take."""
+    monkeypatch.setattr(_rest, "PATIENCE", TIME_LIMIT)
+    monkeypatch.setattr(_rest, "LIMIT", TIME_LIMIT)
+
+
+def rest_in_thread(pool: InterpreterPoolExecutor) -> tuple[threading.Thread, list[bool]]:
+    """Have a pool step aside; return when its workers are told to leave."""
+    rested: list[bool] = []
+    begun = threading.Event()
+
+    def step_aside() -> None:
+        assert pool._engine.rest.begin()
+        begun.set()
+        rested.append(pool._engine.rest.wait(monotonic()))
+
+    thread = start(step_aside)
+    assert begun.wait(TIME_LIMIT)
+    return thread, rested
 
 
 def test_a_fork_while_a_result_is_unpickled(door: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -17,8 +56,8 @@ def test_a_fork_while_a_result_is_unpickled(door: Gate, monkeypatch: pytest.Monk
 
     def fork() -> None:
         rested.append(threading.get_ident())
-        rested.append(pool._engine.rest())
-        pool._engine.resume()
+        rested.append(rest(pool))
+        pool._engine.rest.end()
 
     with pool_of(1) as pool:
         pool.submit(stoppable.interpreter).result(TIME_LIMIT)
@@ -33,32 +72,32 @@ def test_a_fork_while_a_result_is_unpickled(door: Gate, monkeypatch: pytest.Monk
         assert pool.submit(stoppable.same, 1).result(TIME_LIMIT) == 1
 
 
-def test_a_rest_that_is_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ctrl-C comes just then: the pool goes on after the fork."""
+def test_a_fork_in_a_callback(patience: None) -> None:
+    """By the collector: another thread collects meanwhile."""
+    rested: list[bool] = []
 
-    def wait(_relay: Relay) -> None:
-        raise KeyboardInterrupt
+    def fork(_: object) -> None:
+        rested.append(rest(pool))
+        pool._engine.rest.end()
 
     with pool_of(1) as pool:
-        assert pool.submit(stoppable.same, 1).result(TIME_LIMIT) == 1
-        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-            patch.setattr(Relay, "wait", wait)
-            _process._before_fork()
-        pool._engine._relay.wait()  # type: ignore[union-attr]  # it has one
-        _process._after_fork_in_parent()
+        future = pool.submit(stoppable.same, 1)
+        future.add_done_callback(fork)
+        assert future.result(TIME_LIMIT) == 1
         assert pool.submit(stoppable.same, 2).result(TIME_LIMIT) == 2
+    assert rested == [True]
 
 
 def test_shutdown_waits_for_what_came_during_the_rest() -> None:
     """It is done after the rest, by workers that the initializer has prepared."""
     pool = InterpreterPoolExecutor(1, initializer=stoppable.add_state, initargs=("prepared",))
     pool.submit(stoppable.interpreter).result(TIME_LIMIT)
-    assert pool._engine.rest()
+    assert rest(pool)
     future = pool.submit(stoppable.add_state, "called")
     closing = start(pool.shutdown)
     closing.join(0.05)
     assert closing.is_alive()
-    pool._engine.resume()
+    pool._engine.rest.end()
     finish(closing)
     assert future.result(0) == ["prepared", "called"]
 
@@ -77,12 +116,439 @@ def test_a_pool_that_is_closed_while_its_workers_stop(monkeypatch: pytest.Monkey
 
     with monkeypatch.context() as patch:
         patch.setattr(_home.Interpreter, "destroy", wait_and_destroy)
-        resting = start(pool._engine.rest)
+        resting, _ = rest_in_thread(pool)
         assert ends.wait(TIME_LIMIT)
         future = pool.submit(stoppable.add_state, "called")
         pool.shutdown(wait=False)
         may_end.set()
         finish(resting)
-    pool._engine.resume()
+    pool._engine.rest.end()
     assert future.result(TIME_LIMIT) == ["prepared", "called"]
     pool.shutdown()
+
+
+# -- nearly idle ---------------------------------------------------------------------
+
+
+def test_a_call_that_ends_soon_is_waited_for(patience: None, door: Gate) -> None:
+    """A pool is not taken for busy because of the last steps of its last call."""
+    with pool_of(2) as pool:
+        future = pool.submit(stoppable.knock_and_pass, door.handle)
+        door.await_knocks(1)
+        resting, rested = rest_in_thread(pool)
+        door.open()
+        finish(resting)
+        assert rested == [True]
+        assert future.done()
+        pool._engine.rest.end()
+
+
+def test_what_was_broadcast_is_waited_for(patience: None, door: Gate) -> None:
+    """Its answer comes before its worker has taken the last step."""
+    with pool_of(1) as pool:
+        pool.submit(stoppable.same, 1).result(TIME_LIMIT)
+        (future,) = pool.broadcast(stoppable.knock_and_pass, door.handle)
+        door.await_knocks(1)
+        resting, rested = rest_in_thread(pool)
+        door.open()
+        finish(resting)
+        assert rested == [True]
+        future.result(TIME_LIMIT)
+        pool._engine.rest.end()
+
+
+def test_a_worker_that_retires(patience: None, door: Gate) -> None:
+    """Its successor, which waits for its end, ends, too; and none is made during the rest."""
+    with pool_of(1, max_tasks_per_child=1) as pool:
+        future = pool.submit(stoppable.knock_and_pass, door.handle)
+        door.await_knocks(1)
+        resting, rested = rest_in_thread(pool)
+        door.open()
+        finish(resting)
+        assert rested == [True]
+        future.result(TIME_LIMIT)
+        pool._engine.rest.end()
+        assert pool.submit(stoppable.same, 1).result(TIME_LIMIT) == 1
+
+
+def test_calls_that_no_worker_has_begun_come_home(patience: None, door: Gate) -> None:
+    """They are done after the fork; who waits for one of them goes on to wait."""
+    with pool_of(1) as pool:
+        first = pool.submit(stoppable.knock_and_pass, door.handle)
+        door.await_knocks(1)
+        others = [pool.submit(stoppable.same, number) for number in range(5)]
+        results: list[object] = []
+        waiter = start(lambda: results.append(others[0].result(TIME_LIMIT)))
+        resting, rested = rest_in_thread(pool)
+        door.open()
+        finish(resting)
+        assert rested == [True]
+        assert first.done()
+        assert not any(each.done() for each in others)
+        pool._engine.rest.end()
+        assert [each.result(TIME_LIMIT) for each in others] == list(range(5))
+        finish(waiter)
+        assert results == [0]
+
+
+def test_a_thread_that_waits_directly_for_a_call_that_comes_home(
+    patience: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The race, in steps.
+
+    1. a thread waits for the only call in the collector's place, and the worker is being made
+    2. the worker is told to leave, before it takes the call
+    3. it is gone: the call comes home, and the thread has to give that place up
+    """
+    may_begin = threading.Event()
+    create = _home.Interpreter.__init__
+
+    def wait_and_create(self: _home.Interpreter) -> None:
+        assert may_begin.wait(TIME_LIMIT)
+        create(self)
+
+    monkeypatch.setattr(_home.Interpreter, "__init__", wait_and_create)
+    with pool_of(1) as pool:
+        future = pool.submit(stoppable.same, 1)
+        waiter = start(future.result, TIME_LIMIT)
+        await_direct_wait(pool._engine.crossing)
+        resting, rested = rest_in_thread(pool)
+        may_begin.set()
+        finish(resting)
+        assert rested == [True]
+        assert not future.running()
+        pool._engine.rest.end()
+        finish(waiter)
+        assert future.result(0) == 1
+
+
+# -- busy ----------------------------------------------------------------------------
+
+
+def test_a_rest_that_is_called_off(door: Gate) -> None:
+    """The call that took too long goes on, and so do those behind it, in order."""
+    with pool_of(2) as pool:
+        pool.warm()
+        first = pool.submit(stoppable.knock_and_pass, door.handle)
+        door.await_knocks(1)
+        assert not rest(pool)
+        others = [pool.submit(stoppable.same, number) for number in range(5)]
+        assert not any(each.running() for each in others)
+        pool._engine.rest.end()
+        assert [each.result(TIME_LIMIT) for each in others] == list(range(5))
+        assert first.running()
+        door.open()
+        first.result(TIME_LIMIT)
+
+
+def test_a_pool_that_is_closed_during_a_rest_that_is_called_off(door: Gate) -> None:
+    """It ends when its calls have ended."""
+    pool = InterpreterPoolExecutor(1)
+    first = pool.submit(stoppable.knock_and_pass, door.handle)
+    door.await_knocks(1)
+    assert not rest(pool)
+    pool.shutdown(wait=False)
+    pool._engine.rest.end()
+    door.open()
+    first.result(TIME_LIMIT)
+    finish(start(pool.shutdown))
+
+
+def test_a_worker_that_does_not_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call has left a thread behind: a fork does not wait for that for ever."""
+    ends, may_end = threading.Event(), threading.Event()
+    destroy = _home.Interpreter.destroy
+
+    def wait_and_destroy(self: _home.Interpreter) -> None:
+        ends.set()
+        assert may_end.wait(TIME_LIMIT)
+        destroy(self)
+
+    with pool_of(1) as pool:
+        pool.submit(stoppable.same, 1).result(TIME_LIMIT)
+        with monkeypatch.context() as patch:
+            patch.setattr(_home.Interpreter, "destroy", wait_and_destroy)
+            patch.setattr(_rest, "LIMIT", 0.01)
+            assert not rest(pool)
+            assert ends.wait(TIME_LIMIT)
+            may_end.set()
+            pool._engine.rest.end()
+            assert pool.submit(stoppable.same, 2).result(TIME_LIMIT) == 2
+
+
+def test_a_fork_in_the_middle_of_a_move() -> None:
+    """By a destructor: the pool cannot be stopped then, and goes on."""
+    with pool_of(1) as pool:
+        pool.submit(stoppable.same, 1).result(TIME_LIMIT)
+        with pool._engine.lock:
+            assert not pool._engine.rest.begin()
+            pool._engine.rest.end()
+        assert pool.submit(stoppable.same, 2).result(TIME_LIMIT) == 2
+
+
+# -- the hooks -----------------------------------------------------------------------
+
+
+def test_a_pool_that_is_first_used_during_a_fork() -> None:
+    """By another thread: its workers are made after the fork."""
+    with pool_of(1) as pool, pool_of(1) as idle:
+        idle.submit(stoppable.same, 0).result(TIME_LIMIT)
+        _process._before_fork()
+        try:
+            future = pool.submit(stoppable.same, 1)
+            pool.warm(wait=False)
+            assert not interpreters() - {0}
+        finally:
+            _process._after_fork_in_parent()
+        assert future.result(TIME_LIMIT) == 1
+        assert idle.submit(stoppable.same, 2).result(TIME_LIMIT) == 2
+
+
+def test_a_signal_handler_that_forks_while_another_fork_waits() -> None:
+    """The pools go on after the outer fork, not before."""
+    with pool_of(1) as pool:
+        pool.submit(stoppable.same, 1).result(TIME_LIMIT)
+        _process._before_fork()
+        _process._before_fork()
+        _process._after_fork_in_parent()
+        future = pool.submit(stoppable.same, 2)
+        assert not interpreters() - {0}
+        _process._after_fork_in_parent()
+        assert future.result(TIME_LIMIT) == 2
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@pytest.mark.parametrize("where", ["begin", "wait", "end"])
+def test_ctrl_c_during_a_fork(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is raised after the fork, in the parent alone, and the pool is whole."""
+    step: Callable[..., object] = getattr(_rest.Rest, where)
+
+    def interrupted(*arguments: object) -> object:
+        if os.getpid() == parent:
+            signal.raise_signal(signal.SIGINT)
+        return step(*arguments)
+
+    def fork() -> None:
+        if os.fork() == 0:  # pragma: no cover  # another process
+            os._exit(pool.submit(sum, [40, 2]).result(TIME_LIMIT))
+        end = monotonic() + TIME_LIMIT
+        while monotonic() < end:
+            pass  # a signal that comes before a system call does not end it
+
+    parent = os.getpid()
+    with pool_of(1) as pool:
+        pool.submit(stoppable.same, 1).result(TIME_LIMIT)
+        with monkeypatch.context() as patch:
+            patch.setattr(_rest.Rest, where, interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                fork()
+        assert os.waitstatus_to_exitcode(os.wait()[1]) == 42
+        assert pool.submit(stoppable.same, 2).result(TIME_LIMIT) == 2
+
+
+@pytest.mark.parametrize("when", ["before", "after_in_parent"])
+def test_ctrl_c_in_a_hook_of_another_library(when: str, tmp_path: Path) -> None:
+    """It would be printed there, and lost, and `logging` would keep its lock."""
+    program = tmp_path / "program.py"
+    program.write_text(
+        textwrap.dedent(f"""
+        import os, signal, sys, time
+
+        def hook():
+            signal.raise_signal(signal.SIGINT)
+            ended.append(True)
+
+        ended = []
+        os.register_at_fork({when}=hook)  # before the package does so
+
+        from interpexec import InterpreterPoolExecutor
+
+        if __name__ == "__main__":
+            with InterpreterPoolExecutor(1) as pool:
+                pool.submit(abs, -1).result()
+                try:
+                    if os.fork() == 0:
+                        os._exit(pool.submit(sum, [40, 2]).result(20))
+                    time.sleep(20)
+                except KeyboardInterrupt:
+                    print(ended, os.waitstatus_to_exitcode(os.wait()[1]))
+                print(pool.submit(sum, [1, 2]).result(20))
+        """)
+    )
+    done = run("-W", "ignore::DeprecationWarning", program)
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", "[True] 42\n3\n")
+
+
+# -- programs ------------------------------------------------------------------------
+
+_BEGIN = """
+    import logging, multiprocessing, os, subprocess, sys, threading, time, warnings
+    warnings.simplefilter("ignore", DeprecationWarning)  # CPython's, on threads and forks
+    logging.basicConfig(format="%(message).20s", stream=sys.stdout)
+
+    LOOP = "[0 for _ in iter(int, 1)]"
+
+    def endless(writer):
+        os.write(writer, b"!")
+        while True:
+            pass
+
+    def wait_for(child):
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+    reader, writer = os.pipe()
+"""
+
+IDLE = {
+    "submit": "pool.submit(abs, -1).result()",
+    "map": "list(pool.map(abs, range(300)))",
+    "unordered": "list(pool.imap_unordered(abs, range(300)))",
+    "broadcast": "[each.result() for each in pool.broadcast(abs, -1)]",
+    "cancelled": "f = pool.submit(endless, writer); os.read(reader, 1); assert f.cancel()",
+    "late": "assert pool.with_options(timeout=0.05).submit(eval, LOOP).exception()",
+    "starting": "pool.warm(wait=False)",
+}
+
+
+@pytest.mark.parametrize("what", IDLE.values(), ids=IDLE)
+def test_a_fork_right_after(what: str, tmp_path: Path) -> None:
+    """No child is lost: each uses the pool, and so does the parent."""
+    program = (
+        _BEGIN
+        + f"""
+    if __name__ == "__main__":
+        with InterpreterPoolExecutor(2) as pool:
+            for _ in range(5):
+                {what}
+                child = os.fork()
+                if child == 0:
+                    os._exit(pool.submit(sum, [40, 2]).result(20))
+                print(wait_for(child), pool.submit(sum, [1, 2]).result(20))
+    """
+    )
+    done = run(write(tmp_path / "program.py", program))
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", "42 3\n" * 5)
+
+
+FORKS = {
+    "fork": "child = os.fork()\n{0}if child == 0: os._exit(0)\n{0}wait_for(child)",
+    "preexec_fn": "subprocess.run(['true'], preexec_fn=int)",
+    "multiprocessing": "p = fork.Process(target=int)\n{0}p.start()\n{0}p.join()",
+}
+
+
+@pytest.mark.parametrize("how", FORKS.values(), ids=FORKS)
+def test_a_fork_while_a_call_runs(how: str, tmp_path: Path) -> None:
+    """CPython kills the child, of which a warning tells; the parent's pool lives on."""
+    how = how.format(" " * 16)
+    program = (
+        _BEGIN
+        + f"""
+    fork = multiprocessing.get_context("fork")
+
+    if __name__ == "__main__":
+        with InterpreterPoolExecutor(2) as pool:
+            future = pool.submit(endless, writer)
+            os.read(reader, 1)
+            behind = [pool.submit(abs, -number) for number in range(20)]
+            try:
+                {how}
+            except (OSError, subprocess.SubprocessError):
+                pass  # so `subprocess` tells of a child that died
+            print([each.result(20) for each in behind] == list(range(20)))
+            print(future.cancel(), pool.submit(sum, [1, 2]).result(20))
+    """
+    )
+    done = run(write(tmp_path / "program.py", program), environment={"PYTHONFAULTHANDLER": ""})
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "fork() while worker \nTrue\nTrue 3\n"
+
+
+def test_forks_while_a_thread_submits(tmp_path: Path) -> None:
+    """Its calls are the parent's: in a child the pool says so. No child is lost, none hangs."""
+    program = (
+        _BEGIN
+        + """
+    def submit():
+        while not over:
+            results.append(sum(pool.map(abs, range(10))) + pool.submit(abs, -1).result(20))
+
+    if __name__ == "__main__":
+        over, results, codes = [], [], set()
+        with InterpreterPoolExecutor(2) as pool:
+            thread = threading.Thread(target=submit)
+            thread.start()
+            for _ in range(20):
+                while len(results) < 3:
+                    time.sleep(0.001)
+                results.clear()
+                child = os.fork()
+                if child == 0:
+                    try:
+                        code = pool.submit(sum, [40, 2]).result(20)
+                    except RuntimeError as error:
+                        assert "are its parent's" in str(error), error
+                        with InterpreterPoolExecutor(1) as other:
+                            code = other.submit(sum, [40, 2]).result(20)
+                    os._exit(code)
+                codes.add(wait_for(child))
+            over.append(True)
+            thread.join()
+        print(codes, set(results) <= {46})
+    """
+    )
+    done = run(write(tmp_path / "program.py", program))
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", "{42} True\n")
+
+
+def test_what_the_parent_waits_for_fails_in_the_child(tmp_path: Path) -> None:
+    """Calls, maps and broadcasts that were not begun: the child is told, and nothing hangs."""
+    program = (
+        _BEGIN
+        + """
+    def told(wait):
+        try:
+            wait()
+        except RuntimeError as error:
+            return "are its parent's" in str(error)
+
+    if __name__ == "__main__":
+        with InterpreterPoolExecutor(1) as pool:
+            first = pool.submit(time.sleep, 0.05)
+            future = pool.submit(sum, [40, 2])
+            called = []
+            future.add_done_callback(called.append)
+            ordered, unordered = pool.map(abs, range(50)), pool.imap_unordered(abs, range(50))
+            child = os.fork()
+            if child == 0:
+                waits = future.result, lambda: list(ordered), lambda: list(unordered)
+                print([told(wait) for wait in waits], told(lambda: pool.submit(int)), called)
+                pool.shutdown()
+                sys.stdout.flush()
+                os._exit(0)
+            print(wait_for(child))
+            print(future.result(20), sum(ordered), sum(unordered))
+        print(len(called))
+    """
+    )
+    done = run(write(tmp_path / "program.py", program))
+    expected = "[True, True, True] True []\n0\n42 1225 1225\n1\n"
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", expected)
+
+
+def test_an_idle_pool_is_no_thread_for_cpython(tmp_path: Path) -> None:
+    """Its threads have ended when the process forks, so that no warning tells of them."""
+    program = (
+        _BEGIN
+        + """
+    if __name__ == "__main__":
+        with InterpreterPoolExecutor(2) as pool:
+            pool.submit(abs, -1).result()
+            _process = sys.modules["interpexec._process"]
+            _process._before_fork()
+            print(threading.enumerate() == [threading.main_thread()])
+            _process._after_fork_in_parent()
+    """
+    )
+    done = run(write(tmp_path / "program.py", program))
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", "True\n")

@@ -70,6 +70,7 @@ ORDER = [
     "_crew",
     "_stopper",
     "_relay",
+    "_rest",
     "_direct",
     "_engine",
     "_sizing",
@@ -93,6 +94,7 @@ EXCEPTIONS = {
     ("_home", "_engine"),  # for its type: it is handed the engine
     ("_crew", "_engine"),  # as above
     ("_direct", "_engine"),  # as above
+    ("_rest", "_engine"),  # as above
     ("_ledger", "_home"),  # for its type
     ("_batches", "executor"),  # for its type
 }

@@ -1,0 +1,134 @@
+"""A pool steps aside for a fork: no interpreter of it lives while the process forks.
+
+Whatever CPython forks beside an interpreter is lost, also beside one that sleeps (see
+`_process`). Whether a pool is idle cannot be read from its books: answers are on their way,
+helpers are in their last steps, workers leave. So nothing is asked. Each worker is told to
+leave after what it runs, and the forking thread waits until the last one is buried:
+
+    begin     every worker is ordered to leave; no call is sent, no worker is made
+    wait      until none is left: then what no worker has begun comes home, and the
+              collector ends. Or until it has taken too long: then the rest is called off
+    end       workers are made for what is here, by whoever finds some
+
+Guarantees: the channels stay as they are as long as there is one worker, so a rest can be
+called off at any time, and nothing has to be repaired. It never takes longer than the limits.
+Each step is taken under the engine's lock, and each of the two ends excludes the other one:
+the collector ends if there is no worker, a rest is called off if there is one.
+"""
+
+import threading
+from time import monotonic
+
+from interpexec._wakeup import Latch, Wakeup
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from interpexec._engine import Engine
+    from interpexec._relay import Relay
+
+PATIENCE = 0.2
+"""Seconds for which a fork waits for calls that run. The child is lost where one takes
+longer; so short calls are worth waiting for, and for long ones nothing is gained."""
+
+LIMIT = 5.0
+"""Seconds for which it waits for interpreters that end. One takes some ms, but for that of a
+call that has started a thread, and on a machine that is overloaded."""
+
+
+class Rest:
+    """That of one pool. `begin`, `wait` and `end` are for the thread that forks."""
+
+    def __init__(self, engine: "Engine", relay: "Callable[[], Relay | None]") -> None:
+        """relay: returns that of the pool's collectors."""
+        self._engine = engine
+        self._relay = relay
+        # Under the engine's lock:
+        self.is_on = False  # no call is sent, and no worker is made
+        self.is_wanted = False  # ... and the collector ends when there is no worker
+        self._watching: list[Wakeup] = []
+        self.is_off = Latch(is_open=True)  # closed while it is on
+
+    def begin(self) -> bool:
+        """Have the workers leave; return whether they can be waited for.
+
+        Not by the thread of one of them, and not in the middle of a move of the engine's, where
+        a destructor or a signal handler forks.
+        """
+        engine, relay = self._engine, self._relay()
+        engine.direct.lend()
+        if relay is not None:
+            relay.hand_over()
+            if relay.is_leading():  # there is no thread to be had
+                return False
+        is_inside = engine.lock._is_owned()  # type: ignore[attr-defined]  # noqa: SLF001  # there is no public way
+        if is_inside or not engine.lock.acquire(timeout=PATIENCE):
+            return False
+        try:
+            crossing, workers = engine.crossing, list(engine.crew.everyone())
+            if threading.current_thread() in workers:
+                return False
+            self.start()
+            if crossing is not None:
+                for worker in workers:
+                    crossing.order_to_leave(worker.seat)
+        finally:
+            engine.lock.release()
+        engine.leave_to_collector(int)  # nothing, but it looks
+        return True
+
+    def start(self) -> None:
+        """Send no call and make no worker from now on. Under the lock."""
+        self.is_on = self.is_wanted = True
+        self.is_off.close()
+
+    def look(self) -> None:
+        """Have the forking thread look: a worker is buried, or the collector ends."""
+        while self._watching:
+            self._watching.pop().wake()
+
+    def wait(self, begun: float) -> bool:
+        """Wait until there is no interpreter; return whether that is so. Else it is called off.
+
+        begun: when the waiting for all pools has begun, in seconds of the monotonic clock.
+        """
+        engine = self._engine
+        while True:
+            news = Wakeup()
+            with engine.lock:
+                if engine.crossing is None:
+                    break
+                left = begun + LIMIT - monotonic()
+                if not engine.crew.is_empty():
+                    patience = begun + PATIENCE - monotonic()
+                    if left <= 0 or (patience <= 0 and engine.crew.is_busy(engine.crossing)):
+                        self.is_wanted = False
+                        return False
+                    left = patience if patience > 0 else left
+                elif left <= 0:  # the collector is held up: it is not in the way
+                    return True
+                self._watching.append(news)
+            news.wait_briefly(left)
+        relay = self._relay()
+        if relay is not None:
+            relay.join_ended(max(begun + LIMIT - monotonic(), 0))
+        return True
+
+    def end(self) -> None:
+        """Go on. Raises RuntimeError or OSError where no thread or descriptor is to be had."""
+        engine = self._engine
+        try:
+            with engine.lock:
+                self.is_on = self.is_wanted = False
+                engine.go_on()
+                if engine.crossing is not None:
+                    engine.leave_to_collector(int)  # nothing, but it looks: it may be over
+        finally:
+            self.is_off.open()
+
+    def forget(self) -> None:
+        """Be off: this is a forked child, where the engine has new locks."""
+        self.is_on = self.is_wanted = False
+        self._watching = []
+        self.is_off.open()
