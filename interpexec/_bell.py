@@ -86,6 +86,7 @@ def _descriptors() -> tuple[int, int]:
     return reader, writer
 
 
+@interruptible
 def _readable(fd: int, timeout: float) -> bool:
     """Wait until `fd` can be read, for at most `timeout` seconds."""
     import select  # only who waits with a timeout pays for it

@@ -148,6 +148,25 @@ ENDLESS = """
 """
 
 WAYS = {
+    "result, with a timeout": """
+        with InterpreterPoolExecutor(2) as pool:
+            pool.submit(function, told).result(500)
+    """,
+    "queue, with a timeout": """
+        from interpexec.sync import Queue
+
+        with InterpreterPoolExecutor(2) as pool:
+            pool.submit(function, told)
+            Queue().get(timeout=500)
+    """,
+    "channel": """
+        from interpexec import create_channel
+
+        with InterpreterPoolExecutor(2) as pool:
+            pool.submit(function, told)
+            receiver, sender = create_channel()
+            receiver.recv()
+    """,
     "result": """
         with InterpreterPoolExecutor(2) as pool:
             pool.submit(function, told).result()
