@@ -31,6 +31,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType
 
+INTERRUPT_LIMIT = 0.5
+"""Seconds for which Ctrl-C waits for what it has stopped: a person waits for it. What is not over
+by then, on a machine that is overloaded, ends by itself, or with the process."""
+
 _WINDOWS_BY_INTERRUPT = -1073741510  # STATUS_CONTROL_C_EXIT
 
 _TOOLS = 4, 3  # ids of `sys.monitoring` that are nobody's by convention

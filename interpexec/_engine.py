@@ -399,10 +399,13 @@ class Engine:
             with suppress(RuntimeError, OSError):  # it will be tried again for the next call
                 self.crew.hire(self.crossing)
 
-    def terminate(self) -> None:
-        """Cancel what waits, stop what runs, and wait until all is over that can be."""
+    def terminate(self, limit: float = TERMINATION_LIMIT) -> None:
+        """Cancel what waits, stop what runs, and wait until all is over that can be.
+
+        limit: the seconds to wait at most.
+        """
         self.stop()
-        self.await_stop()
+        self.await_stop(limit)
 
     @protected
     def stop(self) -> None:
@@ -423,14 +426,14 @@ class Engine:
         self._nudge()
 
     @protected
-    def await_stop(self) -> None:
-        """Wait until all is over that was stopped, and can be."""
+    def await_stop(self, limit: float) -> None:
+        """Wait until all is over that was stopped, and can be; at most so many seconds."""
         with self.lock:
             relay = None if self.crossing is None else self._relay
         if relay is not None:
             self.direct.lend()
             relay.hand_over()
-            self._is_quiet.wait(TERMINATION_LIMIT)
+            self._is_quiet.wait(limit)
             if self.crew.is_empty():
                 relay.join()
 

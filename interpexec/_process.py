@@ -120,7 +120,7 @@ def _stop(engines: "list[Engine]") -> None:
         for engine in engines:
             engine.stop()
         for engine in engines:
-            engine.await_stop()
+            engine.await_stop(_ending.INTERRUPT_LIMIT)
 
 
 _forking = threading.RLock()

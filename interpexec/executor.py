@@ -9,7 +9,8 @@ from itertools import count
 
 from interpexec import _checks, _main, _messages, _signals, _submitting
 from interpexec._batches import Batch
-from interpexec._engine import Engine
+from interpexec._ending import INTERRUPT_LIMIT
+from interpexec._engine import TERMINATION_LIMIT, Engine
 from interpexec._future import REFUSED, CallFuture
 from interpexec._mapping import Unordered, ordered
 from interpexec._pool_errors import BrokenInterpreterPool
@@ -306,7 +307,8 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         engine = self._engine
         cancels = self._cancels_on_error if isinstance(error, Exception) else engine.cancel_running
         if error is not None and cancels:
-            engine.terminate()
+            is_error = isinstance(error, Exception)
+            engine.terminate(TERMINATION_LIMIT if is_error else INTERRUPT_LIMIT)
             return
         engine.close()
         self._await_end(error)
@@ -328,7 +330,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
             engine.join()
         except KeyboardInterrupt:
             if engine.cancel_running:
-                engine.terminate()
+                engine.terminate(INTERRUPT_LIMIT)
             raise
 
     def terminate_workers(self) -> None:
