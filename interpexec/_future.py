@@ -428,7 +428,7 @@ class CallFuture[T](_base.Future[T]):
         """
         if self.done():  # it was cancelled: nobody asks for that
             return
-        if self._owner is not None and (type(payload) is not bytes or len(payload) > _LARGE):
+        if self._owner is not None and _size(payload) > _LARGE:
             self._owner.before_callbacks()  # others are not to wait while it is unpickled
         after_main = bool(kind & _messages.AFTER_MAIN)
         if kind & ~_messages.AFTER_MAIN == _messages.FAILURE:
@@ -497,6 +497,13 @@ def _is_about_ours(frame: "FrameType") -> bool:
 # They lock the states, and an interrupt in the middle would leave them locked.
 unbroken_if(_base.wait, _is_about_ours)
 unbroken_if(_base.as_completed, _is_about_ours)
+
+
+def _size(payload: "Packed") -> int:
+    """Return how many bytes are to be unpickled."""
+    if type(payload) is bytes:
+        return len(payload)
+    return len(payload.payload) + sum(map(len, payload.buffers))  # type: ignore[union-attr]  # a Package
 
 
 def _may_block(callback: "Callable[[Any], object]") -> bool:
