@@ -503,7 +503,7 @@ def _size(payload: "Packed") -> int:
     """Return how many bytes are to be unpickled."""
     if type(payload) is bytes:
         return len(payload)
-    return len(payload.payload) + sum(map(len, payload.buffers))  # type: ignore[union-attr]  # a Package
+    return len(payload.payload) + sum(map(len, payload.buffers))  # type: ignore[union-attr,arg-type]  # a Package
 
 
 def _may_block(callback: "Callable[[Any], object]") -> bool:
