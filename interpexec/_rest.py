@@ -19,6 +19,7 @@ the collector ends if there is no worker, a rest is called off if there is one.
 import threading
 from time import monotonic
 
+from interpexec._sigint import keep_whole
 from interpexec._wakeup import Latch, Wakeup
 
 TYPE_CHECKING = False
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
     from interpexec._engine import Engine
     from interpexec._relay import Relay
+
+keep_whole()
 
 PATIENCE = 0.2
 """Seconds for which a fork waits for calls that run. The child is lost where one takes

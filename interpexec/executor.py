@@ -130,7 +130,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         Raises TypeError for what is not callable, BrokenInterpreterPool (a
         RuntimeError) when a worker could not be made ready, RuntimeError after
         `shutdown()`, while the program exits, in a child that was forked while
-        calls ran, and in a worker that is just importing a module, or running the
+        there were calls, and in a worker that is just importing a module, or running the
         program, to find what a call needs.
         """
         _checks.function(fn)
