@@ -607,7 +607,7 @@ def test_an_interruption_after_the_grant_loses_no_lock(monkeypatch: pytest.Monke
 
     def close(bell: _bell.Bell) -> None:
         original(bell)
-        raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)
 
     def release() -> None:
         await_waiting(lock._monitor)
@@ -616,8 +616,9 @@ def test_an_interruption_after_the_grant_loses_no_lock(monkeypatch: pytest.Monke
     thread = start(release)
     with monkeypatch.context() as patch:
         patch.setattr(_bell.Bell, "close", close)
-        with pytest.raises(KeyboardInterrupt):
-            lock.acquire(timeout=TIME_LIMIT)
+        with pytest.raises(KeyboardInterrupt), lock:
+            assert lock.locked()
+            patch.undo()
     finish(thread)
     assert not lock.locked()
 
