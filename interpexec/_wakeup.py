@@ -14,18 +14,24 @@ from interpexec._sigint import interruptible
 class Wakeup:
     """Wakes the one thread that waits for it, once. Any thread may wake it, at any time."""
 
-    __slots__ = ("_lock",)
+    __slots__ = ("_lock", "_taken")
 
     def __init__(self) -> None:
         self._lock = allocate_lock()
         self._lock.acquire()
+        self._taken = [self._lock]  # until it is released
 
     def wake(self) -> None:
-        """Wake the thread, now or when it comes to wait. Never blocks."""
+        """Wake the thread, now or when it comes to wait. Never blocks.
+
+        The lock is released once. One that is handed over to a thread is locked still, and
+        a debug build of CPython aborts where it is released again before that thread has run.
+        """
         try:
-            self._lock.release()
-        except RuntimeError:
-            pass  # it was woken before
+            lock = self._taken.pop()  # one call decides who does it
+        except IndexError:
+            return  # it was woken before
+        lock.release()
 
     @interruptible
     def wait(self, timeout: float | None = None) -> bool:

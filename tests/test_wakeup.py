@@ -1,0 +1,28 @@
+"""Sleeping until another thread says so."""
+
+from threading import Event
+
+from interpexec._wakeup import Wakeup
+from stops import TIME_LIMIT, finish, start
+
+
+def test_one_that_is_woken_twice() -> None:
+    """It was handed the lock, and does not run yet: a second release would take that away.
+
+    (A debug build of CPython aborts then. A lock is handed over to who has waited for 1 ms.)
+    """
+    wakeup, woken = Wakeup(), []
+    begins = Event()
+
+    def wait() -> None:
+        begins.set()
+        woken.append(wakeup.wait(TIME_LIMIT))
+
+    thread = start(wait)
+    assert begins.wait(TIME_LIMIT)
+    thread.join(0.01)
+    wakeup.wake()
+    wakeup.wake()
+    finish(thread)
+    assert woken == [True]
+    assert wakeup._lock.locked()
