@@ -114,11 +114,21 @@ def prepare() -> None:
 
 
 def _load_libffi() -> None:
-    """Load what each worker loads, too: libffi opens a file for as long as the process lives."""
+    """Load what each worker loads, too: libffi opens a file for as long as the process lives.
+
+    On every 3.13 the first simple type fills a table of the process. A worker that makes its own
+    beside that finds it half empty, and crashes (1 in 30 pools of two, where both just start).
+    """
+    if _simple_types:
+        return
     try:
-        import _ctypes  # noqa: F401  # as above
+        from _ctypes import _SimpleCData
     except ImportError:
-        pass  # see `_interrupts`
+        return  # see `_interrupts`
+    _simple_types.append(type("_Int", (_SimpleCData,), {"_type_": "i"}))
+
+
+_simple_types: list[type] = []
 
 
 def refuse_tracing() -> None:

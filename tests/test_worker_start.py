@@ -2,11 +2,13 @@
 
 import os
 import sys
+from pathlib import Path
 
 import pytest
 
 import stoppable
 from interpexec import InterpreterPoolExecutor, _runtime, _threads
+from programs import output, write
 from stops import TIME_LIMIT, Pipe, pool_of
 
 _IS_IMPORTED = "{!r} in __import__('sys').modules"
@@ -95,3 +97,19 @@ def test_hired_workers_may_end_before_the_first_call(begun: Pipe) -> None:
         assert future.cancel()
         former.join(TIME_LIMIT)
         assert pool.submit(pow, 2, 3).result(TIME_LIMIT) == 8
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="CPython 3.14 fills it under a lock")
+def test_home_makes_the_first_simple_type_of_ctypes(tmp_path: Path) -> None:
+    """It fills a table of the process: a worker that makes its own just then would crash."""
+    program = """
+        import sys
+
+        if __name__ == "__main__":
+            with InterpreterPoolExecutor(1) as pool:
+                pool.warm()
+                from _ctypes import _SimpleCData
+
+                print(_SimpleCData.__subclasses__() != [])
+        """
+    assert output(write(tmp_path / "program.py", program)) == "True\n"
