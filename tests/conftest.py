@@ -5,6 +5,7 @@ import gc
 import os
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from time import monotonic
 
@@ -15,7 +16,7 @@ import gates
 
 # The first one to load it makes libffi keep a descriptor, for as long as the process lives.
 import interpexec._capi  # noqa: F401
-from interpexec import InterpreterPoolExecutor, _tasks
+from interpexec import InterpreterPoolExecutor, _process, _tasks
 from interpexec._loans import LOANS
 from stops import Pipe, pipe
 
@@ -43,6 +44,15 @@ def _descriptors() -> set[tuple[int, str]]:
     return found
 
 
+@contextmanager
+def _collectors_come_and_go(threads: set[threading.Thread]) -> Iterator[None]:
+    """Put into `threads` those that pools start which many tests share, as they hand over."""
+    engines = list(_process._engines)
+    yield
+    relays = [engine._relay for engine in engines if engine._relay is not None]
+    threads.update(thread for relay in relays for thread in relay._threads)
+
+
 def leftovers(before: tuple[set[threading.Thread], set[int], set[tuple[int, str]]]) -> str:
     """Say which threads, interpreters and descriptors there are that were not before."""
     gc.collect()
@@ -63,7 +73,8 @@ def leftovers(before: tuple[set[threading.Thread], set[int], set[tuple[int, str]
 def _nothing_is_left() -> Iterator[None]:
     """Fail a test that leaves a thread, an interpreter or a descriptor behind."""
     before = set(threading.enumerate()), _interpreter_ids(), _descriptors()
-    yield
+    with _collectors_come_and_go(before[0]):
+        yield
     if left := leftovers(before):
         # A pool that was only dropped ends by itself, in its own time.
         end = monotonic() + 30
