@@ -167,7 +167,7 @@ class Engine:
         from, if that was accepted before. An interrupt is noted: the caller delivers it.
         """
         self.direct.lend()  # a signal handler is going to wait for more than that one call
-        is_inside = self._is_inside()
+        is_inside = self.is_inside()
         with self.lock:
             ledger = self.ledger
             is_ending = self.closing or self.crossing is None
@@ -191,7 +191,7 @@ class Engine:
                 raise
             return future
 
-    def _is_inside(self) -> bool:
+    def is_inside(self) -> bool:
         """Say whether the calling thread is in the middle of a move already."""
         return self.lock._is_owned()  # type: ignore[attr-defined,no-any-return]  # noqa: SLF001  # there is no public way
 
@@ -343,7 +343,7 @@ class Engine:
         if self.crossing is None:
             return  # nothing is out
         self._cancelled.append(future)
-        if self._is_inside() or not self.lock.acquire(blocking=False):
+        if self.is_inside() or not self.lock.acquire(blocking=False):
             self._nudge()
             return
         try:
@@ -367,7 +367,7 @@ class Engine:
 
         False in the middle of another move of the same thread's.
         """
-        if self._is_inside():
+        if self.is_inside():
             return False
         with self.lock:
             crossing = self.crossing

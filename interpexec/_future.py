@@ -242,13 +242,9 @@ class CallFuture[T](_base.Future[T]):
         """Finish the call, if nobody else has; return whether that was so. Runs the callbacks."""
         if not self._move(FINISHED, result, error):
             return False
-        self._tell()
-        return True
-
-    def _tell(self) -> None:
-        """Do what follows from the end of the call."""
         self._tell_waiters()
         self.invoke_callbacks()
+        return True
 
     @unbroken
     def _tell_waiters(self) -> None:
@@ -295,24 +291,24 @@ class CallFuture[T](_base.Future[T]):
             owner.take_back(self)  # from the request channel, if it was not begun
             if self._state is RUNNING:
                 return False
-        if not self._move(CANCELLED):
+        return self._end_cancelled(owner)
+
+    @unbroken
+    def cancel_pending(self) -> bool:
+        """Cancel the call if it waits at home; return whether it is cancelled. Stops nothing."""
+        if not self._end_cancelled(self._owner, origin=PENDING):
+            return False
+        self.invoke_callbacks()
+        return True
+
+    def _end_cancelled(self, owner: "Owner | None", origin: str | None = None) -> bool:
+        """Go to CANCELLED, and do what follows, but for the callbacks. As `_move`."""
+        if not self._move(CANCELLED, origin=origin):
             return False
         self.payload = None
         self._tell_waiters()
         if owner is not None:
             owner.forget_cancelled(self)
-        return True
-
-    @unbroken
-    def cancel_pending(self) -> bool:
-        """Cancel the call if it waits at home; return whether it is cancelled. Stops nothing."""
-        if not self._move(CANCELLED, origin=PENDING):
-            return False
-        self.payload = None
-        self._tell_waiters()
-        if self._owner is not None:
-            self._owner.forget_cancelled(self)
-        self.invoke_callbacks()
         return True
 
     def cancelled(self) -> bool:

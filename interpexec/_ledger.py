@@ -192,11 +192,8 @@ class Ledger:
 
     def _take_returned(self, payload: Packed, call_id: int) -> None:
         """Let a call wait anew, before all others, which a damaged worker could not begin."""
-        future = self.out.pop(call_id, None)
         self._suspects.discard(call_id)
-        if future is not None:  # else it was given up
-            future.become_pending()
-            future.payload = payload
+        if (future := self._bring_home(payload, call_id)) is not None:
             self.pending.appendleft(future)
 
     def _measure(self, answered: int) -> None:
@@ -213,19 +210,22 @@ class Ledger:
 
     def recall(self, crossing: Crossing) -> None:
         """Take the calls back that no worker has begun, before all that is pending."""
-        recalled = []
-        for payload, call_id in crossing.recall():
-            future = self.out.pop(call_id, None)
-            if future is None:
-                continue  # it was stopped
-            self._forget_loan(future)
-            _messages.end_lease(payload)  # there will be another one
-            future.payload = payload
-            if future.become_pending():
-                recalled.append(future)
-            else:
-                future.payload = None
-        self.pending.extendleft(reversed(recalled))
+        recalled = [self._bring_home(payload, call_id) for payload, call_id in crossing.recall()]
+        self.pending.extendleft(future for future in reversed(recalled) if future is not None)
+
+    def _bring_home(self, payload: Packed, call_id: int) -> AnyFuture | None:
+        """Return a call that was out to PENDING; None if nobody wants it any more."""
+        future = self.out.pop(call_id, None)
+        if future is None:
+            return None  # it was stopped
+        self._forget_loan(future)
+        _messages.end_lease(payload)  # there will be another one
+        # In this order: who cancels it from now on lets go of the payload.
+        future.payload = payload
+        if future.become_pending():
+            return future
+        future.payload = None
+        return None
 
     def take_back(self, crossing: Crossing, future: AnyFuture) -> bool:
         """Take a call out of the request channel; say whether no worker has begun it.

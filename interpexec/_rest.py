@@ -65,8 +65,7 @@ class Rest:
             relay.hand_over()
             if relay.is_leading():  # there is no thread to be had
                 return False
-        is_inside = engine.lock._is_owned()  # type: ignore[attr-defined]  # noqa: SLF001  # there is no public way
-        if is_inside or not engine.lock.acquire(timeout=PATIENCE):
+        if engine.is_inside() or not engine.lock.acquire(timeout=PATIENCE):
             return False
         try:
             crossing, workers = engine.crossing, list(engine.crew.everyone())

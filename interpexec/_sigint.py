@@ -70,6 +70,14 @@ def _mark[F: "Callable[..., object]"](function: F, how: "int | Callable[[FrameTy
     return function
 
 
+def named_as[F: "Callable[..., object]"](function: "Callable[..., object]", wrapper: F) -> F:
+    """Give a wrapper the names of a function, and return it, without importing `functools`."""
+    for name in ("__module__", "__name__", "__qualname__", "__doc__"):
+        setattr(wrapper, name, getattr(function, name))
+    wrapper.__wrapped__ = function  # type: ignore[attr-defined]  # for `inspect`
+    return wrapper
+
+
 def protected[**P, T](function: "Callable[P, T]") -> "Callable[P, T]":
     """Let no KeyboardInterrupt into a function; raise it when the outermost one returns."""
     _mark(function, _PROTECTED)
@@ -81,10 +89,7 @@ def protected[**P, T](function: "Callable[P, T]") -> "Callable[P, T]":
             if noted:
                 deliver()
 
-    for name in ("__module__", "__name__", "__qualname__", "__doc__"):
-        setattr(wrapper, name, getattr(function, name))
-    wrapper.__wrapped__ = function  # type: ignore[attr-defined]  # for `inspect`
-    return wrapper
+    return named_as(function, wrapper)
 
 
 def protected_inside[**P, T](function: "Callable[P, T]") -> "Callable[P, T]":

@@ -14,7 +14,7 @@ from sys import _getframe
 
 from interpexec._interrupts import Interruptible
 from interpexec._runtime import own_builtins
-from interpexec._sigint import interruptible, keep_whole
+from interpexec._sigint import interruptible, keep_whole, named_as
 from interpexec.errors import TaskCancelled
 
 own_builtins(globals())
@@ -65,10 +65,7 @@ def step[**P, T](function: "Callable[P, T]") -> "Callable[P, T]":
         finally:
             thread.end_step()
 
-    for name in ("__module__", "__name__", "__qualname__", "__doc__"):
-        setattr(wrapper, name, getattr(function, name))
-    wrapper.__wrapped__ = function  # type: ignore[attr-defined]  # for `inspect`
-    return wrapper
+    return named_as(function, wrapper)
 
 
 @interruptible

@@ -119,9 +119,9 @@ class Once:
                 is_due.clear()
                 signal.raise_signal(signal.SIGINT)
 
-        def call(*args: object) -> object:
+        def call(*args: object, **kwargs: object) -> object:
             interrupt("before")
-            result = function(*args)
+            result = function(*args, **kwargs)
             interrupt("after")
             return result
 
