@@ -242,13 +242,17 @@ class CallFuture[T](_base.Future[T]):
         """Finish the call, if nobody else has; return whether that was so. Runs the callbacks."""
         if not self._move(FINISHED, result, error):
             return False
-        self._tell_waiters()
-        self.invoke_callbacks()
+        if self._sleepers or self._counting:
+            self._tell_waiters()
+        if self._owner is not None:
+            self._owner.direct.is_settled(self)
+        if self._done_callbacks:
+            self.invoke_callbacks()
         return True
 
     @unbroken
     def _tell_waiters(self) -> None:
-        """Wake the threads that wait for this call."""
+        """Wake the threads that wait for this call, but for one that waits directly."""
         for sleeper in self._sleepers:
             sleeper.wake()
         for waiter in self._counting:
@@ -259,8 +263,6 @@ class CallFuture[T](_base.Future[T]):
             else:
                 waiter.add_result(self)
         self._counting = ()  # they know this future: a circle
-        if self._owner is not None:
-            self._owner.direct.is_settled(self)
 
     # -- what the standard library's futures have --------------------------------------
 
@@ -307,6 +309,8 @@ class CallFuture[T](_base.Future[T]):
             return False
         self.payload = None
         self._tell_waiters()
+        if self._owner is not None:
+            self._owner.direct.is_settled(self)
         if owner is not None:
             owner.forget_cancelled(self)
         return True
@@ -422,11 +426,12 @@ class CallFuture[T](_base.Future[T]):
 
         User code runs here: unpickling, and the callbacks.
         """
-        if self.done():  # it was cancelled: nobody asks for that
+        if self._state in _ENDS:  # it was cancelled: nobody asks for that
             return
-        if self._owner is not None and _size(payload) > _LARGE:
+        size = len(payload) if type(payload) is bytes else _size(payload)
+        if size > _LARGE and self._owner is not None:
             self._owner.before_callbacks()  # others are not to wait while it is unpickled
-        after_main = bool(kind & _messages.AFTER_MAIN)
+        after_main = kind >= _messages.AFTER_MAIN
         if kind & ~_messages.AFTER_MAIN == _messages.FAILURE:
             self.finish(error=_failures.revive(payload, after_main=after_main))
             return

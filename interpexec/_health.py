@@ -13,6 +13,7 @@ Where a call cannot be unpickled, and not all is unchanged, another worker may b
 
 import builtins
 import sys
+from _operator import itemgetter
 from _pickle import dumps
 from _pickle import loads as _unpickle
 
@@ -51,13 +52,15 @@ class Health:
         """Look at it now."""
         self._sys, self._builtins = vars(sys), vars(builtins)
         self._get_module, self._audit = sys.modules.get, sys.audit
-        self._modules = [*map(self._get_module, _NAMES)]
+        # C functions that look many names up at once.
+        self._get_known = itemgetter(*(name for name in self._builtins if name not in _REPLACED))
+        self._known = self._get_known(self._builtins)
+        self._get_modules = itemgetter(*(name for name in _NAMES if name in sys.modules))
+        self._modules = self._get_modules(sys.modules)
+        self._get_own = itemgetter(*(name for name in _SYS if name in self._sys))
+        self._own = self._get_own(self._sys)
         self._spaces = [vars(module) for module in self._modules if type(module) is type(sys)]
         self._least = self._sizes = [*map(len, self._spaces)]
-        self._known = {
-            name: value for name, value in self._builtins.items() if name not in _REPLACED
-        }
-        self._own = [*map(self._sys.get, _SYS)]
         self._limit, self._get_limit = sys.getrecursionlimit(), sys.getrecursionlimit
         self._interval, self._get_interval = sys.getswitchinterval(), sys.getswitchinterval
         self._streams = [name for name in _STREAMS if self._sys.get(name) is not None]
@@ -87,16 +90,16 @@ class Health:
             return False
 
     def _has_all(self) -> bool:
-        if [*map(self._sys.get, _SYS)] != self._own:
+        if self._get_own(self._sys) != self._own:
             return False
-        if [*map(self._get_module, _NAMES)] != self._modules:
+        if self._get_modules(self._sys["modules"]) != self._modules:
             return False
         sizes = [*map(len, self._spaces)]
         if sizes != self._sizes:
             if any(map(_is_less, sizes, self._least)):
                 return False
             self._sizes = sizes  # something was added
-        if not self._known.items() <= self._builtins.items():
+        if self._get_known(self._builtins) != self._known:
             return False
         if self._get_limit() < self._limit or self._get_interval() > self._interval:
             return False

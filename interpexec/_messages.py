@@ -19,7 +19,7 @@ from _pickle import loads as _unpickle
 
 from interpexec import _main, _tasks
 from interpexec._runtime import NotShareableError, own_builtins
-from interpexec._sigint import interruptible
+from interpexec._sigint import deliver, interruptible_inside, noted
 
 own_builtins(globals())
 
@@ -178,10 +178,12 @@ def dumps_value(value: object) -> "Packed":
         raise _culprit.explain(value, "the result", error, _functions.pack) from error
 
 
-@interruptible
+@interruptible_inside
 def loads_value(payload: "Packed", *, after_main: bool) -> object:
     """Unpickle a result at home. Raises NotShareableError if it cannot be."""
     try:
+        if noted:
+            deliver()
         if type(payload) is bytes and not after_main:
             return _unpickle(payload)
         return loads(payload, after_main=after_main)

@@ -133,6 +133,14 @@ def interruptible[**P, T](function: "Callable[P, T]") -> "Callable[P, T]":
     return wrapper
 
 
+def interruptible_inside[**P, T](function: "Callable[P, T]") -> "Callable[P, T]":
+    """Do as `interruptible`, without a wrapper: the function looks at `noted` first, and delivers.
+
+    For what is called for each call of a pool.
+    """
+    return _mark(function, _INTERRUPTIBLE)
+
+
 @interruptible
 def interruptibly[**P, T](function: "Callable[P, T]", *args: "P.args", **kwargs: "P.kwargs") -> "T":
     """Call a function, and let KeyboardInterrupt into it; what it returns may be lost."""
