@@ -20,7 +20,7 @@ if sys.version_info < (3, 13):  # noqa: UP036  # the reader may run any Python
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from interpexec._tasks import current_task
+    from interpexec._core.current_call import current_task
     from interpexec.buffers import SharedBuffer
     from interpexec.channels import RecvChannel, SendChannel, create_channel
     from interpexec.errors import (
@@ -71,7 +71,7 @@ _HOMES = {
     "TokenError": "interpexec.errors",
     "WorkerLostError": "interpexec.errors",
     "create_channel": "interpexec.channels",
-    "current_task": "interpexec._tasks",
+    "current_task": "interpexec._core.current_call",
 }
 
 

@@ -12,10 +12,10 @@ All of it belongs to the thread of the event loop, and never blocks that.
 import asyncio
 from contextlib import suppress
 
-from interpexec import _checks
-from interpexec._batches import CALLS_PER_WORKER, Batch, Segment
-from interpexec._chunks import Outcomes
-from interpexec._words import shown
+from interpexec._core.error_text import shown
+from interpexec._map.job import CALLS_PER_WORKER, Job, Segment
+from interpexec._map.outcomes import Outcomes
+from interpexec._pool import arguments
 from interpexec.executor import InterpreterPoolExecutor
 
 TYPE_CHECKING = False
@@ -60,23 +60,23 @@ def map[T](  # noqa: A001  # the executor's name for it
     closed (`contextlib.aclosing`), everything in flight is cancelled, what runs
     included. Raises TypeError or ValueError at once, naming the argument.
     """
-    make = _batch(executor, fn, iterables, chunksize, buffersize)
+    make = _job(executor, fn, iterables, chunksize, buffersize)
     return _in_order(make())  # type: ignore[return-value]  # of what `fn` returns
 
 
-async def _in_order(batch: Batch) -> "AsyncGenerator[object]":
+async def _in_order(job: Job) -> "AsyncGenerator[object]":
     try:
-        segment = batch.begin()
-        while (following := batch.after(segment)) is not None:
+        segment = job.begin()
+        while (following := job.after(segment)) is not None:
             segment = following
             value = await asyncio.wrap_future(segment.future)
-            outcomes = batch.outcomes(segment, value)
+            outcomes = job.outcomes(segment, value)
             del value
             while outcomes:
-                batch.refill()
+                job.refill()
                 yield outcomes.take()  # no name for it: the caller alone holds it
     finally:
-        batch.cancel()
+        job.cancel()
 
 
 def imap_unordered[T](
@@ -91,16 +91,16 @@ def imap_unordered[T](
     An exception costs its own item only: it is raised by the `anext()` that meets it,
     and the next one goes on. Otherwise as `map`.
     """
-    return Unordered(_batch(executor, fn, iterables, chunksize, buffersize))
+    return Unordered(_job(executor, fn, iterables, chunksize, buffersize))
 
 
 class Unordered[T]:
     """What `imap_unordered` returns. One task may iterate."""
 
-    def __init__(self, make: "Callable[..., Batch]") -> None:
+    def __init__(self, make: "Callable[..., Job]") -> None:
         """make: makes the batch, given what is to be told of segments."""
         self._make = make
-        self._batch: Batch | None = None
+        self._job: Job | None = None
         self._arrived: asyncio.Queue[Segment | None] = asyncio.Queue()
         self._taken = 0
         self._is_over = False
@@ -112,10 +112,10 @@ class Unordered[T]:
     async def __anext__(self) -> T:
         """Return the next result; wait for it."""
         while not self._open:
-            batch = self._begun()
-            if self._is_over or self._taken == batch.made:
+            job = self._begun()
+            if self._is_over or self._taken == job.made:
                 raise StopAsyncIteration
-            self._open = await self._next_arrived(batch)
+            self._open = await self._next_arrived(job)
         outcomes = self._open  # the iterable may close this when it is read
         self._begun().refill()
         try:
@@ -127,18 +127,18 @@ class Unordered[T]:
         """Cancel everything in flight; the iterator is then exhausted. Never blocks."""
         self._is_over = True
         self._open = Outcomes([])
-        if self._batch is not None:
-            self._batch.cancel()
+        if self._job is not None:
+            self._job.cancel()
         self._arrived.put_nowait(None)  # another task may be waiting
 
     def __del__(self) -> None:
         """Cancel what is still pending, when nobody wants it any more."""
-        if self._batch is not None and not self._is_over:
-            self._batch.give_up()
+        if self._job is not None and not self._is_over:
+            self._job.give_up()
 
-    def _begun(self) -> Batch:
+    def _begun(self) -> Job:
         """Return the batch. It begins with the first item that is wanted."""
-        if self._batch is None:
+        if self._job is None:
             loop, put = asyncio.get_running_loop(), self._arrived.put_nowait
 
             def arrived(segment: Segment) -> None:
@@ -146,12 +146,12 @@ class Unordered[T]:
                 with suppress(RuntimeError):
                     loop.call_soon_threadsafe(put, segment)
 
-            self._batch = self._make(arrived=arrived)
+            self._job = self._make(arrived=arrived)
             if not self._is_over:
-                self._batch.begin()
-        return self._batch
+                self._job.begin()
+        return self._job
 
-    async def _next_arrived(self, batch: Batch) -> Outcomes:
+    async def _next_arrived(self, job: Job) -> Outcomes:
         """Wait for a call to finish and return its outcomes; raise its exception."""
         try:
             segment = await self._arrived.get()
@@ -164,25 +164,25 @@ class Unordered[T]:
         try:
             value = await asyncio.wrap_future(segment.future)  # it is finished
         except BaseException as error:
-            batch.refill()
+            job.refill()
             if isinstance(error, StopAsyncIteration):  # as above
                 message = "the function raised StopAsyncIteration"
                 raise RuntimeError(message) from error  # noqa: TRY004  # as PEP 479 has it
             raise
-        return batch.outcomes(segment, value)
+        return job.outcomes(segment, value)
 
 
-def _batch(
+def _job(
     executor: InterpreterPoolExecutor,
     fn: "Callable[..., object]",
     iterables: "tuple[Iterable[object], ...]",
     chunksize: int | None,
     buffersize: int | None,
-) -> "Callable[..., Batch]":
+) -> "Callable[..., Job]":
     """Check the arguments, and bound what is in flight."""
     if not isinstance(executor, InterpreterPoolExecutor):
         raise TypeError(f"executor must be an InterpreterPoolExecutor, got {shown(executor)}")
     if buffersize is None:
         workers = executor._max_workers  # noqa: SLF001  # one of us
-        buffersize = CALLS_PER_WORKER * workers * (_checks.chunksize(chunksize) or 1)
-    return executor._batch(fn, iterables, chunksize, buffersize)  # noqa: SLF001  # as above
+        buffersize = CALLS_PER_WORKER * workers * (arguments.chunksize(chunksize) or 1)
+    return executor._job(fn, iterables, chunksize, buffersize)  # noqa: SLF001  # as above

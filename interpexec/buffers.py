@@ -15,11 +15,12 @@ import os
 import sys
 from _thread import allocate_lock
 
-from interpexec import _packing, _tasks
-from interpexec._descriptors import clear, duplicate
-from interpexec._handles import Descriptor, Handle
-from interpexec._runtime import NotShareableError
-from interpexec._sigint import keep_whole, watch
+from interpexec._core import current_call
+from interpexec._core.cpython import NotShareableError
+from interpexec._core.descriptors import clear, duplicate
+from interpexec._core.handles import Descriptor, Handle
+from interpexec._core.sigint import keep_whole, watch
+from interpexec._sharing import package
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class SharedBuffer:
 
     __slots__ = ("__weakref__", "_handle", "_lock", "_map", "_readonly", "_size")
 
-    @_tasks.step
+    @current_call.step
     def __init__(self, size: int) -> None:
         """Make a block of `size` bytes, all zero.
 
@@ -66,7 +67,7 @@ class SharedBuffer:
         self._lock = allocate_lock()  # guards the making and the end of the mapping
 
     @classmethod
-    @_tasks.step
+    @current_call.step
     def copy_of(cls, data: "Buffer") -> "Self":
         """Make a block that holds a copy of the bytes of `data`.
 
@@ -87,7 +88,7 @@ class SharedBuffer:
         return block
 
     @classmethod
-    @_tasks.step
+    @current_call.step
     def growable(cls, size: int) -> "Self":
         """Make a block whose file may be made larger, and smaller, by whoever holds it.
 
@@ -158,7 +159,7 @@ class SharedBuffer:
         view = memoryview(self)
         return view.cast(format) if shape is None else view.cast(format, shape)  # type: ignore[call-overload,no-any-return]
 
-    @_tasks.step
+    @current_call.step
     def toreadonly(self) -> "SharedBuffer":
         """Return another holder of the block, which cannot write. So are those it becomes.
 
@@ -192,7 +193,7 @@ class SharedBuffer:
         """Travel as a descriptor."""
         if self.closed:
             raise NotShareableError("the SharedBuffer was closed")
-        index = _packing.packing().hand_over(self.fileno())
+        index = package.packing().hand_over(self.fileno())
         return _arrived, (index, self._size, self._readonly)
 
     def keep_mapping(self) -> None:
@@ -217,10 +218,10 @@ class SharedBuffer:
             return self._map
 
 
-@_tasks.step
+@current_call.step
 def _arrived(index: int, size: int, readonly: bool) -> SharedBuffer:
     """Make the receiver's holder."""
-    (fd,) = _packing.take(index)
+    (fd,) = package.take(index)
     return SharedBuffer.adopt(fd, size, readonly=readonly)
 
 

@@ -15,11 +15,12 @@ to the end, as when the last receiver has, the senders do. `close()` is the end 
 at once.
 """
 
-from interpexec import _packing, _tasks
-from interpexec._mailbox import RECEIVER, SENDER, Mailbox, open_message
-from interpexec._runtime import NotShareableError
-from interpexec._shared import check_count, until
-from interpexec._sigint import keep_whole
+from interpexec._core import current_call
+from interpexec._core.cpython import NotShareableError
+from interpexec._core.sigint import keep_whole
+from interpexec._sharing import package
+from interpexec._sync.base import check_count, until
+from interpexec._sync.shared_queue import RECEIVER, SENDER, SharedQueue, open_message
 from interpexec.errors import ChannelEmptyError, ChannelFullError
 
 TYPE_CHECKING = False
@@ -31,7 +32,7 @@ keep_whole()
 __all__ = ["RecvChannel", "SendChannel", "create_channel"]
 
 
-@_tasks.step
+@current_call.step
 def create_channel(capacity: int | None = None) -> "tuple[RecvChannel, SendChannel]":
     """Return the two ends of a new channel: the receiving one, and the sending one.
 
@@ -43,31 +44,31 @@ def create_channel(capacity: int | None = None) -> "tuple[RecvChannel, SendChann
     """
     if capacity is not None:
         check_count(capacity, "capacity", 1)
-    mailbox = Mailbox(capacity or 0, SENDER)
-    return RecvChannel(mailbox.again(RECEIVER)), SendChannel(mailbox)
+    queue = SharedQueue(capacity or 0, SENDER)
+    return RecvChannel(queue.again(RECEIVER)), SendChannel(queue)
 
 
 class _End:
     """What both ends have in common. From any thread of its interpreter."""
 
-    __slots__ = ("__weakref__", "_mailbox")
+    __slots__ = ("__weakref__", "_queue")
 
-    def __init__(self, mailbox: Mailbox) -> None:
-        self._mailbox = mailbox
+    def __init__(self, queue: SharedQueue) -> None:
+        self._queue = queue
 
     @property
     def capacity(self) -> int | None:
         """How many objects may be in the channel; None: as many as there is memory for."""
-        return self._mailbox.limit or None
+        return self._queue.limit or None
 
     @property
     def closed(self) -> bool:
         """Whether nothing more can be sent. What was sent may still be there."""
-        return self._mailbox.is_closed
+        return self._queue.is_closed
 
     def __len__(self) -> int:
         """Return how many objects are in the channel at this moment."""
-        return self._mailbox.count()
+        return self._queue.count()
 
     def __bool__(self) -> bool:
         """Be true, also when there is nothing in it."""
@@ -75,7 +76,7 @@ class _End:
 
     def release(self) -> None:
         """Let go of this end. Nothing can be done with it afterwards. Once more does no harm."""
-        self._mailbox.release()
+        self._queue.release()
 
     def __enter__(self) -> "Self":
         return self
@@ -85,17 +86,17 @@ class _End:
         self.release()
 
     def __repr__(self) -> str:
-        if self._mailbox.is_released:
+        if self._queue.is_released:
             return f"<{type(self).__name__} released>"
         state = "closed, " if self.closed else ""
         return f"<{type(self).__name__} {state}{len(self)} in it>"
 
     def __reduce__(self) -> "tuple[object, ...]":
         """Travel as one more end. Raises NotShareableError outside of a call or a channel."""
-        _packing.packing()
-        if self._mailbox.is_released:
+        package.packing()
+        if self._queue.is_released:
             raise NotShareableError("this end was released")
-        return type(self), (self._mailbox,)
+        return type(self), (self._queue,)
 
 
 class RecvChannel(_End):
@@ -111,7 +112,7 @@ class RecvChannel(_End):
         object raises when it is unpickled, which is then lost.
         """
         try:
-            message = self._mailbox.get(until(timeout))
+            message = self._queue.get(until(timeout))
         except ChannelEmptyError:
             text = f"nothing was received within {timeout:g} s"
             raise TimeoutError(text) from None
@@ -119,7 +120,7 @@ class RecvChannel(_End):
 
     def recv_nowait(self) -> "Any":
         """Take the first object. Raises ChannelEmptyError when there is none; else as `recv`."""
-        return open_message(self._mailbox.get(None))
+        return open_message(self._queue.get(None))
 
     def __iter__(self) -> "Self":
         """Iterate over what comes, until the channel is closed and empty."""
@@ -129,7 +130,7 @@ class RecvChannel(_End):
         from interpexec.errors import ChannelClosedError
 
         try:
-            message = self._mailbox.get(until(None))
+            message = self._queue.get(until(None))
         except ChannelClosedError:
             raise StopIteration from None
         return open_message(message)
@@ -141,14 +142,14 @@ class RecvChannel(_End):
         it is closed: then `recv_nowait` does not raise ChannelEmptyError, unless somebody
         else was faster.
         """
-        return self._mailbox.fileno()
+        return self._queue.fileno()
 
     def close(self) -> None:
         """Receive nothing more, anywhere: what is in the channel is given up.
 
         Wakes everybody who waits, here and elsewhere; they get ChannelClosedError.
         """
-        self._mailbox.close(drops=True)
+        self._queue.close(drops=True)
 
 
 class SendChannel(_End):
@@ -165,18 +166,18 @@ class SendChannel(_End):
         is not sent then.
         """
         try:
-            self._mailbox.put(obj, until(timeout))
+            self._queue.put(obj, until(timeout))
         except ChannelFullError:
             message = f"there was no room in the channel within {timeout:g} s"
             raise TimeoutError(message) from None
 
     def send_nowait(self, obj: object) -> None:
         """Send an object. Raises ChannelFullError when there is no room; else as `send`."""
-        self._mailbox.put(obj, None)
+        self._queue.put(obj, None)
 
     def close(self) -> None:
         """Send nothing more, from anywhere. What was sent can still be received.
 
         Wakes everybody who waits, here and elsewhere; ChannelClosedError tells them.
         """
-        self._mailbox.close()
+        self._queue.close()

@@ -28,11 +28,11 @@ Workers import this module, so the two classes that need more of the standard
 library (tens of milliseconds of imports) are made at their first use.
 """
 
-from interpexec._runtime import NotShareableError
+from interpexec._core.cpython import NotShareableError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from interpexec._pool_errors import BrokenInterpreterPool, ExecutionFailed
+    from interpexec._core.late_errors import BrokenInterpreterPool, ExecutionFailed
 
 __all__ = [
     "BrokenInterpreterPool",
@@ -84,8 +84,8 @@ class TaskCancelled(BaseException):
 def __getattr__(name: str) -> object:
     """Make the two classes that only the home side needs when they are asked for."""
     if name in {"BrokenInterpreterPool", "ExecutionFailed"}:
-        from interpexec import _pool_errors  # see the docstring
+        from interpexec._core import late_errors  # see the docstring
 
-        return getattr(_pool_errors, name)
+        return getattr(late_errors, name)
     message = f"module {__name__!r} has no attribute {name!r}"
     raise AttributeError(message)

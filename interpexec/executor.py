@@ -1,4 +1,4 @@
-"""The executor: what users see of a pool. How it works is told in `_engine`."""
+"""The executor: what users see of a pool. How it works is told in `scheduler`."""
 
 import logging
 import weakref
@@ -7,15 +7,18 @@ from copy import copy
 from functools import partial
 from itertools import count
 
-from interpexec import _checks, _main, _messages, _signals, _submitting
-from interpexec._batches import Batch
-from interpexec._ending import INTERRUPT_LIMIT
-from interpexec._engine import TERMINATION_LIMIT, Engine
-from interpexec._future import REFUSED, CallFuture
-from interpexec._mapping import Unordered, ordered
-from interpexec._pool_errors import BrokenInterpreterPool
-from interpexec._sigint import deliver, noted, unbroken, watch
-from interpexec._words import without_frames
+from interpexec._core import main_module
+from interpexec._core.error_text import without_frames
+from interpexec._core.late_errors import BrokenInterpreterPool
+from interpexec._core.sigint import deliver, noted, unbroken, watch
+from interpexec._map import via_submit
+from interpexec._map.iterators import Unordered, ordered
+from interpexec._map.job import Job
+from interpexec._pool import arguments, wake_signal
+from interpexec._pool.future import REFUSED, CallFuture
+from interpexec._pool.process_end import INTERRUPT_LIMIT
+from interpexec._pool.scheduler import TERMINATION_LIMIT, Scheduler
+from interpexec._sharing import pickling
 from interpexec.errors import NotShareableError
 
 TYPE_CHECKING = False
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
     from types import EllipsisType, TracebackType
     from typing import Any, Literal, Self
 
-    from interpexec._report import WorkerInfo
+    from interpexec._pool.introspection import WorkerInfo
 
 _counter = count()
 
@@ -96,26 +99,26 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
 
         Raises TypeError or ValueError, naming the argument.
         """
-        self._max_workers = _checks.max_workers(max_workers)
+        self._max_workers = arguments.max_workers(max_workers)
         self._thread_name_prefix = (
-            _checks.name_prefix(thread_name_prefix) or f"InterpreterPoolExecutor-{next(_counter)}"
+            arguments.name_prefix(thread_name_prefix) or f"InterpreterPoolExecutor-{next(_counter)}"
         )
-        dump_initializer = _checks.initializer(initializer, initargs, self._max_workers)
-        self._engine = Engine(
+        dump_initializer = arguments.initializer(initializer, initargs, self._max_workers)
+        self._scheduler = Scheduler(
             self._max_workers,
             self._thread_name_prefix,
             dump_initializer,
             initializer_name=_name_of(initializer),
-            max_tasks=_checks.max_tasks(max_tasks_per_child),
+            max_tasks=arguments.max_tasks(max_tasks_per_child),
             cancel_running=bool(cancel_running),
         )
         self._whole: Self | None = None  # of which `with_options` has made this one
         self._limit: float | None = None
-        self._cancels_on_error = _checks.on_error(on_error)
-        _signals.prepare()
+        self._cancels_on_error = arguments.on_error(on_error)
+        wake_signal.prepare()
         watch()
-        # At exit the engine is closed by `_process`, and earlier.
-        weakref.finalize(self, self._engine.close).atexit = False
+        # At exit the engine is closed by `process_hooks`, and earlier.
+        weakref.finalize(self, self._scheduler.close).atexit = False
 
     def submit[**P, T](
         self, fn: "Callable[P, T]", /, *args: "P.args", **kwargs: "P.kwargs"
@@ -133,17 +136,17 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         there were calls, and in a worker that is just importing a module, or running the
         program, to find what a call needs.
         """
-        _checks.function(fn)
-        engine = self._engine
-        engine.refuse_if_over()
-        _main.refuse_while_finding()
+        arguments.function(fn)
+        scheduler = self._scheduler
+        scheduler.refuse_if_over()
+        main_module.refuse_while_finding()
         watch()
         try:
-            payload = _messages.dumps_call(fn, args, kwargs)
+            payload = pickling.dumps_call(fn, args, kwargs)
         except NotShareableError as error:
             return _refused(error)
         try:
-            return engine.submit(payload, _name_of(fn), self._limit)  # type: ignore[return-value]  # of what `fn` returns
+            return scheduler.submit(payload, _name_of(fn), self._limit)  # type: ignore[return-value]  # of what `fn` returns
         finally:
             if noted:
                 deliver()
@@ -166,7 +169,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         view = copy(self)
         view._whole = self._whole or self  # noqa: SLF001  # one of us
         if timeout is not ...:
-            view._limit = _checks.limit(timeout)  # noqa: SLF001  # as above
+            view._limit = arguments.limit(timeout)  # noqa: SLF001  # as above
         return view
 
     def map[T](
@@ -202,11 +205,11 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         raises.
         """
         if self._has_own_submit():
-            return _submitting.ordered(  # type: ignore[return-value]
+            return via_submit.ordered(  # type: ignore[return-value]
                 *self._submitted(fn, iterables, timeout, chunksize, buffersize)
             )
-        make = self._batch(fn, iterables, chunksize, buffersize)
-        return ordered(make(), _checks.timeout(timeout))  # type: ignore[return-value]
+        make = self._job(fn, iterables, chunksize, buffersize)
+        return ordered(make(), arguments.timeout(timeout))  # type: ignore[return-value]
 
     def imap_unordered[T](
         self,
@@ -224,11 +227,11 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         not finished, also what runs.
         """
         if self._has_own_submit():
-            return _submitting.Unordered(  # type: ignore[return-value]
+            return via_submit.Unordered(  # type: ignore[return-value]
                 *self._submitted(fn, iterables, timeout, chunksize, buffersize)
             )
-        make = self._batch(fn, iterables, chunksize, buffersize)
-        return Unordered(make, _checks.timeout(timeout))  # type: ignore[return-value]
+        make = self._job(fn, iterables, chunksize, buffersize)
+        return Unordered(make, arguments.timeout(timeout))  # type: ignore[return-value]
 
     def _has_own_submit(self) -> bool:
         """Say whether a subclass, or somebody from outside, has replaced `submit`."""
@@ -243,27 +246,28 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         buffersize: int | None,
     ) -> "tuple[Any, ...]":
         """Check the arguments of a map that goes through `submit`; return what it takes."""
-        items = zip(*_checks.mappable(fn, iterables), strict=False)
-        sizes = _checks.chunksize(chunksize), _checks.buffersize(buffersize)
-        return self.submit, fn, items, _checks.timeout(timeout), *sizes
+        items = zip(*arguments.mappable(fn, iterables), strict=False)
+        sizes = arguments.chunksize(chunksize), arguments.buffersize(buffersize)
+        return self.submit, fn, items, arguments.timeout(timeout), *sizes
 
-    def _batch(
+    def _job(
         self,
         fn: "Callable[..., object]",
         iterables: "tuple[Iterable[object], ...]",
         chunksize: int | None,
         buffersize: int | None,
-    ) -> "Callable[..., Batch]":
+    ) -> "Callable[..., Job]":
         """Check the arguments of a map; return what makes its batch."""
         return partial(
-            Batch,
+            Job,
             self._whole or self,  # since what `with_options` returned may be gone soon
+            self._scheduler,
             fn,
-            _checks.mappable(fn, iterables),
+            arguments.mappable(fn, iterables),
             name=_name_of(fn),
             limit=self._limit,
-            chunksize=_checks.chunksize(chunksize),
-            buffersize=_checks.buffersize(buffersize),
+            chunksize=arguments.chunksize(chunksize),
+            buffersize=arguments.buffersize(buffersize),
         )
 
     def warm(self, *, wait: bool = True) -> None:
@@ -275,7 +279,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         From any thread. Raises BrokenInterpreterPool when an initializer fails, and what
         else `submit` raises.
         """
-        self._engine.warm(wait=wait)
+        self._scheduler.warm(wait=wait)
 
     def shutdown(
         self, wait: bool = True, *, cancel_futures: bool = False
@@ -289,10 +293,10 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         and a signal handler, too. What runs is not stopped: see `terminate_workers`. But
         KeyboardInterrupt, while this waits, does what that does, and is raised.
         """
-        engine = self._engine
-        engine.close()
+        scheduler = self._scheduler
+        scheduler.close()
         if cancel_futures:
-            engine.cancel_pending()
+            scheduler.cancel_pending()
         if not wait:
             return
         self._await_end(None)
@@ -304,33 +308,35 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         traceback: "TracebackType | None",
     ) -> None:
         """End the pool: see the class."""
-        engine = self._engine
-        cancels = self._cancels_on_error if isinstance(error, Exception) else engine.cancel_running
+        scheduler = self._scheduler
+        cancels = (
+            self._cancels_on_error if isinstance(error, Exception) else scheduler.cancel_running
+        )
         if error is not None and cancels:
             is_error = isinstance(error, Exception)
-            engine.terminate(TERMINATION_LIMIT if is_error else INTERRUPT_LIMIT)
+            scheduler.terminate(TERMINATION_LIMIT if is_error else INTERRUPT_LIMIT)
             return
-        engine.close()
+        scheduler.close()
         self._await_end(error)
 
     def _await_end(self, error: BaseException | None) -> None:
         """Wait until the pool has ended. error: what the `with` block was left by."""
         watch()
-        engine = self._engine
+        scheduler = self._scheduler
         try:
-            if error is not None and not engine.join(_LONG):
+            if error is not None and not scheduler.join(_LONG):
                 _logger.warning(
                     "%s was raised inside the `with` block of %s, and waits for %d calls before"
                     " it goes on. To stop them: InterpreterPoolExecutor(on_error='cancel'),"
                     " terminate_workers(), or Ctrl-C",
                     type(error).__qualname__,
                     self._thread_name_prefix,
-                    len(engine.ledger),
+                    len(scheduler.table),
                 )
-            engine.join()
+            scheduler.join()
         except KeyboardInterrupt:
-            if engine.cancel_running:
-                engine.terminate(INTERRUPT_LIMIT)
+            if scheduler.cancel_running:
+                scheduler.terminate(INTERRUPT_LIMIT)
             raise
 
     def terminate_workers(self) -> None:
@@ -343,7 +349,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         at most, on a machine that is overloaded.) May be called more than once, from
         any thread; from a callback, too. The name is that of `ProcessPoolExecutor`.
         """
-        self._engine.terminate()
+        self._scheduler.terminate()
 
     def broadcast[**P, T](
         self, fn: "Callable[P, T]", /, *args: "P.args", **kwargs: "P.kwargs"
@@ -361,11 +367,11 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         Raises NotShareableError when the call cannot travel, naming the argument;
         otherwise as `submit`.
         """
-        _checks.function(fn)
-        self._engine.refuse_if_over()
-        _main.refuse_while_finding()
-        dump = partial(_messages.dumps_call, fn, args, kwargs)
-        return self._engine.broadcast(dump, _name_of(fn))  # type: ignore[return-value]  # of what `fn` returns
+        arguments.function(fn)
+        self._scheduler.refuse_if_over()
+        main_module.refuse_while_finding()
+        dump = partial(pickling.dumps_call, fn, args, kwargs)
+        return self._scheduler.broadcast(dump, _name_of(fn))  # type: ignore[return-value]  # of what `fn` returns
 
     def workers(self) -> "list[WorkerInfo]":
         """Return what each worker is doing at this moment; see `WorkerInfo`.
@@ -373,9 +379,9 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         Does not block, and asks nobody: the workers write it into memory that this
         reads. For monitoring, as often as you like.
         """
-        from interpexec import _report  # few programs ask
+        from interpexec._pool import introspection  # few programs ask
 
-        return _report.workers(self._engine)
+        return introspection.workers(self._scheduler)
 
     def dump_stacks(self, timeout: float = 1.0) -> str:
         """Return the Python stacks of the running calls, as text, while they run.
@@ -387,25 +393,25 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         Calls from any thread; blocks for some milliseconds. Raises TypeError or
         ValueError for a timeout that is none.
         """
-        from interpexec import _report  # as above
+        from interpexec._pool import introspection  # as above
 
-        return _report.stacks(self._engine, _checks.limit(timeout))
+        return introspection.stacks(self._scheduler, arguments.limit(timeout))
 
     @property
     def _threads(self) -> "set[Thread]":  # type: ignore[override]  # a view of the engine
         """The workers' threads. The standard library has it, and its tests read it."""
-        return set(self._engine.crew.active.values())
+        return set(self._scheduler.workers.active.values())
 
     @property
     def _broken(self) -> str | bool:  # type: ignore[override]  # as above
-        """Why the pool is broken, or False. As `_threads`."""
-        broken = self._engine.broken
+        """Why the pool is broken, or False. As `threads`."""
+        broken = self._scheduler.broken
         return broken[0] if broken is not None else False
 
     @property
     def _shutdown(self) -> bool:  # type: ignore[override]  # as above
-        """Whether no more calls are taken. As `_threads`."""
-        return self._engine.closing
+        """Whether no more calls are taken. As `threads`."""
+        return self._scheduler.closing
 
 
 def _refused(error: NotShareableError) -> "CallFuture[Any]":

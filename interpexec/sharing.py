@@ -23,10 +23,11 @@ themselves, at any depth. Without anybody's doing these travel, besides what pic
     `bytearray`, `array.array`      the same              nothing: three copies
 """
 
-from interpexec import _packing, _reducers, _tasks
-from interpexec._descriptors import duplicate
-from interpexec._handles import Handle as _Handle
-from interpexec._runtime import NotShareableError
+from interpexec._core import current_call
+from interpexec._core.cpython import NotShareableError
+from interpexec._core.descriptors import duplicate
+from interpexec._core.handles import Handle as _Handle
+from interpexec._sharing import package, reducers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Handle(_Handle):
 
     __slots__ = ()
 
-    @_tasks.step
+    @current_call.step
     def __init__(self, file: "int | HasFileno") -> None:
         """Own a duplicate of a descriptor.
 
@@ -76,12 +77,12 @@ class Handle(_Handle):
         """Travel as a duplicate."""
         if self.closed:
             raise NotShareableError("the Handle was closed")
-        return _handle_of, (_packing.packing().hand_over(self.fileno()),)
+        return _handle_of, (package.packing().hand_over(self.fileno()),)
 
 
-@_tasks.step
+@current_call.step
 def _handle_of(index: int) -> Handle:
-    (fd,) = _packing.take(index)
+    (fd,) = package.take(index)
     handle = Handle.__new__(Handle)
     _Handle.__init__(handle, fd)
     return handle
@@ -116,10 +117,10 @@ def register[T](
     _check(unshare, "unshare", "callable", is_it=callable(unshare))
 
     def reduce(obj: "Any") -> tuple[object, ...]:
-        return unshare, (_reducers.checked(cls, share(obj)),)
+        return unshare, (reducers.checked(cls, share(obj)),)
 
-    _reducers.registered[cls] = reduce
-    _reducers.forget_types()
+    reducers.registered[cls] = reduce
+    reducers.forget_types()
 
 
 def _check(value: object, name: str, what: str, *, is_it: bool) -> None:
@@ -142,10 +143,10 @@ def to_token(obj: object) -> bytes:
 
     Raises NotShareableError, naming the part that cannot travel. Does not block.
     """
-    from interpexec import _functions, _pins
+    from interpexec._sharing import functions, tokens
 
-    packed = _functions.pack_or_explain(obj, "the object")
-    return _pins.make(packed, type(obj).__qualname__)
+    packed = functions.pack_or_explain(obj, "the object")
+    return tokens.make(packed, type(obj).__qualname__)
 
 
 def from_token(token: bytes) -> "Any":
@@ -156,9 +157,9 @@ def from_token(token: bytes) -> "Any":
     there is no descriptor to be had: the object waits still. What its `__unshare__`
     raises goes on to the caller. Does not block.
     """
-    from interpexec import _messages, _pins
+    from interpexec._sharing import pickling, tokens
 
-    return _messages.loads_anything(_pins.take(token))
+    return pickling.loads_anything(tokens.take(token))
 
 
 def abandon(token: bytes) -> bool:
@@ -167,6 +168,6 @@ def abandon(token: bytes) -> bool:
     Raises TokenError or TypeError for what is no token of this process, and OSError when
     there is no descriptor to be had: it waits still.
     """
-    from interpexec import _pins
+    from interpexec._sharing import tokens
 
-    return _pins.abandon_token(token)
+    return tokens.abandon_token(token)

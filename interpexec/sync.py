@@ -13,15 +13,15 @@ What is not shared is death: a lock whose holder ends without releasing it stays
 as in `threading`. Use `with`.
 """
 
-from interpexec._barriers import Barrier
-from interpexec._conditions import Condition, Event
-from interpexec._locks import BoundedSemaphore, Lock, RLock, Semaphore
+from interpexec._sync.barriers import Barrier
+from interpexec._sync.conditions import Condition, Event
+from interpexec._sync.locks import BoundedSemaphore, Lock, RLock, Semaphore
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from threading import BrokenBarrierError
 
-    from interpexec._work_queue import Queue
+    from interpexec._sync.queue import Queue
 
 __all__ = [
     "Barrier",
@@ -39,7 +39,7 @@ __all__ = [
 def __getattr__(name: str) -> object:
     """Find the queue, and the error of barriers, when they are asked for."""
     if name == "Queue":
-        from interpexec._work_queue import Queue  # it is made of channels' parts
+        from interpexec._sync.queue import Queue  # it is made of channels' parts
 
         return Queue
     if name == "BrokenBarrierError":

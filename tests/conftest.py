@@ -15,9 +15,11 @@ from hypothesis import HealthCheck, settings
 import gates
 
 # The first one to load it makes libffi keep a descriptor, for as long as the process lives.
-import interpexec._capi  # noqa: F401
-from interpexec import InterpreterPoolExecutor, _process, _tasks
-from interpexec._loans import LOANS
+import interpexec._core.capi  # noqa: F401
+from interpexec import InterpreterPoolExecutor
+from interpexec._core import current_call
+from interpexec._pool import process_hooks
+from interpexec._pool.lending import LOANS
 from stops import Pipe, pipe
 
 # How long an example takes says how busy the machine is.
@@ -47,10 +49,12 @@ def _descriptors() -> set[tuple[int, str]]:
 @contextmanager
 def _collectors_come_and_go(threads: set[threading.Thread]) -> Iterator[None]:
     """Put into `threads` those that pools start which many tests share, as they hand over."""
-    engines = list(_process._engines)
+    schedulers = list(process_hooks._schedulers)
     yield
-    relays = [engine._relay for engine in engines if engine._relay is not None]
-    threads.update(thread for relay in relays for thread in relay._threads)
+    relays = [
+        scheduler._collectors for scheduler in schedulers if scheduler._collectors is not None
+    ]
+    threads.update(thread for collectors in relays for thread in collectors._threads)
 
 
 def leftovers(before: tuple[set[threading.Thread], set[int], set[tuple[int, str]]]) -> str:
@@ -62,7 +66,7 @@ def leftovers(before: tuple[set[threading.Thread], set[int], set[tuple[int, str]
         "interpreters": _interpreter_ids() - interpreters,
         "descriptors": _descriptors() - descriptors,
         # A thread that comes later may have the same ident, and would keep what it locks.
-        "threads that run calls": set(_tasks.running),
+        "threads that run calls": set(current_call.running),
         "loans": LOANS._lent if len(LOANS) else (),
         "pools that wait for loans": LOANS._waiting,
     }

@@ -1,13 +1,13 @@
 """A program that uses channels from several threads while interpreters come and go.
 
 `crossroads.py ROUNDS`: so many interpreters are made by each of two threads. Without the
-lock of `_runtime`, most runs of 60 rounds hang on CPython 3.13.0, and some on 3.14.10.
+lock of `cpython`, most runs of 60 rounds hang on CPython 3.13.0, and some on 3.14.10.
 """
 
 import sys
 import threading
 
-from interpexec._runtime import Fifo, Interpreter
+from interpexec._core.cpython import Fifo, Interpreter
 
 
 def come_and_go(rounds: int) -> None:

@@ -607,13 +607,13 @@ def throw_exit_at_itself_later() -> None:
 
 def throw_at_all_others() -> None:
     """Throw something at our helper thread, say."""
-    for ident in _ours()["interpexec._threads"]._names:
+    for ident in _ours()["interpexec._worker.threads"]._names:
         if ident != _thread.get_ident():
             _throw(ident, Damage)
 
 
 def throw_exit_at_all_others() -> None:
-    for ident in _ours()["interpexec._threads"]._names:
+    for ident in _ours()["interpexec._worker.threads"]._names:
         if ident != _thread.get_ident():
             _throw(ident, SystemExit)
 
@@ -716,27 +716,27 @@ def _ours() -> "dict[str, Any]":
 
 
 def worker_emptied() -> None:
-    _ours()["interpexec._worker"].__dict__.clear()
+    _ours()["interpexec._worker.main"].__dict__.clear()
 
 
 def calls_emptied() -> None:
-    _ours()["interpexec._calls"].__dict__.clear()
+    _ours()["interpexec._worker.run_call"].__dict__.clear()
 
 
 def messages_emptied() -> None:
-    _ours()["interpexec._messages"].__dict__.clear()
+    _ours()["interpexec._worker.wire"].__dict__.clear()
 
 
 def line_emptied() -> None:
-    _ours()["interpexec._line"].__dict__.clear()
+    _ours()["interpexec._core.message_queue"].__dict__.clear()
 
 
 def runtime_emptied() -> None:
-    _ours()["interpexec._runtime"].__dict__.clear()
+    _ours()["interpexec._core.cpython"].__dict__.clear()
 
 
 def callbacks_emptied() -> None:
-    _ours()["interpexec._callbacks"].__dict__.clear()
+    _ours()["interpexec._worker.control"].__dict__.clear()
 
 
 def all_of_ours_emptied() -> None:
@@ -745,31 +745,31 @@ def all_of_ours_emptied() -> None:
 
 
 def worker_class_exploding() -> None:
-    worker = _ours()["interpexec._worker"].Worker
+    worker = _ours()["interpexec._worker.main"].Worker
     worker.reply = worker._next = worker._send = worker._run = explode
 
 
 def helper_class_exploding() -> None:
-    helper = _ours()["interpexec._callbacks"].Helper
+    helper = _ours()["interpexec._worker.control"].Helper
     helper.stop = helper._follow = helper._wake_stopped = explode
 
 
 def interruptible_exploding() -> None:
-    thread = _ours()["interpexec._interrupts"].Interruptible
+    thread = _ours()["interpexec._core.cancellation"].Interruptible
     thread.arm = thread.disarm = thread.answer_asks = explode
 
 
 def failures_exploding() -> None:
-    from interpexec import _failures
+    from interpexec._sharing import raised
 
-    _failures.pack = _failures._describe = explode  # type: ignore[assignment]
+    raised.pack = raised._describe = explode  # type: ignore[assignment]
     raise Damage("not packed")
 
 
 def slots_of_ours_released() -> None:
     """Release the memory by which home sees what the worker does."""
     for each in gc.get_objects():
-        if type(each).__name__ == "Worker" and type(each).__module__ == "interpexec._worker":
+        if type(each).__name__ == "Worker" and type(each).__module__ == "interpexec._worker.main":
             each._slot.release()
     frame = sys._getframe()
     while frame is not None:
@@ -780,7 +780,7 @@ def slots_of_ours_released() -> None:
 
 
 def running_calls_forgotten() -> None:
-    tasks = _ours()["interpexec._tasks"]
+    tasks = _ours()["interpexec._core.current_call"]
     tasks.running.clear()
 
 

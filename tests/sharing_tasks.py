@@ -624,9 +624,9 @@ def make_tokens(count: int) -> list[bytes]:
 
 def tokens_held() -> int:
     """Return how many tokens this interpreter remembers."""
-    from interpexec import _pins
+    from interpexec._sharing import tokens as tokens_module
 
-    return len(_pins._held)
+    return len(tokens_module._held)
 
 
 def take_token(token: bytes) -> object:

@@ -78,7 +78,7 @@ def some_result(number: int, bad: int, luggage: object) -> object:
 def break_worker_at(place: int, number: int) -> int:
     """Break the worker this runs in, at one place: its next answer raises. Return the number."""
     if number == place:
-        from interpexec._worker import Worker
+        from interpexec._worker.main import Worker
 
         Worker.reply = None  # type: ignore[assignment,method-assign]
     return number

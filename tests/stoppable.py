@@ -42,7 +42,7 @@ def add_state(value: object = None) -> list[object]:
 
 def linger_after_answers(handle: "Handle") -> None:
     """Have this worker knock after each answer, and go on when it is let in."""
-    from interpexec._worker import Worker
+    from interpexec._worker.main import Worker
 
     reply = Worker.reply
 

@@ -9,11 +9,12 @@ from contextlib import contextmanager
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from interpexec import InterpreterPoolExecutor, _line
+from interpexec import InterpreterPoolExecutor
+from interpexec._core import message_queue
 
 if TYPE_CHECKING:
-    from interpexec._crossing import Crossing
-    from interpexec._monitor import Monitor
+    from interpexec._pool.link import Link
+    from interpexec._sync.monitor import Monitor
 
 TIME_LIMIT = 30.0
 
@@ -57,12 +58,12 @@ def finish(thread: threading.Thread) -> None:
 
 def rest(pool: InterpreterPoolExecutor) -> bool:
     """Have a pool step aside, as before a fork; return whether it does."""
-    return pool._engine.rest.begin() and pool._engine.rest.wait(monotonic())
+    return pool._scheduler.rest.begin() and pool._scheduler.rest.wait(monotonic())
 
 
 def see_off(pool: InterpreterPoolExecutor) -> None:
     """Wait until the workers are gone that are leaving now."""
-    for worker in list(pool._engine.crew.leaving.values()):
+    for worker in list(pool._scheduler.workers.leaving.values()):
         finish(worker)
 
 
@@ -74,22 +75,22 @@ def await_waiting(monitor: "Monitor", count: int = 1, *, line: int = 0) -> None:
         threading.Event().wait(0.0005)
 
 
-def await_direct_wait(crossing: "Crossing | None") -> None:
+def await_direct_wait(link: "Link | None") -> None:
     """Return when a thread sleeps in the collector's place, and the collector does, too."""
-    assert crossing is not None
-    asleep = bytes([_line._AWAKE, _line._ASLEEP, _line._ASLEEP])
+    assert link is not None
+    asleep = bytes([message_queue._AWAKE, message_queue._ASLEEP, message_queue._ASLEEP])
     end = monotonic() + TIME_LIMIT
-    while bytes(crossing._replies._state[:3]) != asleep:
+    while bytes(link._replies._state[:3]) != asleep:
         assert monotonic() < end, "it does not sleep"
 
 
 def await_sleep(pool: InterpreterPoolExecutor) -> None:
     """Return when the only worker of a pool sleeps, until a call comes."""
-    crossing = pool._engine.crossing
-    assert crossing is not None
-    (seat,) = pool._engine.crew.active
+    link = pool._scheduler.link
+    assert link is not None
+    (seat,) = pool._scheduler.workers.active
     end = monotonic() + TIME_LIMIT
-    while crossing._requests._state[1 + seat] != _line._ASLEEP:
+    while link._requests._state[1 + seat] != message_queue._ASLEEP:
         assert monotonic() < end, "the worker is awake"
 
 

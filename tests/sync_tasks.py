@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from gates import Handle
     from interpexec import RecvChannel, SendChannel, SharedBuffer
-    from interpexec._work_queue import Queue
+    from interpexec._sync.queue import Queue
     from interpexec.sync import Barrier, Condition, Event, Lock, RLock, Semaphore
 
 given: "list[Any]" = []

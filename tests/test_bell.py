@@ -7,90 +7,90 @@ from collections.abc import Iterator
 
 import pytest
 
-from interpexec import _bell
-from interpexec._bell import Bell
+from interpexec._core import waiting
+from interpexec._core.waiting import Wakeup
 
 
 @pytest.fixture(params=["eventfd", "pipe"])
-def bell(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bell]:
+def wakeup(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wakeup]:
     """Return a bell of each kind; the second is forced where the first one exists."""
     if request.param == "pipe":
-        monkeypatch.setattr(_bell, "HAS_EVENTFD", False)
-    elif not _bell.HAS_EVENTFD:
+        monkeypatch.setattr(waiting, "HAS_EVENTFD", False)
+    elif not waiting.HAS_EVENTFD:
         pytest.skip("no eventfd on this platform")
-    made = Bell()
+    made = Wakeup()
     yield made
     made.close()
 
 
-def test_a_ring_before_the_wait_is_heard(bell: Bell) -> None:
+def test_a_ring_before_the_wait_is_heard(wakeup: Wakeup) -> None:
     """Who waits after the ring returns at once."""
-    bell.ring()
-    assert bell.wait(30)
+    wakeup.ring()
+    assert wakeup.wait(30)
 
 
-def test_rings_add_up_to_one_wake_up(bell: Bell) -> None:
+def test_rings_add_up_to_one_wake_up(wakeup: Wakeup) -> None:
     """Three rings wake once; then it is quiet."""
     for _ in range(3):
-        bell.ring()
-    assert bell.wait(30)
-    assert not bell.wait(0)
+        wakeup.ring()
+    assert wakeup.wait(30)
+    assert not wakeup.wait(0)
 
 
-def test_wait_ends_when_its_time_is_over(bell: Bell) -> None:
+def test_wait_ends_when_its_time_is_over(wakeup: Wakeup) -> None:
     """Fractions of a second are honoured, and never rounded down to none."""
     started = time.monotonic()
-    assert not bell.wait(0.05)
+    assert not wakeup.wait(0.05)
     assert 0.05 <= time.monotonic() - started < 10
 
 
 @pytest.mark.parametrize("timeout", [0, -1, 1e-9])
-def test_wait_without_time_looks_once(bell: Bell, timeout: float) -> None:
+def test_wait_without_time_looks_once(wakeup: Wakeup, timeout: float) -> None:
     """A timeout of nothing, or less, still hears what was rung before."""
-    assert not bell.wait(timeout)
-    bell.ring()
-    assert bell.wait(timeout)
+    assert not wakeup.wait(timeout)
+    wakeup.ring()
+    assert wakeup.wait(timeout)
 
 
-def test_another_thread_wakes_the_waiter(bell: Bell) -> None:
+def test_another_thread_wakes_the_waiter(wakeup: Wakeup) -> None:
     """A wait without a limit ends by a ring from elsewhere."""
-    heard = threading.Thread(target=bell.wait)
+    heard = threading.Thread(target=wakeup.wait)
     heard.start()
-    bell.ring()
+    wakeup.ring()
     heard.join(30)
     assert not heard.is_alive()
 
 
-def test_a_token_reaches_the_same_bell(bell: Bell) -> None:
+def test_a_token_reaches_the_same_bell(wakeup: Wakeup) -> None:
     """The descriptors' numbers are enough to ring it."""
-    Bell(bell.token).ring()
-    assert bell.wait(30)
+    Wakeup(wakeup.token).ring()
+    assert wakeup.wait(30)
 
 
-def test_the_descriptor_becomes_readable(bell: Bell) -> None:
+def test_the_descriptor_becomes_readable(wakeup: Wakeup) -> None:
     """An event loop can wait for it."""
     import select
 
-    assert not select.select([bell.fileno()], [], [], 0)[0]
-    bell.ring()
-    assert select.select([bell.fileno()], [], [], 30)[0]
+    assert not select.select([wakeup.fileno()], [], [], 0)[0]
+    wakeup.ring()
+    assert select.select([wakeup.fileno()], [], [], 30)[0]
 
 
 def test_a_full_pipe_does_not_block_the_ringer(monkeypatch: pytest.MonkeyPatch) -> None:
     """More rings than a pipe holds are dropped: one is as good as a thousand."""
-    monkeypatch.setattr(_bell, "HAS_EVENTFD", False)
-    bell = Bell()
+    monkeypatch.setattr(waiting, "HAS_EVENTFD", False)
+    wakeup = Wakeup()
     try:
         for _ in range(20_000):  # 8 bytes each, into 64 KiB
-            bell.ring()
-        assert bell.wait(30)
+            wakeup.ring()
+        assert wakeup.wait(30)
     finally:
-        bell.close()
+        wakeup.close()
 
 
-def test_close_gives_the_descriptors_back(bell: Bell) -> None:
+def test_close_gives_the_descriptors_back(wakeup: Wakeup) -> None:
     """Nothing is left open behind a closed bell."""
-    other = Bell()
+    other = Wakeup()
     fds = set(other.token)
     other.close()
     for fd in fds:

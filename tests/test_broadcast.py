@@ -13,8 +13,8 @@ import stoppable
 import tasks
 from gates import Gate, gate
 from interpexec import BrokenInterpreterPool, InterpreterPoolExecutor, NotShareableError
-from interpexec import _callbacks as callbacks
-from interpexec._messages import dumps_call
+from interpexec._sharing.pickling import dumps_call
+from interpexec._worker import control as callbacks
 from stops import (
     TIME_LIMIT,
     Pipe,
@@ -183,9 +183,9 @@ def test_shutdown_waits_for_what_was_broadcast(begun: Pipe, told: Pipe, door: Ga
     for number in range(10):
         futures += pool.broadcast(stoppable.note, told.writer, bytes([number]))
     begun.hear()
-    with pool._engine.lock:
-        (worker,) = pool._engine.crew.active.values()
-        answer = pool._engine.ask(worker, "stack", None)
+    with pool._scheduler.lock:
+        (worker,) = pool._scheduler.workers.active.values()
+        answer = pool._scheduler.ask(worker, "stack", None)
     answer.result(TIME_LIMIT)  # it has come behind the orders
     closing = start(pool.shutdown)
     closing.join(0.2)

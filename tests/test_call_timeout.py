@@ -12,7 +12,7 @@ import pytest
 import stoppable
 from gates import Gate
 from interpexec import InterpreterPoolExecutor
-from interpexec._crew import Crew
+from interpexec._pool.workers import Workers
 from stops import TIME_LIMIT, Pipe, pool_of, shut_down
 
 SOON = 0.2
@@ -138,8 +138,8 @@ def test_a_call_that_begins_while_home_looks_at_the_clock(
     with pool_of(1, **PREPARED) as pool:
         pool.submit(stoppable.linger_after_answers, door.handle).result(TIME_LIMIT)
         door.await_knocks(1)
-        original = getattr(Crew, first)
-        monkeypatch.setattr(Crew, first, look)
+        original = getattr(Workers, first)
+        monkeypatch.setattr(Workers, first, look)
         future = pool.with_options(timeout=1e-9).submit(stoppable.spin, begun.writer)
         assert looked.wait(TIME_LIMIT)
         door.open()

@@ -14,8 +14,10 @@ import pytest
 import stoppable
 import tasks
 from gates import Gate
-from interpexec import InterpreterPoolExecutor, TaskCancelled, _engine, _tasks, current_task
-from interpexec._interrupts import Interruptible, this_thread
+from interpexec import InterpreterPoolExecutor, TaskCancelled, current_task
+from interpexec._core import current_call
+from interpexec._core.cancellation import Interruptible, this_thread
+from interpexec._pool import scheduler
 from stops import TIME_LIMIT, Pipe, finish, pool_of, shut_down, start
 
 ROUNDS = int(os.environ.get("INTERPEXEC_RACES", "1000"))
@@ -191,7 +193,7 @@ def test_without_the_c_api_calls_are_still_marked() -> None:
 # -- which call is hit: with a real thread -------------------------------------------------
 
 
-def _shield() -> _tasks.Shield:
+def _shield() -> current_call.Shield:
     task = current_task()
     assert task is not None
     return task.shield()
@@ -214,7 +216,7 @@ class Runner:
     def run(self) -> None:
         """Run the calls, as `Worker._run` does."""
         self.calls.thread = this_thread()
-        _tasks.enter(self.calls)
+        current_call.enter(self.calls)
         self.is_ready.set()
         for call_id in range(1, 100 * self.last):
             if call_id > self.last and self.hits:
@@ -232,8 +234,8 @@ class Runner:
                 calls = Interruptible(self.calls.thread)
                 calls._unmet = self.calls._unmet
                 self.calls = calls
-                _tasks.enter(calls)
-        _tasks.leave()
+                current_call.enter(calls)
+        current_call.leave()
 
     def run_one(self, call_id: int) -> None:
         """Run one call."""
@@ -395,14 +397,14 @@ def test_cancel_comes_between_the_time_limit_and_its_error(
 
     Those who wait for it, now or later, learn how it ended; callbacks run once.
     """
-    finish_late = _engine._fail_late
+    finish_late = scheduler._fail_late
     answers: list[bool] = []
 
     def cancel_first(future: Future[object]) -> None:
         answers.extend(future.cancel() for _ in range(cancels))
         finish_late(future)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(_engine, "_fail_late", cancel_first)
+    monkeypatch.setattr(scheduler, "_fail_late", cancel_first)
     called: list[object] = []
     with pool_of(1) as pool:
         future = pool.with_options(timeout=0.05).submit(stoppable.spin, begun.writer)
@@ -417,14 +419,14 @@ def test_cancel_comes_between_the_time_limit_and_its_error(
 
 def test_cancel_comes_while_the_pool_breaks(door: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
     """Forced: as above, for a call that is about to fail because the initializer did."""
-    fail = _engine.Engine._fail
+    fail = scheduler.Scheduler._fail
     answers: list[bool] = []
 
-    def cancel_first(engine: _engine.Engine, future: Future[object]) -> None:
+    def cancel_first(scheduler: scheduler.Scheduler, future: Future[object]) -> None:
         answers.append(future.cancel())
-        fail(engine, future)  # type: ignore[arg-type]
+        fail(scheduler, future)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(_engine.Engine, "_fail", cancel_first)
+    monkeypatch.setattr(scheduler.Scheduler, "_fail", cancel_first)
     args = door.handle, LookupError(1)
     with pool_of(1, initializer=tasks.pass_gate_and_fail, initargs=args) as pool:
         futures = [pool.submit(stoppable.same, n) for n in range(5)]
@@ -551,11 +553,11 @@ def test_ctypes_that_fails_for_no_reason(times: int, monkeypatch: pytest.MonkeyP
     class Finder:
         @staticmethod
         def find_spec(name: str, *_: object) -> None:
-            if name == "interpexec._capi" and left[0]:
+            if name == "interpexec._core.capi" and left[0]:
                 left[0] -= 1
                 raise AttributeError("class must define a '_type_' attribute")
 
-    monkeypatch.delitem(sys.modules, "interpexec._capi")
-    monkeypatch.delattr("interpexec._capi")
+    monkeypatch.delitem(sys.modules, "interpexec._core.capi")
+    monkeypatch.delattr("interpexec._core.capi")
     monkeypatch.setattr(sys, "meta_path", [Finder, *sys.meta_path])
     assert (this_thread() is None) == (times == 2)

@@ -24,11 +24,11 @@ from interpexec import (
     RecvChannel,
     SendChannel,
     SharedBuffer,
-    _bell,
-    _ring,
     create_channel,
     sync,
 )
+from interpexec._core import waiting
+from interpexec._sync import ring
 from stops import TIME_LIMIT, Pipe, finish, pool_of, see_off, start
 
 Queue: Any = sync.Queue
@@ -39,14 +39,14 @@ SOON = 0.05
 
 
 @pytest.fixture(params=[True, False], ids=["eventfd", "pipe"])
-def bells(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def wakeups(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Use each kind of bell."""
     if not request.param:
-        monkeypatch.setattr(_bell, "HAS_EVENTFD", False)
+        monkeypatch.setattr(waiting, "HAS_EVENTFD", False)
 
 
 @pytest.fixture
-def ends(bells: None) -> Iterator[Ends]:
+def ends(wakeups: None) -> Iterator[Ends]:
     """Return the ends of a channel, and let go of them."""
     receiver, sender = create_channel()
     with receiver, sender:
@@ -67,7 +67,7 @@ def catch(function: Callable[[], object], results: list[object]) -> threading.Th
 
 def await_waiting(end: RecvChannel | SendChannel, count: int = 1, *, line: int) -> None:
     """Return when so many threads wait in a line: 0 for receivers, 1 for senders."""
-    stops.await_waiting(end._mailbox._monitor, count, line=line)
+    stops.await_waiting(end._queue._monitor, count, line=line)
 
 
 # -- objects ------------------------------------------------------------------------------
@@ -152,10 +152,10 @@ def test_the_ring_grows_and_shrinks(ends: Ends) -> None:
     for lap in range(3):
         for number in range(1000):
             sender.send((lap, number))
-        size = receiver._mailbox._words[2]
-        assert size > _ring.SMALLEST
+        size = receiver._queue._words[2]
+        assert size > ring.SMALLEST
         assert [receiver.recv_nowait() for _ in range(1000)] == [(lap, n) for n in range(1000)]
-        assert receiver._mailbox._words[2] == _ring.SMALLEST
+        assert receiver._queue._words[2] == ring.SMALLEST
 
 
 def test_many_senders_and_receivers_lose_nothing() -> None:
@@ -183,7 +183,7 @@ def test_many_senders_and_receivers_lose_nothing() -> None:
 
 
 @pytest.mark.parametrize("seconds", [0, 0.001, 0.0301])
-@pytest.mark.usefixtures("bells")
+@pytest.mark.usefixtures("wakeups")
 def test_waiting_has_an_end(seconds: float) -> None:
     """TimeoutError, not before its time; nothing is changed by it."""
     receiver, sender = create_channel(1)
@@ -296,7 +296,7 @@ def test_closing_the_receiver_gives_up_what_was_sent(ends: Ends) -> None:
 
 
 @pytest.mark.parametrize("by", ["close", "release", "forgetting"])
-@pytest.mark.usefixtures("bells")
+@pytest.mark.usefixtures("wakeups")
 def test_receivers_are_woken_at_the_end(by: str) -> None:
     """All of them: at home and in a worker."""
     receiver, sender = create_channel()
@@ -317,7 +317,7 @@ def test_receivers_are_woken_at_the_end(by: str) -> None:
 
 
 @pytest.mark.parametrize("by", ["close", "release", "forgetting"])
-@pytest.mark.usefixtures("bells")
+@pytest.mark.usefixtures("wakeups")
 def test_senders_are_woken_at_the_end(by: str) -> None:
     """Those that wait for room."""
     receiver, sender = create_channel(1)
@@ -397,7 +397,7 @@ def test_garbage_that_is_collected_in_the_middle(ends: Ends) -> None:
     gc.set_threshold(1)
     try:
         for number in range(300):
-            cycle: list[object] = [RecvChannel(receiver._mailbox.again(1))]
+            cycle: list[object] = [RecvChannel(receiver._queue.again(1))]
             cycle.append(cycle)
             del cycle
             sender.send(number)

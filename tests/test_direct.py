@@ -7,13 +7,13 @@ from concurrent.futures import CancelledError, Future
 
 import pytest
 
-from interpexec import BrokenInterpreterPool, InterpreterPoolExecutor, _messages
-from interpexec._bell import Bell
-from interpexec._deadline import Deadline
-from interpexec._engine import Engine
-from interpexec._future import CallFuture
-from interpexec._messages import Message
-from interpexec._patience import Patience
+from interpexec import BrokenInterpreterPool, InterpreterPoolExecutor
+from interpexec._core.waiting import Deadline, Spinner, Wakeup
+from interpexec._pool.future import CallFuture
+from interpexec._pool.scheduler import Scheduler
+from interpexec._sharing import pickling
+from interpexec._worker import wire
+from interpexec._worker.wire import Message
 from stops import TIME_LIMIT, await_direct_wait
 
 
@@ -25,14 +25,14 @@ def pass_gate(reader: int) -> int:
 class Waiting:
     """A thread that waits for a future directly."""
 
-    def __init__(self, engine: Engine, future: "Future[int]", timeout: float | None) -> None:
+    def __init__(self, scheduler: Scheduler, future: "Future[int]", timeout: float | None) -> None:
         """Start it, and see it asleep in the collector's place, and the collector too."""
         self.error: BaseException | None = None
         self.value: int | None = None
         self._future, self._timeout = future, timeout
         self._thread = threading.Thread(target=self._wait)
         self._thread.start()
-        await_direct_wait(engine.crossing)
+        await_direct_wait(scheduler.link)
 
     def _wait(self) -> None:
         try:
@@ -53,17 +53,17 @@ def test_the_reply_wakes_the_one_that_waits(gate: tuple[int, Callable[[int], obj
     with InterpreterPoolExecutor(1) as pool:
         pool.warm()  # that is what a worker says beside
         future = pool.submit(pass_gate, reader)
-        waiting = Waiting(pool._engine, future, None)
-        crossing = pool._engine.crossing
-        assert crossing is not None
+        waiting = Waiting(pool._scheduler, future, None)
+        link = pool._scheduler.link
+        assert link is not None
         sleeps: list[float | None] = []
-        collect = crossing.wait
+        collect = link.wait
 
         def sleep(timeout: float | None) -> list[Message]:
             sleeps.append(timeout)
             return collect(timeout)
 
-        crossing.wait = sleep  # type: ignore[method-assign]
+        link.wait = sleep  # type: ignore[method-assign]
         open_for(1)
         assert waiting.end().value == 1
         assert not sleeps  # it is still in the one from before
@@ -76,7 +76,7 @@ def test_calls_of_others_are_left_to_the_collector(
     reader, open_for = gate
     threads: list[threading.Thread] = []
     with InterpreterPoolExecutor(2) as pool:
-        waiting = Waiting(pool._engine, pool.submit(pass_gate, reader), None)
+        waiting = Waiting(pool._scheduler, pool.submit(pass_gate, reader), None)
         other = pool.submit(int)
         other.add_done_callback(lambda _: threads.append(threading.current_thread()))
         assert other.result(TIME_LIMIT) == 0
@@ -90,15 +90,15 @@ def test_its_time_is_over(gate: tuple[int, Callable[[int], object]]) -> None:
     reader, open_for = gate
     with InterpreterPoolExecutor(1) as pool:
         future = pool.submit(pass_gate, reader)
-        crossing = pool._engine.crossing
-        assert crossing is not None
-        wait_directly, waits = crossing.wait_directly, []
+        link = pool._scheduler.link
+        assert link is not None
+        wait_directly, waits = link.wait_directly, []
 
-        def wait(left: float | None) -> list[_messages.Message]:
+        def wait(left: float | None) -> list[wire.Message]:
             waits.append(left)
             return wait_directly(left)
 
-        crossing.wait_directly = wait  # type: ignore[method-assign]
+        link.wait_directly = wait  # type: ignore[method-assign]
         with pytest.raises(TimeoutError):
             future.result(3)
         assert waits  # in the collector's place
@@ -111,11 +111,11 @@ def test_the_call_is_cancelled_meanwhile(gate: tuple[int, Callable[[int], object
     reader, open_for = gate
     with InterpreterPoolExecutor(1, cancel_running=False) as pool:
         running = pool.submit(pass_gate, reader)
-        engine = pool._engine
+        scheduler = pool._scheduler
         ahead = pool.submit(pass_gate, reader)
-        out = engine.ledger.out
+        out = scheduler.table.out
         held = out.pop(running.call_id)  # so that the other one seems to be the only one
-        waiting = Waiting(engine, ahead, None)
+        waiting = Waiting(scheduler, ahead, None)
         out[running.call_id] = held
         while not ahead.cancel():  # until then the worker has not begun the first one
             assert not ahead.done()
@@ -130,7 +130,7 @@ def test_signal_handlers_wait_for_other_calls(
 ) -> None:
     """In the thread that waits directly, in the middle of that: the collector takes over."""
     reader, open_for = gate
-    left = [{"look": (Patience, "look"), "sleep": (Bell, "wait")}[place] for place in places]
+    left = [{"look": (Spinner, "look"), "sleep": (Wakeup, "wait")}[place] for place in places]
     got: list[object] = []
     with InterpreterPoolExecutor(2) as pool:
         pool.warm()
@@ -158,7 +158,7 @@ def test_signal_handlers_wait_for_other_calls(
         assert future.result(TIME_LIMIT) == 1
         assert got == [5] * len(places)
         assert pool.submit(abs, -6).result(TIME_LIMIT) == 6
-        assert not pool._engine.direct._is_lent
+        assert not pool._scheduler.direct._is_lent
 
 
 def test_the_pool_breaks_meanwhile(
@@ -166,32 +166,32 @@ def test_the_pool_breaks_meanwhile(
 ) -> None:
     """Who waits is woken by whatever finishes the call."""
     reader, _ = gate
-    engine = Engine(1, "test", lambda: None)
-    future = engine.submit(_messages.dumps_call(pass_gate, (reader,), {}))
-    waiting = Waiting(engine, future, None)  # type: ignore[arg-type]
-    engine.broken = "broken by the test", None
-    engine.ledger.out.pop(future.call_id)
-    engine._fail(future)
+    scheduler = Scheduler(1, "test", lambda: None)
+    future = scheduler.submit(pickling.dumps_call(pass_gate, (reader,), {}))
+    waiting = Waiting(scheduler, future, None)  # type: ignore[arg-type]
+    scheduler.broken = "broken by the test", None
+    scheduler.table.out.pop(future.call_id)
+    scheduler._fail(future)
     assert isinstance(waiting.end().error, BrokenInterpreterPool)
     gate[1](1)
-    engine.close()
-    engine.join()
+    scheduler.close()
+    scheduler.join()
     assert not caplog.records
 
 
-class Crossing:
+class Link:
     """A crossing that gives what the test wants: a fake that forces a race."""
 
-    def __init__(self, *, step: Callable[[], object], last: list[_messages.Message]) -> None:
+    def __init__(self, *, step: Callable[[], object], last: list[wire.Message]) -> None:
         self._step = step
         self._last = last
         self.nudged = 0
 
-    def wait_directly(self, _: float | None) -> list[_messages.Message]:
+    def wait_directly(self, _: float | None) -> list[wire.Message]:
         self._step()
         return []
 
-    def take(self) -> list[_messages.Message]:
+    def take(self) -> list[wire.Message]:
         return self._last
 
     def nudge(self) -> None:
@@ -210,22 +210,22 @@ def test_a_reply_that_comes_while_it_leaves_is_not_lost() -> None:
        rings its bell: the collector sleeps on
     3. the thread sees its call finished, and must not just leave
     """
-    engine = Engine(1, "test", lambda: None)
-    mine: CallFuture[object] = CallFuture(1, None, engine)
-    other: CallFuture[object] = CallFuture(2, None, engine)
+    scheduler = Scheduler(1, "test", lambda: None)
+    mine: CallFuture[object] = CallFuture(1, None, scheduler)
+    other: CallFuture[object] = CallFuture(2, None, scheduler)
     mine.set_running_or_notify_cancel()
-    engine.ledger.out = {1: mine}
+    scheduler.table.out = {1: mine}
 
     def settled_elsewhere() -> None:
         mine.set_result("mine")
-        engine.ledger.out = {2: other}
+        scheduler.table.out = {2: other}
 
-    reply = _messages.seal(_messages.dumps_value("other"), 2, _messages.VALUE)
-    crossing = Crossing(step=settled_elsewhere, last=[reply])
-    engine.crossing = crossing  # type: ignore[assignment]
-    engine.direct.wait(mine, Deadline(None))
-    assert crossing.nudged == 1
-    engine._todo.popleft()()
+    reply = wire.seal(pickling.dumps_value("other"), 2, wire.VALUE)
+    link = Link(step=settled_elsewhere, last=[reply])
+    scheduler.link = link  # type: ignore[assignment]
+    scheduler.direct.wait(mine, Deadline(None))
+    assert link.nudged == 1
+    scheduler._todo.popleft()()
     assert other.result(0) == "other"
 
 
@@ -236,11 +236,11 @@ def test_callbacks_left_at_the_very_end_are_run() -> None:
     2. the thread that waits directly settles its call, and leaves the callbacks
     3. the collector has waited for that thread, and must look at its list again
     """
-    engine = Engine(1, "test", lambda: None)
-    assert engine.submit(_messages.dumps_call(int, (), {})).result(TIME_LIMIT) == 0
+    scheduler = Scheduler(1, "test", lambda: None)
+    assert scheduler.submit(pickling.dumps_call(int, (), {})).result(TIME_LIMIT) == 0
     done = threading.Event()
-    relay, collector_waits = engine._relay, threading.Event()
-    assert relay is not None
+    collectors, collector_waits = scheduler._collectors, threading.Event()
+    assert collectors is not None
 
     class Direct:
         """The lock of who waits directly: it leaves callbacks as it is released."""
@@ -251,14 +251,14 @@ def test_callbacks_left_at_the_very_end_are_run() -> None:
         def __enter__(self) -> None:
             if not collector_waits.is_set():
                 collector_waits.set()
-                engine.leave_to_collector(done.set)
+                scheduler.leave_to_collector(done.set)
 
         def __exit__(self, *_: object) -> None:
             pass
 
-    engine.direct.lock = Direct()  # type: ignore[assignment]
-    engine.close()
-    engine.join()
+    scheduler.direct.lock = Direct()  # type: ignore[assignment]
+    scheduler.close()
+    scheduler.join()
     assert done.is_set()
 
 

@@ -160,7 +160,7 @@ def test_where_an_argument_refused_is_told() -> None:
         *_, note = cause.__notes__  # Python has some of its own
         assert 'raise ValueError("it does not travel")' in note
         assert "in __reduce__" in note
-        assert "_packing.py" not in note
+        assert "package.py" not in note
         plain = pool.submit(tasks.same, LOCK).exception(TIME_LIMIT)
         assert plain is not None
         assert "File" not in str(getattr(plain.__cause__, "__notes__", ""))

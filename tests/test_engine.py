@@ -11,19 +11,14 @@ from time import monotonic
 
 import pytest
 
-from interpexec import (
-    BrokenInterpreterPool,
-    InterpreterPoolExecutor,
-    WorkerLostError,
-    _engine,
-    _future,
-    _ledger,
-)
-from interpexec._engine import Engine
-from interpexec._home import WorkerThread
-from interpexec._ledger import Ledger
-from interpexec._messages import dumps_call
-from interpexec._runtime import Interpreter
+from interpexec import BrokenInterpreterPool, InterpreterPoolExecutor, WorkerLostError
+from interpexec._core.cpython import Interpreter
+from interpexec._pool import call_table, scheduler
+from interpexec._pool import future as future_module
+from interpexec._pool.call_table import CallTable
+from interpexec._pool.scheduler import Scheduler
+from interpexec._pool.worker_thread import WorkerThread
+from interpexec._sharing.pickling import dumps_call
 from stops import rest
 
 TIME_LIMIT = 30.0
@@ -60,7 +55,7 @@ def unplug(module: str, path: str) -> None:
 
 def lose_next() -> None:
     """Have the worker this runs in fail when it has just received a call."""
-    from interpexec._worker import Worker
+    from interpexec._worker.main import Worker
 
     def receive(worker: Worker) -> None:
         while worker._requests.recv_or_ring(worker._seat) is None:
@@ -70,7 +65,7 @@ def lose_next() -> None:
     Worker._next = receive  # type: ignore[method-assign,assignment]
 
 
-def states(futures: "list[_future.CallFuture[None]]") -> list[str]:
+def states(futures: "list[future_module.CallFuture[None]]") -> list[str]:
     """Return the futures' states."""
     return [future._state for future in futures]
 
@@ -95,13 +90,13 @@ def test_a_call_that_stands_ready_can_be_cancelled(
     with InterpreterPoolExecutor(1, cancel_running=False) as pool:
         running = pool.submit(announce_and_pass_gate, begun[1], reader)
         os.read(begun[0], 1)
-        pool._engine.ledger._ahead = 3
+        pool._scheduler.table._ahead = 3
         ahead = [pool.submit(pass_gate, reader) for _ in range(3)]
         assert states([running, *ahead]) == ["RUNNING"] * 4
         assert ahead[1].cancel()
         assert not running.cancel()
         assert states(ahead) == ["RUNNING", "CANCELLED_AND_NOTIFIED", "PENDING"]
-        assert [future.call_id for future in pool._engine.ledger.pending] == [ahead[2].call_id]
+        assert [future.call_id for future in pool._scheduler.table.pending] == [ahead[2].call_id]
         open_for(3)
     assert states([running, ahead[0], ahead[2]]) == ["FINISHED"] * 3
 
@@ -114,7 +109,7 @@ def test_shutdown_cancels_what_stands_ready(
     pool = InterpreterPoolExecutor(1)
     running = pool.submit(announce_and_pass_gate, begun[1], reader)
     os.read(begun[0], 1)
-    pool._engine.ledger._ahead = 3
+    pool._scheduler.table._ahead = 3
     others = [pool.submit(pass_gate, reader) for _ in range(6)]
     pool.shutdown(wait=False, cancel_futures=True)
     assert all(future.cancelled() for future in others)
@@ -125,7 +120,7 @@ def test_shutdown_cancels_what_stands_ready(
 
 def test_a_cancelled_call_lets_its_arguments_go() -> None:
     """What was pickled for a call that never runs does not stay in memory."""
-    future = _future.CallFuture[None](1, b"payload", None)
+    future = future_module.CallFuture[None](1, b"payload", None)
     assert future.cancel()
     assert future.payload is None
 
@@ -146,18 +141,18 @@ def test_how_far_the_workers_are_kept_ahead(
     ahead: int, answered: int, out: int, pending: bool, expected: int
 ) -> None:
     """The rule of `_measure`, row by row."""
-    ledger = Ledger()
-    ledger._ahead = ahead
+    table = CallTable()
+    table._ahead = ahead
     # `out` counts those that are still out, among them the ones just answered.
-    ledger.out = dict.fromkeys(range(out or answered))  # type: ignore[arg-type]
-    ledger.pending.extend([None] if pending else [])  # type: ignore[list-item]
-    ledger._measure(answered)
-    assert ledger._ahead == expected
+    table.out = dict.fromkeys(range(out or answered))  # type: ignore[arg-type]
+    table.pending.extend([None] if pending else [])  # type: ignore[list-item]
+    table._measure(answered)
+    assert table._ahead == expected
 
 
 def test_every_call_sent_ahead_fits_into_what_the_runtime_can_give_back() -> None:
     """The window stays below the 300 messages that CPython releases at a time."""
-    assert _ledger.MOST_AHEAD + 64 < 300
+    assert call_table.MOST_AHEAD + 64 < 300
 
 
 def test_a_worker_that_is_lost_between_two_calls_is_replaced(
@@ -167,8 +162,10 @@ def test_a_worker_that_is_lost_between_two_calls_is_replaced(
     caplog.set_level(logging.INFO, "interpexec")
     with InterpreterPoolExecutor(1) as pool:
         pool.submit(int).result(TIME_LIMIT)
-        worker = pool._engine.crew.active[0]
-        pool.submit(unplug, "interpexec._line", "Line.recv_or_ring").result(TIME_LIMIT)
+        worker = pool._scheduler.workers.active[0]
+        pool.submit(unplug, "interpexec._core.message_queue", "MessageQueue.recv_or_ring").result(
+            TIME_LIMIT
+        )
         worker.join(TIME_LIMIT)
         assert not worker.is_alive()
         assert pool.submit(int, "7").result(TIME_LIMIT) == 7
@@ -180,7 +177,7 @@ def test_a_worker_that_is_lost_between_two_calls_is_replaced(
     assert "'NoneType' object is not callable" in str(record.exc_info[1])
 
 
-@pytest.mark.parametrize(("module", "path"), [("_worker", "Worker.reply"), ("_calls", "attempt")])
+@pytest.mark.parametrize(("module", "path"), [("main", "Worker.reply"), ("run_call", "attempt")])
 def test_a_call_that_goes_down_with_its_worker_is_told_so(
     module: str, path: str, gate: tuple[int, Callable[[int], object]]
 ) -> None:
@@ -188,7 +185,7 @@ def test_a_call_that_goes_down_with_its_worker_is_told_so(
     reader, open_for = gate
     with InterpreterPoolExecutor(1) as pool:
         pool.submit(pass_gate, reader)
-        breaking = pool.submit(unplug, f"interpexec.{module}", path)
+        breaking = pool.submit(unplug, f"interpexec._worker.{module}", path)
         others = [pool.submit(int, str(number)) for number in range(6)]
         open_for(1)
         errors = [future.exception(TIME_LIMIT) for future in (breaking, *others)]
@@ -204,7 +201,7 @@ def test_a_lost_worker_concerns_no_call_in_another_one(
     reader, open_for = gate
     with InterpreterPoolExecutor(2) as pool:
         healthy = pool.submit(pass_gate, reader)
-        lost = pool.submit(unplug, "interpexec._worker", "Worker.reply")
+        lost = pool.submit(unplug, "interpexec._worker.main", "Worker.reply")
         error = lost.exception(TIME_LIMIT)
         open_for(1)
         assert isinstance(error, WorkerLostError)
@@ -244,7 +241,7 @@ def test_workers_that_are_lost_before_they_are_ready_break_the_pool(
             pool.submit(int)
     assert isinstance(error, BrokenInterpreterPool)
     assert isinstance(error.__cause__, MemoryError)
-    assert len(made) == _engine._MOST_UNREADY
+    assert len(made) == scheduler._MOST_UNREADY
     assert [record.levelno for record in caplog.records] == [logging.CRITICAL]
 
 
@@ -265,7 +262,7 @@ def test_a_pool_whose_further_workers_are_lost_is_narrower(
         futures = [pool.submit(pass_gate, reader) for _ in range(20)]
         open_for(20)
         assert [future.result(TIME_LIMIT) for future in futures] == [None] * 20
-    assert 1 <= len(made) <= 7 + _engine._MOST_UNREADY
+    assert 1 <= len(made) <= 7 + scheduler._MOST_UNREADY
 
 
 def test_the_collector_survives_a_callback_that_raises_anything(
@@ -316,7 +313,7 @@ def test_no_collector_thread_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
             patch.setattr(threading.Thread, "start", _cannot_start)
             with pytest.raises(RuntimeError, match="can't start new thread"):
                 pool.submit(int)
-        pool._engine.join()  # there is nothing to wait for
+        pool._scheduler.join()  # there is nothing to wait for
         assert pool.submit(int).result(TIME_LIMIT) == 0
 
 
@@ -349,14 +346,14 @@ def test_an_executor_dropped_while_the_collector_holds_the_lock() -> None:
        marks the pool as closing, and cannot nudge, since the lock is taken
     3. the collector leaves the lock, and must not go to sleep now
     """
-    engine = Engine(1, "test", lambda: None)
-    lock = engine.lock = Lock()  # type: ignore[assignment]
-    assert engine.submit(dumps_call(int, (), {})).result(TIME_LIMIT) == 0
-    assert engine._relay is not None
-    (collector,) = engine._relay._threads
-    lock.hooks["_is_over"] = engine.close
+    scheduler = Scheduler(1, "test", lambda: None)
+    lock = scheduler.lock = Lock()  # type: ignore[assignment]
+    assert scheduler.submit(dumps_call(int, (), {})).result(TIME_LIMIT) == 0
+    assert scheduler._collectors is not None
+    (collector,) = scheduler._collectors._threads
+    lock.hooks["_is_over"] = scheduler.close
     with lock._lock:
-        engine._nudge()  # the collector takes a turn, and looks whether it is over
+        scheduler._nudge()  # the collector takes a turn, and looks whether it is over
     collector.join(TIME_LIMIT)
     assert not collector.is_alive()
 
@@ -418,42 +415,42 @@ def test_calls_submitted_during_a_fork_wait_for_its_end() -> None:
         future = pool.submit(sum, [1, 2])
         assert not pool._threads
         assert not future.running()
-        pool._engine.rest.end()
+        pool._scheduler.rest.end()
         assert future.result(TIME_LIMIT) == 3
 
 
 def test_calls_submitted_while_the_workers_stop_for_a_fork_wait_too() -> None:
     """The race, in steps: 1. the rest begins; 2. a call comes; 3. the last worker ends."""
-    engine = Engine(1, "test", lambda: None)
-    lock = engine.lock = Lock()  # type: ignore[assignment]
-    assert engine.submit(dumps_call(int, (), {})).result(TIME_LIMIT) == 0
-    futures: list[_future.CallFuture[object]] = []
+    scheduler = Scheduler(1, "test", lambda: None)
+    lock = scheduler.lock = Lock()  # type: ignore[assignment]
+    assert scheduler.submit(dumps_call(int, (), {})).result(TIME_LIMIT) == 0
+    futures: list[future_module.CallFuture[object]] = []
     call = dumps_call(sum, ([1, 2],), {})
 
     def submit() -> None:
         lock._lock.release()
-        futures.append(engine.submit(call))
+        futures.append(scheduler.submit(call))
         lock._lock.acquire()
 
     lock.hooks["wait"] = submit
-    assert engine.rest.begin()
-    assert engine.rest.wait(monotonic())
+    assert scheduler.rest.begin()
+    assert scheduler.rest.wait(monotonic())
     assert not futures[0].done()
-    engine.rest.end()
+    scheduler.rest.end()
     assert futures[0].result(TIME_LIMIT) == 3
-    engine.close()
-    engine.join()
+    scheduler.close()
+    scheduler.join()
 
 
 def test_a_busy_pool_cannot_rest(
     gate: tuple[int, Callable[[int], object]], begun: tuple[int, int]
 ) -> None:
-    """Its calls go on; a fork then warns (see `_process`)."""
+    """Its calls go on; a fork then warns (see `process_hooks`)."""
     reader, open_for = gate
     with InterpreterPoolExecutor(1) as pool:
         future = pool.submit(announce_and_pass_gate, begun[1], reader)
         os.read(begun[0], 1)
         assert not rest(pool)
-        pool._engine.rest.end()
+        pool._scheduler.rest.end()
         open_for(1)
         assert future.result(TIME_LIMIT) is None

@@ -12,8 +12,8 @@ import mishaps
 import tasks
 from gates import TIME_LIMIT
 from interpexec import InterpreterPoolExecutor, create_channel
-from interpexec._functions import pack
-from interpexec._packing import load
+from interpexec._sharing.functions import pack
+from interpexec._sharing.package import load
 from interpexec.sharing import from_token, to_token
 
 FIELDS: dict[type[BaseException], tuple[str, ...]] = {

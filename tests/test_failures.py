@@ -217,7 +217,7 @@ def test_the_workers_traceback_is_text_in_the_cause(pool: InterpreterPoolExecuto
     ):
         assert words in text
     worker_side = str(error.__cause__)
-    assert "_worker.py" not in worker_side
+    assert "_worker/main.py" not in worker_side
     assert "mishaps.py" in worker_side
 
 

@@ -1,4 +1,4 @@
-"""A pool steps aside for a fork (`_rest`, `_process`), whatever else goes on meanwhile."""
+"""A pool steps aside for a fork (`fork_rest`, `process_hooks`), whatever else goes on meanwhile."""
 
 import os
 import signal
@@ -12,7 +12,8 @@ import pytest
 
 import stoppable
 from gates import Gate
-from interpexec import InterpreterPoolExecutor, _home, _process, _rest
+from interpexec import InterpreterPoolExecutor
+from interpexec._pool import fork_rest, process_hooks, worker_thread
 from programs import run, write
 from stops import (
     TIME_LIMIT,
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
 @pytest.fixture
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have a fork wait for calls for as long as a test may take."""
-    monkeypatch.setattr(_rest, "PATIENCE", TIME_LIMIT)
-    monkeypatch.setattr(_rest, "LIMIT", TIME_LIMIT)
+    monkeypatch.setattr(fork_rest, "PATIENCE", TIME_LIMIT)
+    monkeypatch.setattr(fork_rest, "LIMIT", TIME_LIMIT)
 
 
 def rest_in_thread(pool: InterpreterPoolExecutor) -> tuple[threading.Thread, list[bool]]:
@@ -41,9 +42,9 @@ def rest_in_thread(pool: InterpreterPoolExecutor) -> tuple[threading.Thread, lis
     begun = threading.Event()
 
     def step_aside() -> None:
-        assert pool._engine.rest.begin()
+        assert pool._scheduler.rest.begin()
         begun.set()
-        rested.append(pool._engine.rest.wait(monotonic()))
+        rested.append(pool._scheduler.rest.wait(monotonic()))
 
     thread = start(step_aside)
     assert begun.wait(TIME_LIMIT)
@@ -57,14 +58,14 @@ def test_a_fork_while_a_result_is_unpickled(door: Gate, monkeypatch: pytest.Monk
     def fork() -> None:
         rested.append(threading.get_ident())
         rested.append(rest(pool))
-        pool._engine.rest.end()
+        pool._scheduler.rest.end()
 
     with pool_of(1) as pool:
         pool.submit(stoppable.interpreter).result(TIME_LIMIT)
         monkeypatch.setattr(stoppable, "at_home", fork)
         future = pool.submit(stoppable.pass_and_make, door.handle)
         waiter = start(future.result, TIME_LIMIT)
-        await_direct_wait(pool._engine.crossing)
+        await_direct_wait(pool._scheduler.link)
         door.open()
         ident = waiter.ident
         finish(waiter)
@@ -78,7 +79,7 @@ def test_a_fork_in_a_callback(patience: None) -> None:
 
     def fork(_: object) -> None:
         rested.append(rest(pool))
-        pool._engine.rest.end()
+        pool._scheduler.rest.end()
 
     with pool_of(1) as pool:
         future = pool.submit(stoppable.same, 1)
@@ -97,7 +98,7 @@ def test_shutdown_waits_for_what_came_during_the_rest() -> None:
     closing = start(pool.shutdown)
     closing.join(0.05)
     assert closing.is_alive()
-    pool._engine.rest.end()
+    pool._scheduler.rest.end()
     finish(closing)
     assert future.result(0) == ["prepared", "called"]
 
@@ -107,22 +108,22 @@ def test_a_pool_that_is_closed_while_its_workers_stop(monkeypatch: pytest.Monkey
     pool = InterpreterPoolExecutor(1, initializer=stoppable.add_state, initargs=("prepared",))
     pool.submit(stoppable.interpreter).result(TIME_LIMIT)
     ends, may_end = threading.Event(), threading.Event()
-    destroy = _home.Interpreter.destroy
+    destroy = worker_thread.Interpreter.destroy
 
-    def wait_and_destroy(self: _home.Interpreter) -> None:
+    def wait_and_destroy(self: worker_thread.Interpreter) -> None:
         ends.set()
         assert may_end.wait(TIME_LIMIT)
         destroy(self)
 
     with monkeypatch.context() as patch:
-        patch.setattr(_home.Interpreter, "destroy", wait_and_destroy)
+        patch.setattr(worker_thread.Interpreter, "destroy", wait_and_destroy)
         resting, _ = rest_in_thread(pool)
         assert ends.wait(TIME_LIMIT)
         future = pool.submit(stoppable.add_state, "called")
         pool.shutdown(wait=False)
         may_end.set()
         finish(resting)
-    pool._engine.rest.end()
+    pool._scheduler.rest.end()
     assert future.result(TIME_LIMIT) == ["prepared", "called"]
     pool.shutdown()
 
@@ -140,7 +141,7 @@ def test_a_call_that_ends_soon_is_waited_for(patience: None, door: Gate) -> None
         finish(resting)
         assert rested == [True]
         assert future.done()
-        pool._engine.rest.end()
+        pool._scheduler.rest.end()
 
 
 def test_what_was_broadcast_is_waited_for(patience: None, door: Gate) -> None:
@@ -154,7 +155,7 @@ def test_what_was_broadcast_is_waited_for(patience: None, door: Gate) -> None:
         finish(resting)
         assert rested == [True]
         future.result(TIME_LIMIT)
-        pool._engine.rest.end()
+        pool._scheduler.rest.end()
 
 
 def test_a_worker_that_retires(patience: None, door: Gate) -> None:
@@ -167,7 +168,7 @@ def test_a_worker_that_retires(patience: None, door: Gate) -> None:
         finish(resting)
         assert rested == [True]
         future.result(TIME_LIMIT)
-        pool._engine.rest.end()
+        pool._scheduler.rest.end()
         assert pool.submit(stoppable.same, 1).result(TIME_LIMIT) == 1
 
 
@@ -185,7 +186,7 @@ def test_calls_that_no_worker_has_begun_come_home(patience: None, door: Gate) ->
         assert rested == [True]
         assert first.done()
         assert not any(each.done() for each in others)
-        pool._engine.rest.end()
+        pool._scheduler.rest.end()
         assert [each.result(TIME_LIMIT) for each in others] == list(range(5))
         finish(waiter)
         assert results == [0]
@@ -201,23 +202,23 @@ def test_a_thread_that_waits_directly_for_a_call_that_comes_home(
     3. it is gone: the call comes home, and the thread has to give that place up
     """
     may_begin = threading.Event()
-    create = _home.Interpreter.__init__
+    create = worker_thread.Interpreter.__init__
 
-    def wait_and_create(self: _home.Interpreter) -> None:
+    def wait_and_create(self: worker_thread.Interpreter) -> None:
         assert may_begin.wait(TIME_LIMIT)
         create(self)
 
-    monkeypatch.setattr(_home.Interpreter, "__init__", wait_and_create)
+    monkeypatch.setattr(worker_thread.Interpreter, "__init__", wait_and_create)
     with pool_of(1) as pool:
         future = pool.submit(stoppable.same, 1)
         waiter = start(future.result, TIME_LIMIT)
-        await_direct_wait(pool._engine.crossing)
+        await_direct_wait(pool._scheduler.link)
         resting, rested = rest_in_thread(pool)
         may_begin.set()
         finish(resting)
         assert rested == [True]
         assert not future.running()
-        pool._engine.rest.end()
+        pool._scheduler.rest.end()
         finish(waiter)
         assert future.result(0) == 1
 
@@ -234,7 +235,7 @@ def test_a_rest_that_is_called_off(door: Gate) -> None:
         assert not rest(pool)
         others = [pool.submit(stoppable.same, number) for number in range(5)]
         assert not any(each.running() for each in others)
-        pool._engine.rest.end()
+        pool._scheduler.rest.end()
         assert [each.result(TIME_LIMIT) for each in others] == list(range(5))
         assert first.running()
         door.open()
@@ -248,7 +249,7 @@ def test_a_pool_that_is_closed_during_a_rest_that_is_called_off(door: Gate) -> N
     door.await_knocks(1)
     assert not rest(pool)
     pool.shutdown(wait=False)
-    pool._engine.rest.end()
+    pool._scheduler.rest.end()
     door.open()
     first.result(TIME_LIMIT)
     finish(start(pool.shutdown))
@@ -257,9 +258,9 @@ def test_a_pool_that_is_closed_during_a_rest_that_is_called_off(door: Gate) -> N
 def test_a_worker_that_does_not_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """A call has left a thread behind: a fork does not wait for that for ever."""
     ends, may_end = threading.Event(), threading.Event()
-    destroy = _home.Interpreter.destroy
+    destroy = worker_thread.Interpreter.destroy
 
-    def wait_and_destroy(self: _home.Interpreter) -> None:
+    def wait_and_destroy(self: worker_thread.Interpreter) -> None:
         ends.set()
         assert may_end.wait(TIME_LIMIT)
         destroy(self)
@@ -267,12 +268,12 @@ def test_a_worker_that_does_not_end(monkeypatch: pytest.MonkeyPatch) -> None:
     with pool_of(1) as pool:
         pool.submit(stoppable.same, 1).result(TIME_LIMIT)
         with monkeypatch.context() as patch:
-            patch.setattr(_home.Interpreter, "destroy", wait_and_destroy)
-            patch.setattr(_rest, "LIMIT", 0.01)
+            patch.setattr(worker_thread.Interpreter, "destroy", wait_and_destroy)
+            patch.setattr(fork_rest, "LIMIT", 0.01)
             assert not rest(pool)
             assert ends.wait(TIME_LIMIT)
             may_end.set()
-            pool._engine.rest.end()
+            pool._scheduler.rest.end()
             assert pool.submit(stoppable.same, 2).result(TIME_LIMIT) == 2
 
 
@@ -280,9 +281,9 @@ def test_a_fork_in_the_middle_of_a_move() -> None:
     """By a destructor: the pool cannot be stopped then, and goes on."""
     with pool_of(1) as pool:
         pool.submit(stoppable.same, 1).result(TIME_LIMIT)
-        with pool._engine.lock:
-            assert not pool._engine.rest.begin()
-            pool._engine.rest.end()
+        with pool._scheduler.lock:
+            assert not pool._scheduler.rest.begin()
+            pool._scheduler.rest.end()
         assert pool.submit(stoppable.same, 2).result(TIME_LIMIT) == 2
 
 
@@ -293,13 +294,13 @@ def test_a_pool_that_is_first_used_during_a_fork() -> None:
     """By another thread: its workers are made after the fork."""
     with pool_of(1) as pool, pool_of(1) as idle:
         idle.submit(stoppable.same, 0).result(TIME_LIMIT)
-        _process._before_fork()
+        process_hooks._before_fork()
         try:
             future = pool.submit(stoppable.same, 1)
             pool.warm(wait=False)
             assert not interpreters() - {0}
         finally:
-            _process._after_fork_in_parent()
+            process_hooks._after_fork_in_parent()
         assert future.result(TIME_LIMIT) == 1
         assert idle.submit(stoppable.same, 2).result(TIME_LIMIT) == 2
 
@@ -308,12 +309,12 @@ def test_a_signal_handler_that_forks_while_another_fork_waits() -> None:
     """The pools go on after the outer fork, not before."""
     with pool_of(1) as pool:
         pool.submit(stoppable.same, 1).result(TIME_LIMIT)
-        _process._before_fork()
-        _process._before_fork()
-        _process._after_fork_in_parent()
+        process_hooks._before_fork()
+        process_hooks._before_fork()
+        process_hooks._after_fork_in_parent()
         future = pool.submit(stoppable.same, 2)
         assert not interpreters() - {0}
-        _process._after_fork_in_parent()
+        process_hooks._after_fork_in_parent()
         assert future.result(TIME_LIMIT) == 2
 
 
@@ -321,7 +322,7 @@ def test_a_signal_handler_that_forks_while_another_fork_waits() -> None:
 @pytest.mark.parametrize("where", ["begin", "wait", "end"])
 def test_ctrl_c_during_a_fork(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is raised after the fork, in the parent alone, and the pool is whole."""
-    step: Callable[..., object] = getattr(_rest.Rest, where)
+    step: Callable[..., object] = getattr(fork_rest.Rest, where)
 
     def interrupted(*arguments: object) -> object:
         if os.getpid() == parent:
@@ -339,7 +340,7 @@ def test_ctrl_c_during_a_fork(where: str, monkeypatch: pytest.MonkeyPatch) -> No
     with pool_of(1) as pool:
         pool.submit(stoppable.same, 1).result(TIME_LIMIT)
         with monkeypatch.context() as patch:
-            patch.setattr(_rest.Rest, where, interrupted)
+            patch.setattr(fork_rest.Rest, where, interrupted)
             with pytest.raises(KeyboardInterrupt):
                 fork()
         assert os.waitstatus_to_exitcode(os.wait()[1]) == 42
@@ -544,10 +545,10 @@ def test_an_idle_pool_is_no_thread_for_cpython(tmp_path: Path) -> None:
     if __name__ == "__main__":
         with InterpreterPoolExecutor(2) as pool:
             pool.submit(abs, -1).result()
-            _process = sys.modules["interpexec._process"]
-            _process._before_fork()
+            hooks = sys.modules["interpexec._pool.process_hooks"]
+            hooks._before_fork()
             print(threading.enumerate() == [threading.main_thread()])
-            _process._after_fork_in_parent()
+            hooks._after_fork_in_parent()
     """
     )
     done = run(write(tmp_path / "program.py", program))

@@ -15,17 +15,10 @@ import pytest
 
 import stoppable
 import sync_tasks
-from interpexec import (
-    ChannelClosedError,
-    SharedBuffer,
-    TokenError,
-    _handles,
-    _monitor,
-    _pins,
-    buffers,
-    create_channel,
-    sync,
-)
+from interpexec import ChannelClosedError, SharedBuffer, TokenError, buffers, create_channel, sync
+from interpexec._core import handles
+from interpexec._sharing import tokens
+from interpexec._sync import monitor
 from interpexec.sharing import from_token, to_token
 from programs import output, write
 from stops import TIME_LIMIT, Pipe, finish, pool_of, start
@@ -36,10 +29,10 @@ from stops import TIME_LIMIT, Pipe, finish, pool_of, start
 @pytest.mark.parametrize(
     ("place", "make"),
     [
-        (("_monitor", "Bell", "ring"), sync_tasks.make_lock),
-        (("_monitor", "Bell", "ring"), sync_tasks.make_channel),
-        (("_mailbox", "Ring", "make"), sync_tasks.make_channel),
-        (("_packing", "", "duplicates"), sync_tasks.make_channel),
+        (("_sync.monitor", "Wakeup", "ring"), sync_tasks.make_lock),
+        (("_sync.monitor", "Wakeup", "ring"), sync_tasks.make_channel),
+        (("_sync.shared_queue", "Ring", "make"), sync_tasks.make_channel),
+        (("_sharing.package", "", "duplicates"), sync_tasks.make_channel),
     ],
     ids=lambda part: part.__name__ if callable(part) else "-".join(part[::2]),
 )
@@ -59,7 +52,7 @@ def test_stopped_while_it_shares_one(kind: str, begun: Pipe) -> None:
     receiver, sender = create_channel()
     queue = sync.Queue()
     shared = {"sender": sender, "receiver": receiver, "queue": queue}[kind]
-    hold = sync_tasks.Hold("_packing", "", "duplicates")
+    hold = sync_tasks.Hold("_sharing.package", "", "duplicates")
     with receiver, sender:
         with pool_of(1) as pool:
             future = pool.submit(hold, begun.writer, sync_tasks.share, shared)
@@ -81,7 +74,7 @@ def test_stopped_while_the_barrier_opens(begun: Pipe) -> None:
     passed: list[int] = []
     waiter = start(lambda: passed.append(barrier.wait(TIME_LIMIT)))
     with pool_of(1) as pool:
-        hold = sync_tasks.Hold("_conditions", "Condition", "notify_all")
+        hold = sync_tasks.Hold("_sync.conditions", "Condition", "notify_all")
         future = pool.submit(hold, begun.writer, sync_tasks.meet, barrier, 1)
         assert begun.hear()
         assert future.cancel()
@@ -122,7 +115,7 @@ def test_garbage_that_is_collected_inside_of_a_monitor() -> None:
         try:
             _circle(sender)
             del sender
-            other._mailbox._monitor.run(gc.collect)
+            other._queue._monitor.run(gc.collect)
         finally:
             gc.enable()
         with pytest.raises(ChannelClosedError):
@@ -132,7 +125,7 @@ def test_garbage_that_is_collected_inside_of_a_monitor() -> None:
 def test_garbage_that_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """The last sender is collected when its receiver is inside already, about to sleep."""
 
-    class Collecting(_monitor.Bell):
+    class Collecting(monitor.Wakeup):
         def __init__(self, *args: Any) -> None:
             super().__init__(*args)
             gc.collect()
@@ -144,7 +137,7 @@ def test_garbage_that_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
         try:
             _circle(sender)
             del sender
-            monkeypatch.setattr(_monitor, "Bell", Collecting)
+            monkeypatch.setattr(monitor, "Wakeup", Collecting)
             with pytest.raises(ChannelClosedError):
                 receiver.recv(TIME_LIMIT)
         finally:
@@ -158,7 +151,7 @@ def test_what_a_postponed_destructor_raises(monkeypatch: pytest.MonkeyPatch) -> 
 
     class Raising:
         def __del__(self) -> None:
-            _handles.outside(self.fail)
+            handles.outside(self.fail)
 
         def fail(self) -> None:
             raise ZeroDivisionError
@@ -169,7 +162,7 @@ def test_what_a_postponed_destructor_raises(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(sys, "unraisablehook", lambda about: raised.append(about.exc_type))
     with receiver, sender:
-        assert receiver._mailbox._monitor.run(step) == 5
+        assert receiver._queue._monitor.run(step) == 5
     assert raised == [ZeroDivisionError]
 
 
@@ -183,13 +176,13 @@ def test_who_is_released_first() -> None:
     gone = Holder()
     dead = weakref.ref(gone)
     del gone
-    _handles._holders[id(second)] = dead
-    _handles.expect_end(first)
-    _handles.expect_end(second)
-    order = [reference() for reference in _handles._holders.values()]
+    handles._holders[id(second)] = dead
+    handles.expect_end(first)
+    handles.expect_end(second)
+    order = [reference() for reference in handles._holders.values()]
     assert order.index(first) < order.index(second)
     for each in (first, second):
-        _handles.expect_end_no_more(each)
+        handles.expect_end_no_more(each)
 
 
 def test_in_the_globals_of_a_program_that_ends(tmp_path: Path) -> None:
@@ -253,7 +246,7 @@ def test_a_package_that_the_child_lets_go_of(told: Pipe) -> None:
     """What lies in it is the parent's: an end, which is counted once, and a token."""
     receiver, sender = create_channel()
     with receiver:
-        packages = [_pins.take(to_token(sender)), _pins.take(to_token([_token_of(5)]))]
+        packages = [tokens.take(to_token(sender)), tokens.take(to_token([_token_of(5)]))]
         sender.release()
         assert _in_child(lambda: [package.abandon() for package in packages], told) == "nothing"
         assert not receiver.closed
@@ -327,7 +320,7 @@ def test_no_descriptor_to_be_had_for_a_token(use: str, monkeypatch: pytest.Monke
         raise OSError(errno.EMFILE, "too many open files")
 
     with monkeypatch.context() as patch:
-        patch.setattr(_pins.os, "dup", fail)
+        patch.setattr(tokens.os, "dup", fail)
         with pytest.raises(OSError, match="too many"):
             getattr(sharing, use)(token)
     assert from_token(token) == "patience"

@@ -12,91 +12,100 @@ PACKAGE = Path(interpexec.__file__).parent
 
 # From the ground up: a module imports only what stands before it.
 ORDER = [
-    "_descriptors",
-    "_runtime",
-    "_sigint",
-    "_threads",
+    "_core.descriptors",
+    "_core.cpython",
+    "_core.sigint",
     "errors",
-    "_words",
-    "_deadline",
-    "_bell",
-    "_patience",
-    "_line",
-    "_slots",
-    "_capi",
-    "_interrupts",
-    "_tasks",
-    "_handles",
-    "_reducers",
-    "_packing",
-    "_main",
-    "_culprit",
-    "_functions",
-    "_messages",
+    "_core.error_text",
+    "_core.waiting",
+    "_core.message_queue",
+    "_core.capi",
+    "_core.cancellation",
+    "_core.current_call",
+    "_core.handles",
+    "_core.main_module",
+    "_core.late_errors",
+    "_sharing.reducers",
+    "_sharing.package",
+    "_sharing.diagnose",
+    "_sharing.functions",
+    "_sharing.pickling",
     "buffers",
-    "_kinds",
-    "_exceptions",
-    "_frozen",
-    "_pins",
+    "_sharing.stdlib_types",
+    "_sharing.exceptions",
+    "_sharing.flatten",
+    "_sharing.tokens",
     "sharing",
-    "_monitor",
-    "_shared",
-    "_locks",
-    "_conditions",
-    "_barriers",
-    "_ring",
-    "_mailbox",
+    "_sharing.raised",
+    "_sync.monitor",
+    "_sync.base",
+    "_sync.locks",
+    "_sync.conditions",
+    "_sync.barriers",
+    "_sync.ring",
+    "_sync.shared_queue",
     "channels",
-    "_work_queue",
+    "_sync.queue",
     "sync",
-    "_failures",
-    "_chunks",
-    "_calls",
-    "_callbacks",
-    "_health",
-    "_worker",
-    # From here on home only: a worker never imports it.
-    "_pool_errors",
-    "_wakeup",
-    "_ending",
-    "_future",
-    "_clock",
-    "_loans",
-    "_crossing",
-    "_ledger",
-    "_process",
-    "_signals",
-    "_home",
-    "_crew",
-    "_stopper",
-    "_relay",
-    "_rest",
-    "_direct",
-    "_engine",
-    "_sizing",
-    "_items",
-    "_batches",
-    "_mapping",
-    "_submitting",
-    "_checks",
-    "_report",
+    "_worker.wire",
+    "_worker.run_call",
+    "_worker.threads",
+    "_worker.control",
+    "_worker.health",
+    "_worker.main",
+    "_map.outcomes",
+    "_map.chunk",
+    # From here on the caller's side only: a worker never imports it.
+    "_pool.parking",
+    "_pool.process_end",
+    "_pool.future",
+    "_pool.clock",
+    "_pool.lending",
+    "_pool.slots",
+    "_pool.link",
+    "_pool.control_channel",
+    "_pool.call_table",
+    "_pool.process_hooks",
+    "_pool.wake_signal",
+    "_pool.worker_thread",
+    "_pool.workers",
+    "_pool.stopping",
+    "_pool.leader",
+    "_pool.fork_rest",
+    "_pool.direct_wait",
+    "_pool.scheduler",
+    "_map.chunk_size",
+    "_map.items",
+    "_map.job",
+    "_map.iterators",
+    "_map.via_submit",
+    "_pool.arguments",
+    "_pool.introspection",
     "executor",
     "aio",
 ]
 
+# What each package may import, beside itself and `errors`.
+RANKS = {
+    "_core": set(),
+    "_sharing": {"_core", "buffers"},
+    "_sync": {"_core", "_sharing", "buffers"},
+    "_worker": {"_core", "_sharing"},
+    "_pool": {"_core", "_sharing", "_worker", "_map"},
+    "_map": {"_core", "_sharing", "_worker", "_pool"},
+}
+
 # What closes a circle, late or for the type checker only, and why it may.
 EXCEPTIONS = {
-    ("_reducers", "_kinds"),  # when one of them is met: they use what `_packing` has
-    ("_reducers", "_exceptions"),  # as above
-    ("errors", "_pool_errors"),  # at first use: two classes that workers never need
-    ("_failures", "_pool_errors"),  # in `revive`, which runs at home
-    ("_process", "_engine"),  # for its type
-    ("_home", "_engine"),  # for its type: it is handed the engine
-    ("_crew", "_engine"),  # as above
-    ("_direct", "_engine"),  # as above
-    ("_rest", "_engine"),  # as above
-    ("_ledger", "_home"),  # for its type
-    ("_batches", "executor"),  # for its type
+    ("_sharing.reducers", "_sharing.stdlib_types"),  # when one of them is met
+    ("_sharing.reducers", "_sharing.exceptions"),  # as above
+    ("errors", "_core.late_errors"),  # at first use: two classes that workers never need
+    ("_pool.process_hooks", "_pool.scheduler"),  # for its type
+    ("_pool.worker_thread", "_pool.scheduler"),  # for its type: it is handed the scheduler
+    ("_pool.workers", "_pool.scheduler"),  # as above
+    ("_pool.direct_wait", "_pool.scheduler"),  # as above
+    ("_pool.fork_rest", "_pool.scheduler"),  # as above
+    ("_pool.call_table", "_pool.worker_thread"),  # for its type
 }
 
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -110,38 +119,69 @@ def imported(path: Path) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: a relative import"
             assert node.module is not None
-            if node.module in {"interpexec", "interpexec.cli"}:
+            if node.module.removeprefix("interpexec").removeprefix(".") in {"", "cli", *RANKS}:
                 yield from (f"{node.module}.{alias.name}" for alias in node.names)
             else:
                 yield node.module
 
 
+def ours(name: str) -> set[str]:
+    """Return which modules of the package a module imports, without the package's name."""
+    path = PACKAGE.joinpath(*name.split(".")).with_suffix(".py")
+    all_ = (each.removeprefix("interpexec.") for each in imported(path) if "interpexec" in each)
+    return set(all_)
+
+
 @pytest.mark.parametrize("name", ORDER)
 def test_imports_go_down_only(name: str) -> None:
     """Each module imports only modules below it, but for the listed exceptions."""
-    below = {f"interpexec.{each}" for each in ORDER[: ORDER.index(name)]}
-    allowed = below | {f"interpexec.{to}" for of, to in EXCEPTIONS if of == name}
-    ours = {each for each in imported(PACKAGE / f"{name}.py") if each.startswith("interpexec")}
-    assert ours <= allowed
+    below = set(ORDER[: ORDER.index(name)])
+    assert ours(name) <= below | {to for of, to in EXCEPTIONS if of == name}
+
+
+@pytest.mark.parametrize("name", [name for name in ORDER if "." in name])
+def test_packages_keep_their_rank(name: str) -> None:
+    """A module of a package imports only packages that stand below that."""
+    package = name.partition(".")[0]
+    ranks = {each.partition(".")[0] for each in ours(name)}
+    assert ranks <= RANKS[package] | {package, "errors"}
+
+
+def test_every_exception_is_needed() -> None:
+    """One that is not there any more is taken off the list."""
+    assert {(of, to) for of, to in EXCEPTIONS if to not in ours(of)} == set()
 
 
 def test_every_module_has_its_place() -> None:
     """A new file must be put into the order."""
-    names = {path.stem for path in PACKAGE.glob("*.py")}
-    assert names == {*ORDER, "__init__", "__main__"}
+    paths = (path.relative_to(PACKAGE).with_suffix("") for path in FILES)
+    names = {".".join(path.parts) for path in paths if path.parts[0] != "cli"}
+    heads = {f"{package}.__init__" for package in RANKS}
+    assert names == {*ORDER, *heads, "__init__", "__main__"}
+
+
+@pytest.mark.parametrize("package", RANKS)
+def test_a_package_begins_with_a_chapter_head(package: str) -> None:
+    """Its `__init__` is a docstring and nothing else, and names every file."""
+    path = PACKAGE / package / "__init__.py"
+    tree = ast.parse(path.read_text())
+    head = ast.get_docstring(tree) or ""
+    assert len(tree.body) == 1
+    missing = {each.stem for each in path.parent.glob("*.py")} - set(head.split()) - {"__init__"}
+    assert not missing
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_only_the_runtime_layer_touches_private_modules(path: Path) -> None:
-    """`_runtime` is the only importer of CPython's private interpreter modules."""
-    if path.stem != "_runtime":
+    """`cpython` is the only importer of CPython's private interpreter modules."""
+    if path.stem != "cpython":
         assert not {each for each in imported(path) if each.startswith("_interp")}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_only_the_runtime_layer_asks_for_the_version(path: Path) -> None:
-    """Version differences live and end in `_runtime` (and `__init__` refuses old Pythons)."""
-    if path.name not in {"_runtime.py", "__init__.py"} or path.parent != PACKAGE:
+    """Version differences live and end in `cpython` (and `__init__` refuses old Pythons)."""
+    if path not in {PACKAGE / "_core" / "cpython.py", PACKAGE / "__init__.py"}:
         assert "version_info" not in path.read_text()
 
 
@@ -159,10 +199,10 @@ def test_a_worker_imports_little() -> None:
 
     with InterpreterPoolExecutor(1) as pool:
         modules = set(pool.submit(eval, "list(__import__('sys').modules)").result())
-    home = {f"interpexec.{name}" for name in ORDER[ORDER.index("_pool_errors") :]}
+    home = {f"interpexec.{name}" for name in ORDER[ORDER.index("_pool.parking") :]}
     dear = {"pickle", "traceback", "typing", "dataclasses", "concurrent.futures", "asyncio", "re"}
     # What these take is more than all of ours.
     dear |= {"threading", "functools", "collections", "types", "array", "weakref", "warnings"}
     # For what few calls do.
-    late = {f"interpexec.{name}" for name in ("_packing", "_handles", "_reducers", "_failures")}
+    late = {f"interpexec.{name}" for name in ("_sharing", "_sharing.package", "_core.handles")}
     assert not modules & (home | dear | late)

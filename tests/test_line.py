@@ -7,9 +7,10 @@ from concurrent.futures import Future
 
 import pytest
 
-from interpexec import ChannelClosedError, NotShareableError, _bell, _line
-from interpexec._line import Line
-from interpexec._patience import Patience
+from interpexec import ChannelClosedError, NotShareableError
+from interpexec._core import message_queue, waiting
+from interpexec._core.message_queue import MessageQueue
+from interpexec._core.waiting import Spinner
 
 TIME_LIMIT = 30.0
 
@@ -18,15 +19,15 @@ TIME_LIMIT = 30.0
 def _kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run every test with both kinds of bell."""
     if request.param == "pipe":
-        monkeypatch.setattr(_bell, "HAS_EVENTFD", False)
-    elif not _bell.HAS_EVENTFD:
+        monkeypatch.setattr(waiting, "HAS_EVENTFD", False)
+    elif not waiting.HAS_EVENTFD:
         pytest.skip("no eventfd on this platform")
 
 
 @pytest.fixture
-def line() -> Iterator[Line]:
+def line() -> Iterator[MessageQueue]:
     """Return a line with two seats."""
-    made = Line(2)
+    made = MessageQueue(2)
     for seat in range(2):
         made.open_seat(seat)
     yield made
@@ -67,16 +68,16 @@ class HookedFifo:
 
 
 @pytest.fixture
-def fifo(line: Line, monkeypatch: pytest.MonkeyPatch) -> HookedFifo:
+def fifo(line: MessageQueue, monkeypatch: pytest.MonkeyPatch) -> HookedFifo:
     """Let the test into the receiver's looks at the line; it looks once before it sleeps."""
-    monkeypatch.setattr("interpexec._line._LOOKS", 1)
+    monkeypatch.setattr("interpexec._core.message_queue._LOOKS", 1)
     fake = HookedFifo(line._fifo)
     line._fifo = fake  # type: ignore[assignment]
     line._take = fake.recv
     return fake
 
 
-def test_items_arrive_in_order(line: Line) -> None:
+def test_items_arrive_in_order(line: MessageQueue) -> None:
     """First in, first out, whatever they are."""
     items = [b"bytes", 7, "text", 1.5, True, (b"a", (2, "b"))]
     for item in items:
@@ -84,14 +85,14 @@ def test_items_arrive_in_order(line: Line) -> None:
     assert [line.recv() for _ in items] == items
 
 
-def test_recv_waits_for_an_item(line: Line) -> None:
+def test_recv_waits_for_an_item(line: MessageQueue) -> None:
     """A receiver that came first gets what is sent later."""
     future = start(line.recv)
     line.send(b"late")
     assert future.result(TIME_LIMIT) == b"late"
 
 
-def test_recv_nowait_says_when_there_is_nothing(line: Line) -> None:
+def test_recv_nowait_says_when_there_is_nothing(line: MessageQueue) -> None:
     """None stands for an empty line."""
     assert line.recv_nowait() is None
     line.send(b"one")
@@ -99,7 +100,7 @@ def test_recv_nowait_says_when_there_is_nothing(line: Line) -> None:
 
 
 @pytest.mark.parametrize("timeout", [0, 0.001, 0.04])
-def test_recv_honours_its_timeout(line: Line, timeout: float) -> None:
+def test_recv_honours_its_timeout(line: MessageQueue, timeout: float) -> None:
     """TimeoutError, not before the time is over, also below a second."""
     started = time.monotonic()
     with pytest.raises(TimeoutError):
@@ -107,14 +108,14 @@ def test_recv_honours_its_timeout(line: Line, timeout: float) -> None:
     assert timeout <= time.monotonic() - started < 10
 
 
-def test_what_cannot_be_sent_is_refused(line: Line) -> None:
+def test_what_cannot_be_sent_is_refused(line: MessageQueue) -> None:
     """A list is no shareable object; the line stays as it was."""
     with pytest.raises(NotShareableError):
         line.send([1])
     assert line.recv_nowait() is None
 
 
-def test_close_wakes_every_waiter(line: Line) -> None:
+def test_close_wakes_every_waiter(line: MessageQueue) -> None:
     """All seats get ChannelClosedError, also those that come later."""
     futures = [start(line.recv, seat) for seat in range(2)]
     line.close()
@@ -124,7 +125,7 @@ def test_close_wakes_every_waiter(line: Line) -> None:
         line.recv()
 
 
-def test_what_was_sent_before_the_closing_is_received(line: Line) -> None:
+def test_what_was_sent_before_the_closing_is_received(line: MessageQueue) -> None:
     """Closing loses nothing."""
     line.send(b"last")
     line.close()
@@ -134,7 +135,7 @@ def test_what_was_sent_before_the_closing_is_received(line: Line) -> None:
 
 
 def test_an_item_sent_while_the_receiver_lies_down_is_received(
-    line: Line, fifo: HookedFifo
+    line: MessageQueue, fifo: HookedFifo
 ) -> None:
     """The race that loses wake-ups in naive channels, in steps.
 
@@ -147,21 +148,25 @@ def test_an_item_sent_while_the_receiver_lies_down_is_received(
 
 
 def test_an_item_sent_after_the_second_look_wakes_the_receiver(
-    line: Line, fifo: HookedFifo
+    line: MessageQueue, fifo: HookedFifo
 ) -> None:
     """1. marked asleep; 2. looks: empty; 3. a sender appends and rings; 4. it sleeps."""
     fifo.hooks[2] = lambda: line.send(b"item")
     assert start(line.recv).result(TIME_LIMIT) == b"item"
 
 
-def test_a_closing_after_the_second_look_wakes_the_receiver(line: Line, fifo: HookedFifo) -> None:
+def test_a_closing_after_the_second_look_wakes_the_receiver(
+    line: MessageQueue, fifo: HookedFifo
+) -> None:
     """The closing comes when the receiver has seen an open, empty line."""
     fifo.hooks[2] = line.close
     future = start(line.recv)
     assert isinstance(future.exception(TIME_LIMIT), ChannelClosedError)
 
 
-def test_an_item_sent_just_before_the_closing_is_found(line: Line, fifo: HookedFifo) -> None:
+def test_an_item_sent_just_before_the_closing_is_found(
+    line: MessageQueue, fifo: HookedFifo
+) -> None:
     """1. looks: empty; 2. somebody sends, then closes; 3. the receiver sees "closed"."""
 
     def send_and_close() -> None:
@@ -172,7 +177,7 @@ def test_an_item_sent_just_before_the_closing_is_found(line: Line, fifo: HookedF
     assert start(line.recv).result(TIME_LIMIT) == b"last"
 
 
-def test_a_wake_up_for_nothing_does_no_harm(line: Line, fifo: HookedFifo) -> None:
+def test_a_wake_up_for_nothing_does_no_harm(line: MessageQueue, fifo: HookedFifo) -> None:
     """The bell rings, another receiver has the item: it goes on waiting."""
 
     def steal() -> None:
@@ -185,7 +190,7 @@ def test_a_wake_up_for_nothing_does_no_harm(line: Line, fifo: HookedFifo) -> Non
     assert future.result(TIME_LIMIT) == b"mine"
 
 
-class Looks(Patience):
+class Looks(Spinner):
     """A receiver's looks, with something that happens before each of them."""
 
     def __init__(self, *events: Callable[[], object]) -> None:
@@ -201,19 +206,21 @@ class Looks(Patience):
 
 
 @pytest.fixture
-def sleeper(line: Line) -> Callable[[], bool]:
+def sleeper(line: MessageQueue) -> Callable[[], bool]:
     """Have somebody sleep on seat 1; return what says whether he was woken."""
-    line._state[2] = _line._ASLEEP
+    line._state[2] = message_queue._ASLEEP
 
     def is_woken() -> bool:
-        is_rung = line._bells[1].wait(0)
-        assert is_rung == (line._state[2] == _line._AWAKE)
+        is_rung = line._wakeups[1].wait(0)
+        assert is_rung == (line._state[2] == message_queue._AWAKE)
         return is_rung
 
     return is_woken
 
 
-def test_while_somebody_looks_nobody_is_woken(line: Line, sleeper: Callable[[], bool]) -> None:
+def test_while_somebody_looks_nobody_is_woken(
+    line: MessageQueue, sleeper: Callable[[], bool]
+) -> None:
     """Who looks takes the item; the next one wakes somebody again."""
     looks = Looks(int, lambda: line.send(b"item"))
     assert line.recv_or_ring(0, None, looks) == b"item"
@@ -222,12 +229,14 @@ def test_while_somebody_looks_nobody_is_woken(line: Line, sleeper: Callable[[], 
     assert sleeper()
 
 
-def test_only_one_item_is_left_to_the_looker(line: Line, sleeper: Callable[[], bool]) -> None:
+def test_only_one_item_is_left_to_the_looker(
+    line: MessageQueue, sleeper: Callable[[], bool]
+) -> None:
     """He may be long in coming to the second one."""
 
     def send_two() -> None:
         line.send(b"first")
-        assert line._state[2] == _line._ASLEEP
+        assert line._state[2] == message_queue._ASLEEP
         line.send(b"second")
         assert sleeper()
 
@@ -236,14 +245,14 @@ def test_only_one_item_is_left_to_the_looker(line: Line, sleeper: Callable[[], b
 
 
 def test_for_what_the_looker_does_not_take_somebody_is_woken(
-    line: Line, sleeper: Callable[[], bool]
+    line: MessageQueue, sleeper: Callable[[], bool]
 ) -> None:
     """He takes another item than the one that was left to him."""
 
     def send_behind_another() -> None:
         line._fifo.send(b"another")  # its sender has seen somebody else
         line.send(b"item")
-        assert line._state[2] == _line._ASLEEP
+        assert line._state[2] == message_queue._ASLEEP
 
     assert line.recv_or_ring(0, None, Looks(int, send_behind_another)) == b"another"
     assert sleeper()
@@ -251,18 +260,18 @@ def test_for_what_the_looker_does_not_take_somebody_is_woken(
 
 
 def test_who_lies_down_and_finds_something_has_others_woken(
-    line: Line, fifo: HookedFifo, sleeper: Callable[[], bool]
+    line: MessageQueue, fifo: HookedFifo, sleeper: Callable[[], bool]
 ) -> None:
     """A second sender has chosen his bell; he takes the first one's item."""
 
     def send_two() -> None:
         line.send(b"first")  # nobody is asleep on seat 0 yet
-        line._state[2] = _line._ASLEEP
-        assert line._bells[1].wait(0)
-        line._state[1] = _line._ASLEEP
+        line._state[2] = message_queue._ASLEEP
+        assert line._wakeups[1].wait(0)
+        line._state[1] = message_queue._ASLEEP
         line.send(b"second")
-        assert line._state[2] == _line._ASLEEP
-        line._state[_line._NEWS] = _line._AWAKE  # it has looked for the last time
+        assert line._state[2] == message_queue._ASLEEP
+        line._state[message_queue._NEWS] = message_queue._AWAKE  # it has looked for the last time
 
     fifo.hooks[1] = send_two
     assert line.recv_or_ring(0) == b"first"
@@ -271,7 +280,7 @@ def test_who_lies_down_and_finds_something_has_others_woken(
 
 
 def test_who_leaves_in_the_middle_of_looking_is_not_relied_on(
-    line: Line, sleeper: Callable[[], bool]
+    line: MessageQueue, sleeper: Callable[[], bool]
 ) -> None:
     """A signal handler in which he waits for something else."""
 
@@ -284,7 +293,7 @@ def test_who_leaves_in_the_middle_of_looking_is_not_relied_on(
 
 
 def test_an_item_that_comes_when_the_looker_gives_up_is_his(
-    line: Line, sleeper: Callable[[], bool]
+    line: MessageQueue, sleeper: Callable[[], bool]
 ) -> None:
     """Its sender has seen him look; he has looked for the last time."""
     looks = Looks()
@@ -294,7 +303,7 @@ def test_an_item_that_comes_when_the_looker_gives_up_is_his(
 
 
 def test_a_looker_that_is_interrupted_has_somebody_woken(
-    line: Line, sleeper: Callable[[], bool]
+    line: MessageQueue, sleeper: Callable[[], bool]
 ) -> None:
     """Ctrl-C comes when a sender has relied on him."""
 
@@ -308,13 +317,13 @@ def test_a_looker_that_is_interrupted_has_somebody_woken(
     assert line.recv_nowait() == b"item"
 
 
-def test_only_one_looks_for_long(line: Line) -> None:
+def test_only_one_looks_for_long(line: MessageQueue) -> None:
     """The second one sleeps soon, and is woken as ever."""
     second: list[Future[object]] = []
 
     def come() -> None:
         second.append(start(lambda: line.recv_or_ring(1, None, Looks(pytest.fail))))
-        while line._state[2] != _line._ASLEEP:
+        while line._state[2] != message_queue._ASLEEP:
             pass
 
     looks = Looks(come, lambda: line.send(b"one"), lambda: line.send(b"two"))
@@ -324,7 +333,7 @@ def test_only_one_looks_for_long(line: Line) -> None:
 
 
 def test_a_receiver_that_gives_up_passes_its_wake_up_on(
-    line: Line, fifo: HookedFifo, monkeypatch: pytest.MonkeyPatch
+    line: MessageQueue, fifo: HookedFifo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The race that strands an item beside a sleeping receiver, in steps.
 
@@ -345,7 +354,7 @@ def test_a_receiver_that_gives_up_passes_its_wake_up_on(
         line.send(b"item")
         raise Interrupted
 
-    monkeypatch.setattr(line._bells[0], "wait", interrupted)
+    monkeypatch.setattr(line._wakeups[0], "wait", interrupted)
     with pytest.raises(Interrupted):
         line.recv(0)
     assert second.result(TIME_LIMIT) == b"item"
@@ -353,7 +362,7 @@ def test_a_receiver_that_gives_up_passes_its_wake_up_on(
 
 def test_many_senders_and_receivers_lose_nothing() -> None:
     """Four senders, three receivers, thousands of items: each arrives once."""
-    line, each = Line(3), 3000
+    line, each = MessageQueue(3), 3000
     for seat in range(3):
         line.open_seat(seat)
     try:
@@ -382,16 +391,16 @@ def test_many_senders_and_receivers_lose_nothing() -> None:
 
 def test_whoever_reaches_a_line_finds_all_its_bells() -> None:
     """Also those of seats that were opened later; and it wakes them when it closes the line."""
-    line = Line(3)
+    line = MessageQueue(3)
     line.open_seat(0)
-    there = Line(token=line.token)
+    there = MessageQueue(token=line.token)
     line.open_seat(2)
-    line._state[1 + 2] = _line._ASLEEP
+    line._state[1 + 2] = message_queue._ASLEEP
     there.send(b"item")
-    assert line._bells[2].wait(0)
+    assert line._wakeups[2].wait(0)
     there.ring(1)  # nobody has ever sat there
     there.close()
-    assert line._bells[0].wait(0)
-    assert line._bells[2].wait(0)
+    assert line._wakeups[0].wait(0)
+    assert line._wakeups[2].wait(0)
     there.release()
     line.destroy()

@@ -7,9 +7,9 @@ from weakref import ref
 
 import pytest
 
-from interpexec import _loans
-from interpexec._loans import FOR_BROADCASTS, FOR_CALLS, FOR_INITIALIZERS, Loan, Loans
-from interpexec._packing import Package
+from interpexec._pool import lending
+from interpexec._pool.lending import FOR_BROADCASTS, FOR_CALLS, FOR_INITIALIZERS, Loan, Loans
+from interpexec._sharing.package import Package
 
 CAPACITY = 300
 """What CPython keeps."""
@@ -200,7 +200,7 @@ def test_the_pools_share_the_room_for_messages(workers: int) -> None:
     """One has all of it; several have as much as can come back, whatever is lent."""
     loans = Loans()
     loans.line_opens(0)
-    assert loans.most_ahead(workers) == _loans.MOST_AHEAD
+    assert loans.most_ahead(workers) == lending.MOST_AHEAD
     assert loans.most_ahead(workers) + workers < CAPACITY
     for pools in range(2, 12):
         loans.line_opens(pools)

@@ -113,7 +113,7 @@ with InterpreterPoolExecutor(3, max_tasks_per_child=3) as pool:
 def test_a_worker_that_gets_no_helper() -> None:
     """Its threads are refused: after some tries the pool is broken, and says why."""
     text = """
-from interpexec import _home
+from interpexec._pool import worker_thread
 
 refuse = '''
 import _thread
@@ -122,11 +122,11 @@ def refuse(*args, **kwargs):
     raise RuntimeError("can't start new thread")
 
 _thread.start_joinable_thread = refuse
-from interpexec._worker'''
-_home._BOOTSTRAP = _home._BOOTSTRAP.replace("from interpexec._worker", refuse)
+from interpexec._worker.main'''
+worker_thread._BOOTSTRAP = worker_thread._BOOTSTRAP.replace("from interpexec._worker.main", refuse)
 with InterpreterPoolExecutor(3) as pool:
     use(pool)
-    assert "can't start new thread" in str(pool._engine.broken[1])
+    assert "can't start new thread" in str(pool._scheduler.broken[1])
 """
     right, refused, failed = run(text)
     assert (right, refused + failed) == (0, 40)

@@ -76,13 +76,13 @@ def test_a_chunk_makes_fewer_calls(
 ) -> None:
     """Ten items in chunks of four are three calls; the chunk size is the caller's."""
     submitted = []
-    submit = pool._engine.submit
+    submit = pool._scheduler.submit
 
     def counting_submit(*call: object, **options: object) -> object:
         submitted.append(call)
         return submit(*call, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(pool._engine, "submit", counting_submit)
+    monkeypatch.setattr(pool._scheduler, "submit", counting_submit)
     for chunksize, calls in (4, 3), (1, 10), (10, 1), (11, 1):
         submitted.clear()
         assert list(pool.map(tasks.same, range(10), chunksize=chunksize)) == list(range(10))

@@ -16,9 +16,10 @@ import sizing_tasks
 import stoppable
 import tasks
 from gates import TIME_LIMIT, Gate
-from interpexec import InterpreterPoolExecutor, WorkerLostError, _batches, aio
-from interpexec._batches import Segment
-from interpexec._sizing import Sizer
+from interpexec import InterpreterPoolExecutor, WorkerLostError, aio
+from interpexec._map import job
+from interpexec._map.chunk_size import Sizer
+from interpexec._map.job import Segment
 from iterators import METHODS, outcomes
 from stops import Pipe, finish, shut_down, start
 
@@ -86,7 +87,7 @@ def test_the_error_of_an_iterable_does_not_overtake_its_items(
     method: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Though all before them are finished while those are still being pickled."""
-    monkeypatch.setattr(_batches, "_QUICK", 1 << 60)  # two items at a time, however slowly
+    monkeypatch.setattr(job, "_QUICK", 1 << 60)  # two items at a time, however slowly
 
     def items(pool: InterpreterPoolExecutor) -> Iterator[object]:
         yield 0
@@ -271,7 +272,7 @@ def test_who_stops_iterating_is_done_with_the_rest(
 def _let_collector_come_by(pool: InterpreterPoolExecutor) -> None:
     """Wait until the collector has done what it had to do, and its orders were followed."""
     came = threading.Event()
-    pool._engine.leave_to_collector(came.set)
+    pool._scheduler.leave_to_collector(came.set)
     assert came.wait(TIME_LIMIT)
     # Orders are followed in turn. One that ends has followed them, and may cancel the last.
     assert not wait(pool.broadcast(tasks.same, 0), TIME_LIMIT).not_done
@@ -380,6 +381,6 @@ def test_an_iterator_that_is_dropped_after_its_first_result(
     next(results)
     del results
     gc.collect()
-    assert not pool._engine.ledger.sources
+    assert not pool._scheduler.table.sources
     door.open()
     assert pool.submit(abs, -1).result(TIME_LIMIT) == 1

@@ -9,13 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from interpexec import _batches, _interrupts, _mapping
-from interpexec._batches import Batch, Segment
-from interpexec._chunks import Outcomes
-from interpexec._deadline import Deadline
-from interpexec._interrupts import END, Interruptible, cut_off
-from interpexec._items import Items, packed
-from interpexec._sizing import BUDGET, LEAST, MOST, MOST_WEIGHT, TARGET, Sizer
+from interpexec._core import cancellation
+from interpexec._core.cancellation import END, Interruptible, cut_off
+from interpexec._core.waiting import Deadline
+from interpexec._map import iterators
+from interpexec._map import job as job_module
+from interpexec._map.chunk_size import BUDGET, LEAST, MOST, MOST_WEIGHT, TARGET, Sizer
+from interpexec._map.items import Items, packed
+from interpexec._map.job import Job, Segment
+from interpexec._map.outcomes import Outcomes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -290,13 +292,13 @@ def test_to_be_stopped_and_asked_hands_nothing_back_twice() -> None:
     asked.thread.interrupt(5)
     asked.thread.ask_for_items(5, 1)
     assert asked.answers == [(1, 0)]
-    assert _interrupts._pop(asked.thread._asks) is None
+    assert cancellation._pop(asked.thread._asks) is None
 
 
 # -- the list of segments --------------------------------------------------------------------
 
 
-class FakeEngine:
+class FakeScheduler:
     """Takes calls, and does as much of them as it is told, when it is told.
 
     orders: numbers that decide what happens; when there are no more of them, all is done.
@@ -359,17 +361,11 @@ class FakeEngine:
         return self._orders.pop() if self._orders else 0
 
 
-class FakeExecutor:
-    """Has an engine."""
-
-    def __init__(self, engine: FakeEngine) -> None:
-        self._engine = engine
-
-
-def _batch(engine: FakeEngine, count: int, arrived: "list[Segment] | None" = None) -> Batch:
+def _job(scheduler: FakeScheduler, count: int, arrived: "list[Segment] | None" = None) -> Job:
     """Make a map over so many numbers."""
-    return Batch(
-        FakeExecutor(engine),  # type: ignore[arg-type]  # as good as one, here
+    return Job(
+        scheduler,
+        scheduler,  # type: ignore[arg-type]  # as good as one, here
         abs,
         (range(count),),
         name="abs",
@@ -388,17 +384,17 @@ def test_what_is_handed_back_twice_stands_in_its_place(monkeypatch: pytest.Monke
        divided while the second one has not been submitted.
     3. What it hands back stands before the second one all the same.
     """
-    monkeypatch.setattr(_batches, "_QUICK", 1 << 60)  # it reads 1, 2, 4 and 3 items
+    monkeypatch.setattr(job_module, "_QUICK", 1 << 60)  # it reads 1, 2, 4 and 3 items
     monkeypatch.setattr(Sizer, "size", lambda *_: 4)
-    engine = FakeEngine([])
-    batch = _batch(engine, 10)
-    origin = batch.begin()
+    scheduler = FakeScheduler([])
+    job = _job(scheduler, 10)
+    origin = job.begin()
     monkeypatch.setattr(Sizer, "size", lambda *_: 2)
-    call = next(call for call, segment in batch._out.items() if len(segment.items) == 4)
-    engine.at_once = [1]
-    engine.do(call, 1)
-    engine.work()
-    assert [*_mapping._in_order(batch, origin, Deadline(None))] == [*range(10)]
+    call = next(call for call, segment in job._out.items() if len(segment.items) == 4)
+    scheduler.at_once = [1]
+    scheduler.do(call, 1)
+    scheduler.work()
+    assert [*iterators._in_order(job, origin, Deadline(None))] == [*range(10)]
 
 
 @given(st.integers(0, 60), st.lists(st.integers(0, 100), max_size=80), st.booleans())
@@ -407,16 +403,16 @@ def test_every_item_comes_once_and_in_its_place(
     count: int, orders: list[int], is_unordered: bool
 ) -> None:
     """However calls are divided, on demand or not, and whenever home learns of it."""
-    engine = FakeEngine(orders)
+    scheduler = FakeScheduler(orders)
     arrived: list[Segment] = []
-    batch = _batch(engine, count, arrived if is_unordered else None)
-    origin = batch.begin()
-    engine.work()
-    assert not engine.sources
+    job = _job(scheduler, count, arrived if is_unordered else None)
+    origin = job.begin()
+    scheduler.work()
+    assert not scheduler.sources
     if is_unordered:
-        assert len(arrived) == batch.made
-        outcomes = [batch.outcomes(each, each.future.result()) for each in arrived]
+        assert len(arrived) == job.made
+        outcomes = [job.outcomes(each, each.future.result()) for each in arrived]
         found = [each.take() for each in outcomes for _ in range(len(each))]
         assert sorted(found) == [*range(count)]  # type: ignore[type-var]  # ints
     else:
-        assert [*_mapping._in_order(batch, origin, Deadline(None))] == [*range(count)]
+        assert [*iterators._in_order(job, origin, Deadline(None))] == [*range(count)]

@@ -14,7 +14,7 @@ import sizing_tasks
 import tasks
 from gates import TIME_LIMIT, Gate, gated
 from interpexec import InterpreterPoolExecutor, NotShareableError, aio, sync
-from interpexec._sizing import Sizer
+from interpexec._map.chunk_size import Sizer
 from iterators import METHODS, outcomes
 from stops import Pipe, finish, start
 
@@ -38,13 +38,13 @@ def in_fifties(monkeypatch: pytest.MonkeyPatch) -> None:
 def submitted(pool: InterpreterPoolExecutor, monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """Return the list of all calls that are submitted from here on."""
     calls: list[object] = []
-    submit = pool._engine.submit
+    submit = pool._scheduler.submit
 
     def counting(*call: Any, **options: Any) -> object:
         calls.append(call)
         return submit(*call, **options)
 
-    monkeypatch.setattr(pool._engine, "submit", counting)
+    monkeypatch.setattr(pool._scheduler, "submit", counting)
     return calls
 
 

@@ -174,7 +174,7 @@ def test_the_stack_of_a_running_call(begun: Pipe, told: Pipe, door: Gate) -> Non
         assert f'File "{stoppable.__file__}", line {line_of("knock_and(knocker, partial")}' in text
         assert "knock_and(knocker, partial(os.read, entrance, 1))" in text
         assert text.index("in block_in_read") < text.index("in knock_and")
-        assert "_worker.py" not in text
+        assert "_worker/main.py" not in text
         door.open()
         assert future.result(TIME_LIMIT) == "through"
 
@@ -204,7 +204,7 @@ def test_the_stack_of_what_runs_in_a_chunk(begun: Pipe, door: Gate) -> None:
         begun.hear()
         text = pool.dump_stacks(TIME_LIMIT)
         assert "in spin_until" in text
-        assert "_chunks.py" not in text
+        assert "_map/chunk.py" not in text
         door.open()
         assert list(results) == [None, None]
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from interpexec import _patience
-from interpexec._patience import Patience
+from interpexec._core import waiting
+from interpexec._core.waiting import Spinner
 
 
 class Looker:
@@ -22,43 +22,43 @@ class Looker:
 def test_what_is_there_in_time_is_found_at_once(at: int) -> None:
     """And nobody looks any further."""
     looker = Looker(at)
-    assert Patience(8).look(looker) == "found"
+    assert Spinner(8).look(looker) == "found"
     assert looker.looks == at
 
 
 def test_in_vain_half_as_often_next_time() -> None:
     """Down to one look: who comes late is not waited for by looking."""
-    patience, looks = Patience(8), []
+    spinner, looks = Spinner(8), []
     for _ in range(6):
         looker = Looker(0)
-        assert patience.look(looker) is None
+        assert spinner.look(looker) is None
         looks.append(looker.looks)
     assert looks == [8, 4, 2, 1, 1, 1]
 
 
 def test_all_looks_again_when_one_was_of_use() -> None:
     """However few there were before."""
-    patience = Patience(8)
+    spinner = Spinner(8)
     for _ in range(5):
-        patience.look(Looker(0))
-    assert patience.look(Looker(1)) == "found"
-    assert patience.looks == 8
+        spinner.look(Looker(0))
+    assert spinner.look(Looker(1)) == "found"
+    assert spinner.looks == 8
 
 
 def test_all_looks_are_tried_again_now_and_then() -> None:
     """Else what was too late some times would be waited for in vain for ever."""
-    patience = Patience(8)
+    spinner = Spinner(8)
     looks = []
-    for _ in range(3 * _patience._RETRY):
-        looks.append(patience.looks)
-        patience.look(Looker(0))
+    for _ in range(3 * waiting._RETRY):
+        looks.append(spinner.looks)
+        spinner.look(Looker(0))
     assert [index for index, count in enumerate(looks) if count == 8] == [
         0,
-        _patience._RETRY,
-        2 * _patience._RETRY,
+        waiting._RETRY,
+        2 * waiting._RETRY,
     ]
 
 
 def test_nothing_that_is_found_is_falsey_to_it() -> None:
     """Only None is nothing."""
-    assert Patience(1).look(lambda: 0) == 0
+    assert Spinner(1).look(lambda: 0) == 0

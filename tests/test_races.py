@@ -48,7 +48,7 @@ def test_cancelling_after_shutdown_strands_no_other_call(
     reader, open_for = gate
     pool = InterpreterPoolExecutor(1)
     first = pool.submit(pass_gate, reader)
-    pool._engine.ledger._ahead = 10
+    pool._scheduler.table._ahead = 10
     others = [pool.submit(pass_gate, reader) for _ in range(10)]
     pool.shutdown(wait=False)
     others[5].cancel()
@@ -133,13 +133,13 @@ def test_an_executor_is_dropped_while_somebody_holds_the_engines_lock() -> None:
     """Its end is noticed all the same: no lock is needed to say so."""
     pool = InterpreterPoolExecutor(1)
     assert pool.submit(int).result(TIME_LIMIT) == 0
-    engine = pool._engine
-    relay = engine._relay
-    assert relay is not None
-    with engine.lock:
+    scheduler = pool._scheduler
+    collectors = scheduler._collectors
+    assert collectors is not None
+    with scheduler.lock:
         del pool
-    relay.join()
-    assert not engine.crew.active
+    collectors.join()
+    assert not scheduler.workers.active
 
 
 def test_a_callback_that_raises_anything_while_the_pool_breaks(

@@ -21,12 +21,12 @@ from interpexec import (
     InterpreterPoolExecutor,
     NotShareableError,
     SharedBuffer,
-    _bell,
-    _ring,
     buffers,
     create_channel,
     sync,
 )
+from interpexec._core import waiting
+from interpexec._sync import ring
 from interpexec.sharing import Handle, abandon, from_token, to_token
 
 SHORT = 0.001
@@ -60,7 +60,7 @@ def _scarcity(*, is_portable: bool) -> Iterator[Scarcity]:
     made = Scarcity()
     with pytest.MonkeyPatch.context() as patch:
         if is_portable:
-            patch.setattr(_bell, "HAS_EVENTFD", False)
+            patch.setattr(waiting, "HAS_EVENTFD", False)
             patch.setattr(buffers, "HAS_MEMFD", False)
         for of, name, code in (
             (os, "dup", errno.EMFILE),
@@ -70,7 +70,7 @@ def _scarcity(*, is_portable: bool) -> Iterator[Scarcity]:
             (os, "ftruncate", errno.ENOSPC),
             (_socket, "socketpair", errno.ENOBUFS),
             (buffers, "map_file", errno.ENOMEM),
-            (_ring, "map_file", errno.ENOMEM),
+            (ring, "map_file", errno.ENOMEM),
         ):
             if hasattr(of, name):
                 patch.setattr(of, name, made.bound(getattr(of, name), code))

@@ -565,11 +565,12 @@ def test_holders_of_one_block_each_let_go(pool: Pool) -> None:
 def test_one_that_outlives_the_modules_of_a_process_that_ends(tmp_path: Path) -> None:
     """Python empties them, in some order, and then says what destructors raise."""
     program = """
-        from interpexec import SharedBuffer, _handles
+        from interpexec import SharedBuffer
+        from interpexec._core import handles
         buffer = SharedBuffer(10)
-        names = list(vars(_handles))
+        names = list(vars(handles))
         for name in sorted(names, key=lambda name: not name.startswith("_")):
-            setattr(_handles, name, None)
+            setattr(handles, name, None)
         del buffer
         print("deleted")
     """

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from interpexec import _sigint
-from interpexec._sigint import interruptible, interruptibly, noted, protected, unbroken, watch
-from interpexec._wakeup import Latch, Wakeup
+from interpexec._core import sigint
+from interpexec._core.sigint import interruptible, interruptibly, noted, protected, unbroken, watch
+from interpexec._pool.parking import Latch, Parker
 from programs import output, write
 from stops import TIME_LIMIT, finish, start
 
@@ -26,7 +26,7 @@ def interrupt() -> None:
 def _handler() -> Iterator[None]:
     """Have the handler installed, and nothing noted."""
     watch()
-    assert signal.getsignal(signal.SIGINT) is _sigint._handler
+    assert signal.getsignal(signal.SIGINT) is sigint._handler
     yield
     assert not noted
 
@@ -118,7 +118,7 @@ def test_what_was_noted_is_raised_before_a_sleep() -> None:
     @protected
     def function() -> None:
         interrupt()
-        Wakeup().wait()
+        Parker().wait()
 
     with pytest.raises(KeyboardInterrupt):
         function()
@@ -308,16 +308,16 @@ def test_a_handler_of_the_programs_own_is_left_alone() -> None:
 
 def test_it_comes_back_when_somebody_restores_pythons_own_handler() -> None:
     """An IPython kernel does that before each cell."""
-    signal.signal(signal.SIGINT, _sigint._python_handler)
+    signal.signal(signal.SIGINT, sigint._python_handler)
     watch()
-    assert signal.getsignal(signal.SIGINT) is _sigint._handler
+    assert signal.getsignal(signal.SIGINT) is sigint._handler
 
 
 def test_it_is_not_installed_by_another_thread() -> None:
     """Only the main thread can."""
-    signal.signal(signal.SIGINT, _sigint._python_handler)
+    signal.signal(signal.SIGINT, sigint._python_handler)
     finish(start(watch))
-    assert signal.getsignal(signal.SIGINT) is _sigint._python_handler
+    assert signal.getsignal(signal.SIGINT) is sigint._python_handler
 
 
 def test_asyncio_takes_it_for_pythons_own() -> None:
@@ -335,8 +335,8 @@ def test_asyncio_takes_it_for_pythons_own() -> None:
     with pytest.raises(KeyboardInterrupt):
         asyncio.run(main())
     assert steps == ["cancelled"]
-    assert signal.getsignal(signal.SIGINT) is _sigint._handler
-    assert signal.default_int_handler is _signal.default_int_handler is _sigint._handler
+    assert signal.getsignal(signal.SIGINT) is sigint._handler
+    assert signal.default_int_handler is _signal.default_int_handler is sigint._handler
 
 
 def test_no_handler_is_installed_by_an_import(tmp_path: Path) -> None:
@@ -372,8 +372,8 @@ def test_a_latch_lets_all_go_on() -> None:
 
 def test_a_wakeup_may_come_first_and_twice() -> None:
     """It is kept until somebody waits, once."""
-    wakeup = Wakeup()
-    wakeup.wake()
-    wakeup.wake()
-    assert wakeup.wait(0)
-    assert not wakeup.wait(0)
+    parker = Parker()
+    parker.wake()
+    parker.wake()
+    assert parker.wait(0)
+    assert not parker.wait(0)

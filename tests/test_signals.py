@@ -8,12 +8,12 @@ import pytest
 
 import stoppable
 from gates import Gate
-from interpexec import _bell, _line
-from interpexec._crew import Crew
-from interpexec._crossing import Crossing
-from interpexec._engine import Engine
-from interpexec._future import CallFuture
-from interpexec._ledger import Ledger
+from interpexec._core import message_queue, waiting
+from interpexec._pool.call_table import CallTable
+from interpexec._pool.future import CallFuture
+from interpexec._pool.link import Link
+from interpexec._pool.scheduler import Scheduler
+from interpexec._pool.workers import Workers
 from programs import output, run, write
 from stops import TIME_LIMIT, Pipe, await_sleep, pool_of
 
@@ -132,11 +132,11 @@ class Once:
 @pytest.mark.parametrize(
     ("owner", "name"),
     [
-        (_line.Line, "send"),
-        (_line.Line, "_wake_one"),
-        (_bell.Bell, "ring"),
-        (Ledger, "feed"),
-        (Crossing, "send"),
+        (message_queue.MessageQueue, "send"),
+        (message_queue.MessageQueue, "_wake_one"),
+        (waiting.Wakeup, "ring"),
+        (CallTable, "feed"),
+        (Link, "send"),
         (CallFuture, "begin"),
     ],
 )
@@ -157,10 +157,10 @@ def test_ctrl_c_while_a_call_is_sent(
 @pytest.mark.parametrize(
     ("owner", "name"),
     [
-        (Engine, "forget_cancelled"),
+        (Scheduler, "forget_cancelled"),
         (CallFuture, "_move"),
-        (Crossing, "recall"),
-        (Crew, "stop_call"),
+        (Link, "recall"),
+        (Workers, "stop_call"),
     ],
 )
 def test_ctrl_c_while_a_call_is_cancelled(

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from interpexec import _descriptors
-from interpexec._runtime import Interpreter
+from interpexec._core import descriptors
+from interpexec._core.cpython import Interpreter
 from programs import ROOT, TIME_LIMIT, write
 from test_layering import FILES, PACKAGE
 
@@ -25,7 +25,8 @@ PROGRAM = """
     import sys
     from traceback import format_exception
 
-    from interpexec import SharedBuffer, _bell, buffers, create_channel, sync
+    from interpexec import SharedBuffer, buffers, create_channel, sync
+    from interpexec._core import waiting
     from interpexec.sharing import Handle, from_token, to_token
 
     def taken():
@@ -56,7 +57,7 @@ PROGRAM = """
 
     if __name__ == "__main__":
         answer, (bell, memory) = os.open(sys.argv[1], os.O_WRONLY), sys.argv[2:]
-        _bell.HAS_EVENTFD = bell == "eventfd" and _bell.HAS_EVENTFD
+        waiting.HAS_EVENTFD = bell == "eventfd" and waiting.HAS_EVENTFD
         buffers.HAS_MEMFD = memory == "memfd" and buffers.HAS_MEMFD
         buffers.HAS_SHM = memory == "shm"
         move(answer, 50)
@@ -152,7 +153,7 @@ def _unguarded(tree: ast.AST) -> Iterator[str]:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_descriptors_are_made_in_one_way(path: Path) -> None:
     """Whatever makes one gives it to `clear`, or to `clear_all`, at once."""
-    if path.stem != "_descriptors":
+    if path.stem != "descriptors":
         assert not list(_unguarded(ast.parse(path.read_text())))
 
 
@@ -166,5 +167,5 @@ def test_where_no_descriptor_is_to_be_had_none_is_kept(monkeypatch: pytest.Monke
     monkeypatch.setattr(os, "dup", refuse)
     monkeypatch.setattr(os, "close", closed.append)
     with pytest.raises(OSError, match="no descriptor"):
-        _descriptors.clear_all(9, 1, 8)
+        descriptors.clear_all(9, 1, 8)
     assert sorted(closed) == [1, 8, 9]

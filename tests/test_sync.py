@@ -16,15 +16,10 @@ import pytest
 
 import sync_tasks
 from gates import Gate
-from interpexec import (
-    InterpreterPoolExecutor,
-    NotShareableError,
-    SharedBuffer,
-    _barriers,
-    _bell,
-    _monitor,
-    sync,
-)
+from interpexec import InterpreterPoolExecutor, NotShareableError, SharedBuffer, sync
+from interpexec._core import waiting as waiting_module
+from interpexec._sync import barriers
+from interpexec._sync import monitor as monitor_module
 from stops import TIME_LIMIT, Pipe, await_waiting, finish, pool_of, start
 
 Queue: Any = sync.Queue
@@ -46,17 +41,17 @@ def _name(kind: Callable[[], Any]) -> str:
 
 
 @pytest.fixture(params=[True, False], ids=["eventfd", "pipe"])
-def _bells(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def _wakeups(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Use each kind of bell."""
     if not request.param:
-        monkeypatch.setattr(_bell, "HAS_EVENTFD", False)
+        monkeypatch.setattr(waiting_module, "HAS_EVENTFD", False)
 
 
 # -- between interpreters --------------------------------------------------------------
 
 
 @pytest.mark.parametrize("make", LOCKS, ids=_name)
-@pytest.mark.usefixtures("_bells")
+@pytest.mark.usefixtures("_wakeups")
 def test_nothing_is_counted_twice(make: Callable[[], Any]) -> None:
     """Two workers and home add to one number; the lock keeps them apart."""
     lock, each = make(), 1500
@@ -181,7 +176,7 @@ def test_a_barrier_is_broken_for_all(begun: Pipe) -> None:
 
 
 @pytest.mark.parametrize("maxsize", [0, 1, 7])
-@pytest.mark.usefixtures("_bells")
+@pytest.mark.usefixtures("_wakeups")
 def test_a_queue_loses_nothing(maxsize: int) -> None:
     """Two producers, two consumers, of which one is at home: each object comes out once."""
     queue, each = Queue(maxsize), 400
@@ -315,7 +310,7 @@ def _wait_in(condition: sync.Condition, timeout: float) -> bool:
 
 @pytest.mark.parametrize("waiting", WAITS)
 @pytest.mark.parametrize("seconds", [0, 0.001, 0.0301])
-@pytest.mark.usefixtures("_bells")
+@pytest.mark.usefixtures("_wakeups")
 def test_a_timeout_has_fractions(waiting: Callable[[float], object], seconds: float) -> None:
     """Not before its time; False says so."""
     started = time.monotonic()
@@ -430,7 +425,7 @@ def test_what_has_no_room_in_memory_is_not_put(monkeypatch: pytest.MonkeyPatch) 
         raise OSError("no memory")
 
     with monkeypatch.context() as patch:
-        patch.setattr("interpexec._ring.Ring.push", fail)
+        patch.setattr("interpexec._sync.ring.Ring.push", fail)
         with pytest.raises(OSError, match="no memory"):
             queue.put(1)
     thread = start(queue.join)
@@ -471,7 +466,7 @@ def test_abort_breaks_it_also_while_others_leave() -> None:
     barrier = sync.Barrier(1)
     condition = barrier._condition
     with condition:
-        barrier._words[_barriers._STATE], barrier._words[_barriers._COUNT] = _barriers._DRAINING, 1
+        barrier._words[barriers._STATE], barrier._words[barriers._COUNT] = barriers._DRAINING, 1
     barrier.abort()
     assert barrier.broken
 
@@ -558,7 +553,7 @@ def test_a_signal_handler_may_set_the_event_that_is_waited_for() -> None:
         signal.signal(signal.SIGUSR1, before)
 
 
-def _when_waiting(monitor: _monitor.Monitor, number: int) -> None:
+def _when_waiting(monitor: monitor_module.Monitor, number: int) -> None:
     await_waiting(monitor)
     os.kill(os.getpid(), number)
 
@@ -603,10 +598,10 @@ def pool_thread(lock: sync.RLock) -> threading.Event:
 def test_an_interruption_after_the_grant_loses_no_lock(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C when the lock was handed over already: it is free afterwards."""
     lock = _held(sync.Lock())
-    original = _bell.Bell.close
+    original = waiting_module.Wakeup.close
 
-    def close(bell: _bell.Bell) -> None:
-        original(bell)
+    def close(wakeup: waiting_module.Wakeup) -> None:
+        original(wakeup)
         signal.raise_signal(signal.SIGINT)
 
     def release() -> None:
@@ -615,7 +610,7 @@ def test_an_interruption_after_the_grant_loses_no_lock(monkeypatch: pytest.Monke
 
     thread = start(release)
     with monkeypatch.context() as patch:
-        patch.setattr(_bell.Bell, "close", close)
+        patch.setattr(waiting_module.Wakeup, "close", close)
         with pytest.raises(KeyboardInterrupt), lock:
             assert lock.locked()
             patch.undo()

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from interpexec import _bell, _ring, create_channel, sync
+from interpexec import create_channel, sync
+from interpexec._core import waiting
+from interpexec._sync import ring
 from stops import TIME_LIMIT, await_waiting, finish, start
 
 HOLDS: list[Callable[[], Any]] = [sync.Lock, sync.RLock]
@@ -23,7 +25,7 @@ def no_descriptors() -> Iterator[None]:
         raise OSError(errno.EMFILE, "too many open files")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_bell, "_descriptors", refuse)
+        patch.setattr(waiting, "_descriptors", refuse)
         yield
 
 
@@ -92,9 +94,9 @@ def test_a_barrier_opens_where_there_are_no_descriptors() -> None:
 
     threads = [start(wait) for _ in range(3)]
     await_waiting(barrier._condition._monitor, 3)
-    bell = _bell.Bell()
+    wakeup = waiting.Wakeup()
     with no_descriptors(), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_bell, "_descriptors", lambda: bell.token)
+        patch.setattr(waiting, "_descriptors", lambda: wakeup.token)
         barrier.wait(TIME_LIMIT)
         patch.undo()
         for thread in threads:
@@ -134,7 +136,7 @@ def test_a_message_is_received_where_the_ring_cannot_be_made_smaller() -> None:
         for number in range(40):
             with pytest.MonkeyPatch.context() as patch:
                 if number == 39:
-                    patch.setattr(_ring.Ring, "_resize", _refuse)
+                    patch.setattr(ring.Ring, "_resize", _refuse)
                 assert receiver.recv(TIME_LIMIT)[-1] == number
         sender.send("and so on")
         assert receiver.recv(TIME_LIMIT) == "and so on"
@@ -148,7 +150,7 @@ def test_an_event_loop_is_not_told_of_a_message_that_did_not_come() -> None:
         sender.send(bytes(4000))
         receiver.recv(TIME_LIMIT)
         with pytest.MonkeyPatch.context() as patch, pytest.raises(OSError, match="no memory"):
-            patch.setattr(_ring.Ring, "push", _refuse)
+            patch.setattr(ring.Ring, "push", _refuse)
             sender.send("lost")
         assert not select.select([descriptor], [], [], 0)[0]
         sender.send("here")

@@ -29,14 +29,14 @@ from interpexec import (
     RecvChannel,
     SendChannel,
     SharedBuffer,
-    _bell,
-    _ring,
     buffers,
     create_channel,
     sync,
 )
-from interpexec._functions import pack
-from interpexec._packing import load
+from interpexec._core import waiting as waiting_module
+from interpexec._sharing.functions import pack
+from interpexec._sharing.package import load
+from interpexec._sync import ring as ring_module
 
 Queue: Any = sync.Queue
 
@@ -60,7 +60,7 @@ MESSAGES = st.one_of(
 def _paths(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Use each way of the kernel's: pipes for eventfds, other memory than memfd."""
     if request.param != "best":
-        monkeypatch.setattr(_bell, "HAS_EVENTFD", False)
+        monkeypatch.setattr(waiting_module, "HAS_EVENTFD", False)
         monkeypatch.setattr(buffers, "HAS_MEMFD", False)
     if request.param == "file":
         monkeypatch.setattr(buffers, "HAS_SHM", False)
@@ -100,7 +100,7 @@ class Channel(RuleBasedStateMachine):
         return self.again(receiver)
 
     @rule(target=senders)
-    @precondition(lambda self: not self.first._mailbox.is_released)
+    @precondition(lambda self: not self.first._queue.is_released)
     def take_first(self) -> SendChannel:
         return self.again(self.first)
 
@@ -112,12 +112,12 @@ class Channel(RuleBasedStateMachine):
 
     def live(self, sort: type) -> int:
         """Return how many ends of a sort are not released."""
-        some = [end for end in self.ends if not end._mailbox.is_released]
+        some = [end for end in self.ends if not end._queue.is_released]
         return sum(isinstance(end, sort) for end in some)
 
     @rule(end=receivers, target=receivers)
     def another_receiver(self, end: RecvChannel) -> RecvChannel:
-        return end if end._mailbox.is_released else self.again(end)
+        return end if end._queue.is_released else self.again(end)
 
     @rule(end=senders, item=MESSAGES)
     def send(self, end: SendChannel, item: object) -> None:
@@ -125,7 +125,7 @@ class Channel(RuleBasedStateMachine):
 
     def send_by(self, end: SendChannel, item: object) -> None:
         """Send, if there is room."""
-        if end._mailbox.is_released:
+        if end._queue.is_released:
             with pytest.raises(ValueError, match="released"):
                 end.send_nowait(item)
         elif self.closed:
@@ -152,7 +152,7 @@ class Channel(RuleBasedStateMachine):
 
     def receive_by(self, end: RecvChannel) -> None:
         """Receive, if there is something."""
-        if end._mailbox.is_released:
+        if end._queue.is_released:
             with pytest.raises(ValueError, match="released"):
                 end.recv_nowait()
         elif self.items:
@@ -166,8 +166,8 @@ class Channel(RuleBasedStateMachine):
 
     @rule(end=receivers)
     def watch(self, end: RecvChannel) -> None:
-        if not end._mailbox.is_released:
-            ready = _bell._readable(end.fileno(), 0)
+        if not end._queue.is_released:
+            ready = waiting_module._readable(end.fileno(), 0)
             assert ready == bool(self.items or self.closed)
 
     @rule(end=consumes(receivers))
@@ -191,13 +191,13 @@ class Channel(RuleBasedStateMachine):
     @rule(end=senders)
     @precondition(lambda self: self.steps > LATE)
     def close_sender(self, end: SendChannel) -> None:
-        self.closed |= not end._mailbox.is_released
+        self.closed |= not end._queue.is_released
         end.close()
 
     @rule(end=receivers)
     @precondition(lambda self: self.steps > LATE)
     def close_receiver(self, end: RecvChannel) -> None:
-        if not end._mailbox.is_released:
+        if not end._queue.is_released:
             self.closed = True
             self.items.clear()
         end.close()
@@ -214,7 +214,7 @@ class Channel(RuleBasedStateMachine):
     def sizes(self) -> None:
         self.steps += 1
         for end in self.ends:
-            if not end._mailbox.is_released:
+            if not end._queue.is_released:
                 assert len(end) == len(self.items)
                 assert end.closed == self.closed
                 assert end.capacity == self.capacity
@@ -236,7 +236,7 @@ def test_a_ring_is_a_deque(steps: list[int | None], shift: int) -> None:
     with ExitStack() as stack:
         file = stack.enter_context(SharedBuffer(1))
         words = memoryview(bytearray(24)).cast("Q")
-        ring = _ring.Ring(file.fileno(), 0, words)
+        ring = ring_module.Ring(file.fileno(), 0, words)
         stack.callback(ring.unmap)
         ring.make()
         model: deque[bytes] = deque()
@@ -253,7 +253,7 @@ def test_a_ring_is_a_deque(steps: list[int | None], shift: int) -> None:
                 assert ring.pop() == model.popleft()
             assert ring.count() == len(model)
         assert [ring.pop() for _ in range(len(model))] == list(model)
-        assert words[2] == _ring.SMALLEST
+        assert words[2] == ring_module.SMALLEST
 
 
 QUEUE_STEPS = st.lists(

@@ -2,7 +2,7 @@
 
 from threading import Event
 
-from interpexec._wakeup import Wakeup
+from interpexec._pool.parking import Parker
 from stops import TIME_LIMIT, finish, start
 
 
@@ -11,18 +11,18 @@ def test_one_that_is_woken_twice() -> None:
 
     (A debug build of CPython aborts then. A lock is handed over to who has waited for 1 ms.)
     """
-    wakeup, woken = Wakeup(), []
+    parker, woken = Parker(), []
     begins = Event()
 
     def wait() -> None:
         begins.set()
-        woken.append(wakeup.wait(TIME_LIMIT))
+        woken.append(parker.wait(TIME_LIMIT))
 
     thread = start(wait)
     assert begins.wait(TIME_LIMIT)
     thread.join(0.01)
-    wakeup.wake()
-    wakeup.wake()
+    parker.wake()
+    parker.wake()
     finish(thread)
     assert woken == [True]
-    assert wakeup._lock.locked()
+    assert parker._lock.locked()

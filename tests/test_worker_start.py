@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 import stoppable
-from interpexec import InterpreterPoolExecutor, _runtime, _threads
+from interpexec import InterpreterPoolExecutor
+from interpexec._core import cpython
+from interpexec._worker import threads
 from programs import output, write
 from stops import TIME_LIMIT, Pipe, pool_of
 
@@ -19,7 +21,7 @@ _NAMES = "sorted(thread.name for thread in __import__('threading').enumerate())"
 def _bare_modules() -> set[str]:
     """Return the names of the modules that an interpreter has which ran nothing."""
     reader, writer = os.pipe()
-    interpreter = _runtime.Interpreter()
+    interpreter = cpython.Interpreter()
     try:
         interpreter.run(f"import os, sys; os.write({writer}, '\\n'.join(sys.modules).encode())")
         return set(os.read(reader, 1 << 16).decode().split())
@@ -53,9 +55,9 @@ def test_a_worker_knows_its_threads_when_threading_is_imported_late() -> None:
         names = pool.submit(eval, _NAMES).result(TIME_LIMIT)
         assert names == ["MainThread", "cook_0", "cook_0_broadcasts", "cook_0_callbacks"]
         ours = "[type(each).__module__ for each in __import__('sys').meta_path]"
-        assert _threads.__name__ not in pool.submit(eval, ours).result(TIME_LIMIT)
+        assert threads.__name__ not in pool.submit(eval, ours).result(TIME_LIMIT)
         loader = "type(__import__('threading').__loader__).__module__"
-        assert pool.submit(eval, loader).result(TIME_LIMIT) != _threads.__name__
+        assert pool.submit(eval, loader).result(TIME_LIMIT) != threads.__name__
 
 
 def test_what_is_broadcast_may_be_the_first_to_import_threading() -> None:
@@ -69,9 +71,9 @@ def test_what_is_broadcast_may_be_the_first_to_import_threading() -> None:
 
 def test_a_thread_that_has_ended_is_not_told() -> None:
     """`threading` has no dead thread on its list, whoever comes first."""
-    handle = _threads.start(lambda: None, "short")
+    handle = threads.start(lambda: None, "short")
     handle.join()
-    assert handle.ident not in _threads._names
+    assert handle.ident not in threads._names
 
 
 def test_garbage_is_collected_in_a_worker() -> None:

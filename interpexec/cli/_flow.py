@@ -11,7 +11,7 @@ flushed before it waits there, and only then: so no result lies in a buffer whil
 the next one is awaited, and thousands that are ready share one flush.
 
 What is in flight is bounded on every edge: `AHEAD` blocks are read ahead (see
-`_items`), `DEPTH` chunks per worker are submitted, and no later chunk is started
+`items`), `DEPTH` chunks per worker are submitted, and no later chunk is started
 when the Order has no room for more replies.
 """
 

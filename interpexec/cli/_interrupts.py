@@ -14,7 +14,7 @@ import signal
 import threading
 from contextlib import contextmanager
 
-from interpexec._descriptors import clear_all
+from interpexec._core.descriptors import clear_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

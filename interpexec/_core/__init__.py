@@ -1,0 +1,17 @@
+"""What both sides of a pool stand on: the runtime, waiting, messages, cancellation.
+
+    cpython          the private modules of CPython, and all that depends on its version
+    descriptors      making descriptors, none with the number of a standard stream
+    sigint           KeyboardInterrupt, kept out of the middle of things
+    waiting          deadlines, spinning, wake-ups
+    message_queue    messages between interpreters, and the receivers that sleep
+    handles          descriptors that an interpreter owns, and gives back
+    capi             raising an exception in another thread of the same interpreter
+    cancellation     stopping one call in the middle, and no other one
+    current_call     the call that is running, as it sees itself
+    main_module      the program's `__main__` in a worker
+    error_text       objects in error messages
+    late_errors      two errors that need more of the standard library
+
+Everything may import it. It imports the standard library and `errors`.
+"""

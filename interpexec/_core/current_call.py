@@ -1,0 +1,177 @@
+"""The call that is running, as it sees itself. On the far side.
+
+>>> from interpexec import current_task
+>>> def work(items):
+...     task = current_task()
+...     for item in items:
+...         with task.shield():  # not in the middle of this
+...             store(item)
+"""
+
+import sys
+from _thread import get_ident
+from sys import _getframe
+
+from interpexec._core.cancellation import Interruptible
+from interpexec._core.cpython import own_builtins
+from interpexec._core.sigint import interruptible, keep_whole, named_as
+from interpexec.errors import TaskCancelled
+
+own_builtins(globals())
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from sys import UnraisableHookArgs
+    from types import TracebackType
+
+keep_whole()
+
+# The threads of this interpreter that run calls: one for the calls that were
+# submitted, and one for what is broadcast.
+running: dict[int, Interruptible] = {}
+
+_NEVER = Interruptible(None)
+
+
+def enter(thread: "Interruptible") -> None:
+    """Make known that the calling thread runs calls."""
+    running[get_ident()] = thread
+
+
+def leave() -> None:
+    """Make known that it does not any more."""
+    running.pop(get_ident(), None)
+
+
+def this_thread() -> "Interruptible":
+    """Return what the calling thread runs calls with; something that is never hit elsewhere."""
+    return running.get(get_ident(), _NEVER)
+
+
+def step[**P, T](function: "Callable[P, T]") -> "Callable[P, T]":
+    """Let a function of this package not be torn in the middle: decorate it.
+
+    A call that is stopped in it is stopped when it returns, or where it sleeps.
+    """
+
+    def wrapper(*args: "P.args", **kwargs: "P.kwargs") -> "T":
+        thread = running.get(get_ident())
+        if thread is None:
+            return function(*args, **kwargs)
+        thread.begin_step()
+        try:
+            return function(*args, **kwargs)
+        finally:
+            thread.end_step()
+
+    return named_as(function, wrapper)
+
+
+@interruptible
+def outside_of_steps(function: "Callable[[], object]") -> None:
+    """Call a function of the user's in the middle of a step: the call may be stopped in it."""
+    thread = running.get(get_ident())
+    if thread is None:
+        function()
+        return
+    steps = thread.steps
+    try:
+        thread.leave_steps()
+        function()
+    finally:
+        thread.return_to_steps(steps)
+
+
+def keep_unraisable() -> None:
+    """Let no call go on because TaskCancelled was raised where Python drops exceptions.
+
+    That is in a `__del__`, in a weakref's callback, in the closing of a generator.
+    """
+    former = sys.unraisablehook
+
+    def hook(unraisable: "UnraisableHookArgs", /) -> None:
+        thread = this_thread()
+        if issubclass(unraisable.exc_type, TaskCancelled) and thread.hit:
+            thread.raise_again(_getframe().f_back)
+        else:
+            former(unraisable)
+
+    sys.unraisablehook = hook
+
+
+def current_task() -> "Task | None":
+    """Return the call that the calling thread runs for a pool, or None if it runs none.
+
+    None, too, in a thread that a call started: hand the task to it. Never blocks.
+    """
+    thread = running.get(get_ident())
+    if thread is None or not thread.armed:
+        return None
+    return Task(thread, thread.armed)
+
+
+def end_if_stopped(error: BaseException) -> None:
+    """Raise `error` again if the running call was stopped: then it concerns all of it."""
+    task = current_task()
+    if task is not None and task.cancelled():
+        raise error
+
+
+class Task:
+    """A call that runs in a worker. From `current_task()`."""
+
+    __slots__ = ("_id", "_thread")
+
+    def __init__(self, thread: "Interruptible", call_id: int) -> None:
+        self._thread = thread
+        self._id = call_id
+
+    def __repr__(self) -> str:
+        return f"<Task {self._id}{' cancelled' if self.cancelled() else ''}>"
+
+    def cancelled(self) -> bool:
+        """Say whether the call was cancelled, or has run out of time.
+
+        From any thread of the worker. For code that wants to stop at a place of its
+        own choosing: under a `shield()`, in a thread that the call started, or when
+        TaskCancelled was caught.
+        """
+        return self._thread.hit == self._id
+
+    def shield(self) -> "Shield":
+        """Return a context manager inside which the call is not interrupted.
+
+        Where the call is cancelled meanwhile, TaskCancelled is raised at the end of
+        the `with` block. Shields may be nested. Only the thread that runs the call
+        may use them; RuntimeError elsewhere. The future is cancelled at once all the
+        same, and a pool waits for the call no longer than for one that is blocked.
+        The name is trio's and anyio's.
+        """
+        if running.get(get_ident()) is not self._thread:
+            raise RuntimeError("shield() must be called by the thread that runs the call")
+        return Shield(self._thread, self._id)
+
+
+class Shield:
+    """Inside `with`, the call is not interrupted. From `Task.shield()`."""
+
+    __slots__ = ("_id", "_thread")
+
+    def __init__(self, thread: "Interruptible", call_id: int) -> None:
+        self._thread = thread
+        self._id = call_id
+
+    def __enter__(self) -> None:
+        if self._thread.armed == self._id:
+            self._thread.raise_shield()
+
+    def __exit__(
+        self,
+        kind: "type[BaseException] | None",
+        error: BaseException | None,
+        traceback: "TracebackType | None",
+    ) -> None:
+        # A generator may keep it beyond its call, whose shields have ended with it.
+        if self._thread.armed == self._id:
+            self._thread.lower_shield()

@@ -1,0 +1,82 @@
+"""Objects in error messages, named and cut short; errors that are kept. For what goes wrong."""
+
+from interpexec._core.cpython import own_builtins
+from interpexec.errors import TaskCancelled
+
+own_builtins(globals())
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import TracebackType
+
+
+def shown(obj: object) -> str:
+    """Return the object's repr, cut short; its type alone when the repr raises."""
+    name = type(obj).__qualname__
+    try:
+        text = _short_repr(obj)
+    except TaskCancelled:
+        raise  # this call is stopped, just here
+    except BaseException:  # the user's __repr__; or a call has emptied `sys.path`
+        return f"<{name} object>"
+    return text if name in text or isinstance(obj, _PLAIN) else f"{text} of type {name}"
+
+
+_PLAIN = (type(None), bool, int, float, complex, str, bytes, list, tuple, dict, set, frozenset)
+
+
+def _short_repr(obj: object) -> str:
+    import reprlib  # not what a worker needs to say how a call failed
+
+    short = reprlib.Repr()
+    short.maxstring = short.maxother = short.maxlong = 80
+    return short.repr(obj)
+
+
+def told(error: BaseException, *, with_class: bool = True) -> str:
+    """Return the exception's class and message, whatever its `__str__` does."""
+    name = type(error).__name__
+    try:
+        text = str.__str__(str(error))  # exactly a str, and no subclass
+    except TaskCancelled:
+        raise  # as above
+    except BaseException:  # the user's __str__
+        text = "<exception str() failed>"
+    if not with_class:
+        return text
+    return f"{name}: {text}" if text else name
+
+
+def without_frames[E: BaseException](error: E) -> E:
+    """Return an error that is to be kept, which holds on to no frame, and so to no pool.
+
+    A frame holds those of its callers, and all their variables: a future that has such an
+    error, say, and by that itself. Where code of the user's was running, a note tells it.
+    """
+    seen = set()
+    link: BaseException | None = error
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
+        trace = link.__traceback__
+        while trace is not None and _is_ours(trace):
+            trace = trace.tb_next
+        BaseException.with_traceback(link, None)
+        if trace is not None:
+            _note(link, trace)
+        link = link.__cause__ or link.__context__
+    return error
+
+
+def _is_ours(trace: "TracebackType") -> bool:
+    package = __name__.partition(".")[0]
+    return str(trace.tb_frame.f_globals.get("__name__")).partition(".")[0] == package
+
+
+def _note(error: BaseException, trace: "TracebackType") -> None:
+    """Let an error say where it was raised."""
+    try:
+        import traceback  # dear, and rare
+
+        error.add_note("".join(traceback.format_tb(trace)).rstrip())
+    except Exception:  # noqa: S110  # its class does not want that; it is lost
+        pass

@@ -1,0 +1,196 @@
+"""Descriptors that this interpreter owns, and gives back.
+
+A descriptor's number means the same in every interpreter of the process, and the
+kernel counts who holds what it names: each holder has a duplicate of its own.
+So nothing here is counted by hand. But a number in a Python object does not close
+itself, so a `Handle` does it, at the latest when its interpreter ends.
+"""
+
+import os
+from _collections import deque
+from _thread import get_ident
+from _weakref import ref
+
+from interpexec._core import cpython
+from interpexec._core.cpython import own_builtins
+from interpexec._core.sigint import keep_whole
+
+own_builtins(globals())
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Protocol
+
+    class Holder(Protocol):
+        """What holds something of the kernel's."""
+
+        def release(self) -> None:
+            """Let go of it, once."""
+
+
+keep_whole()
+
+
+# What is to be released when this interpreter ends, by id, in the order of their making.
+_holders: "dict[int, ref[Holder]]" = {}
+_is_expected = False  # somebody does that
+
+# The descriptors of all handles, by id, also of those whose destructor was interrupted.
+_owned: dict[int, int] = {}
+
+
+class Descriptor:
+    """Owns a descriptor until it is closed, or the interpreter ends.
+
+    From any thread of the interpreter that made it. For what closes it in a destructor of
+    its own: in a circle of garbage, nobody knows whose destructor comes first.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, fd: int) -> None:
+        """Take a descriptor over."""
+        expect_all()
+        left = _owned.get(id(self))  # by one that was here, and could not close it
+        _owned[id(self)] = fd
+        if left is not None:
+            os.close(left)
+
+    def fileno(self) -> int:
+        """Return the descriptor. Raises ValueError when it was closed."""
+        fd = _owned.get(id(self))
+        if fd is None:
+            raise ValueError("the handle is closed")
+        return fd
+
+    @property
+    def closed(self) -> bool:
+        """Whether it owns nothing any more."""
+        return id(self) not in _owned
+
+    def detach(self) -> int:
+        """Return the descriptor, and do not own it any more. ValueError when it was closed."""
+        fd = _owned.pop(id(self), None)
+        if fd is None:
+            raise ValueError("the handle is closed")
+        return fd
+
+    def close(self) -> None:
+        """Close it, once."""
+        if id(self) not in _owned:
+            return
+        try:
+            # One call does both: a call that is stopped here does both, or neither, and
+            # then it is closed when this interpreter ends.
+            deque(map(os.close, map(_owned.pop, (id(self),))), 0)
+        except KeyError:
+            pass  # another thread was faster
+
+
+class Handle(Descriptor):
+    """Owns a descriptor, and closes it also when it is let go of."""
+
+    __slots__ = ()
+
+    def __del__(self) -> None:
+        if _owned:  # None when the modules of a process that ends were emptied
+            self.close()
+
+
+def expect_all() -> None:
+    """See to it that what is owned is given back when this interpreter ends.
+
+    In the main one nothing has to be done: the process ends with it.
+    """
+    global _is_expected  # noqa: PLW0603  # once for each interpreter
+    if _is_expected:
+        return
+    _is_expected = True
+    if cpython.is_main():
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=_forget_all)
+    else:
+        import atexit  # it is called at the end of each interpreter
+
+        atexit.register(release_all)
+
+
+def expect_end(holder: "Holder") -> None:
+    """See to it that something is released when this interpreter ends. As `expect_all`."""
+    expect_all()
+    _holders.pop(id(holder), None)  # of one that is no more: it stands in another place
+    _holders[id(holder)] = ref(holder)
+
+
+def expect_end_no_more(holder: "Holder") -> None:
+    """Forget something that was released."""
+    _holders.pop(id(holder), None)
+
+
+type Inside = tuple[list[bytes], Inside | None]
+"""What a thread has taken in the monitor in which it is; the same of one around that."""
+
+# The threads of this interpreter that are inside a monitor, or about to be. And the
+# destructors that wait until they are not.
+inside: dict[int, Inside] = {}
+postponed: "dict[int, list[_Postponed]]" = {}
+
+
+class _Postponed:
+    """Calls a destructor when it is let go of: what that raises concerns nobody then."""
+
+    __slots__ = ("_destructor",)
+
+    def __init__(self, destructor: "Callable[[], None]") -> None:
+        self._destructor = destructor
+
+    def __del__(self) -> None:
+        self._destructor()
+
+
+def outside(destructor: "Callable[[], None]") -> None:
+    """Call a destructor that enters a monitor: now, or when the calling thread has left.
+
+    Garbage may be collected while it is inside, perhaps of that very monitor.
+    """
+    ident = get_ident()
+    if ident in inside:
+        postponed.setdefault(ident, []).append(_Postponed(destructor))
+    else:
+        destructor()
+
+
+def catch_up(ident: int) -> None:
+    """Do what had to wait until the calling thread was outside."""
+    postponed.pop(ident, None)
+
+
+def _forget_all() -> None:
+    """Leave alone what belongs to the parent, in a forked child."""
+    for reference in list(_holders.values()):
+        after_fork = getattr(reference(), "after_fork", None)
+        if after_fork is not None:
+            try:
+                after_fork()
+            except BufferError:
+                pass  # another thread, which is not here, has a view
+
+
+def release_all() -> None:
+    """Release all that this interpreter holds. What was made last comes first.
+
+    It may be made of the others.
+    """
+    for reference in reversed(list(_holders.values())):
+        holder = reference()
+        if holder is not None:
+            try:
+                holder.release()
+            except Exception:  # noqa: S110  # the others must be released, too
+                pass
+    while _owned:
+        try:
+            os.close(_owned.popitem()[1])
+        except OSError:
+            pass  # somebody has closed what was not his

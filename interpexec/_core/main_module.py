@@ -1,0 +1,292 @@
+"""How the program's `__main__` appears in a worker.
+
+A function of `__main__` travels by its name, so the worker needs a module of
+that name. As with `multiprocessing`, the program is run there once more under
+another name, `__mp_main__`, so that `if __name__ == "__main__":` keeps out what
+only the real start may do. It is run when a call first asks for something in it,
+once in each worker, and stays: its module state lives on between the calls.
+
+    home     describe()        how the program was started, as plain data
+    worker   expect(origin)    `__main__` gets a `__getattr__` that runs it
+
+What is typed into a REPL or a notebook cannot be run again; `origin` is None
+then, and functions of `__main__` travel by value (see `functions`).
+"""
+
+import _io  # `io` is not in a bare interpreter
+import os
+import sys
+from _pickle import loads as _unpickle
+from _thread import RLock, get_ident
+
+from interpexec._core.cpython import own_builtins
+
+own_builtins(globals())
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import CodeType, ModuleType
+    from typing import Any, Protocol
+
+    class Loadable(Protocol):
+        """A pickle with out-of-band data."""
+
+        def load(self, loads: "Callable[..., Any]") -> "Any":
+            """Unpickle it. loads: `pickle.loads`, or something like it."""
+
+
+type Origin = tuple[str, str]
+"""How the program was started: ("path" | "module" | "code", which)."""
+
+RUN_NAME = "__mp_main__"
+"""`__name__` of the program in a worker: what `multiprocessing` calls it too."""
+
+_OPTIONS_WITH_A_VALUE = "WX"
+
+_finders: set[int] = set()  # the threads that are unpickling a call
+_last_absence = ""  # what was last said about a name that `__main__` does not have
+_program: "_Program | None" = None  # in a worker, the program that home runs
+
+# The last module that was asked about, and what was said. (A notebook may put its own
+# into the place of the first one. `functools.lru_cache` would be dear for each worker.)
+_described: "tuple[ModuleType | None, Origin | None]" = None, None
+
+
+class NotRunnableError(RuntimeError):
+    """The program, or a module, could not be run in a worker as it is.
+
+    The message says what to change, or the cause why.
+    """
+
+
+def can_run_again() -> bool:
+    """Say whether everything in `__main__` can be found again by running the program."""
+    return describe() is not None and not is_interactive()
+
+
+def describe() -> Origin | None:
+    """Say how this program was started, or None where it cannot be run again."""
+    global _described  # noqa: PLW0603  # see there
+    if _program is not None:
+        return _program.origin
+    main = sys.modules.get("__main__")
+    known, origin = _described
+    if main is not known:
+        origin = _describe(main)
+        _described = main, origin
+    return origin
+
+
+def _describe(main: "ModuleType | None") -> Origin | None:
+    spec = getattr(main, "__spec__", None)
+    if spec is not None and spec.name != "__main__":
+        return "module", spec.name
+    path = getattr(main, "__file__", None)
+    if path is not None:  # "<stdin>" is no file
+        return None if path.startswith("<") else ("path", path)
+    if getattr(main, "__loader__", None) is None or is_interactive():
+        return None  # a notebook's, or a prompt's
+    code = _command(sys.orig_argv[1:])
+    return None if code is None else ("code", code)
+
+
+def is_interactive() -> bool:
+    """Say whether definitions can come from a prompt, also after a script (-i)."""
+    return hasattr(sys, "ps1") or bool(sys.flags.interactive)
+
+
+def _command(arguments: list[str]) -> str | None:
+    """Return the code given with `-c`, reading the options as CPython does."""
+    rest = iter(arguments)
+    for argument in rest:
+        if argument == "--check-hash-based-pycs":
+            next(rest, None)
+        if not argument.startswith("-") or argument == "-":
+            return None
+        if argument.startswith("--"):
+            continue
+        for position, letter in enumerate(argument[1:], 2):
+            if letter == "c":
+                return argument[position:] or next(rest, None)
+            if letter == "m":
+                return None
+            if letter in _OPTIONS_WITH_A_VALUE:
+                if not argument[position:]:
+                    next(rest, None)
+                break
+    return None
+
+
+def expect(origin: Origin | None) -> None:
+    """Make this interpreter's `__main__` run the program when it is asked for a name.
+
+    Called once, in a worker, before its first call.
+    """
+    global _program  # noqa: PLW0603  # one program per interpreter
+    _program = _Program(origin, sys.modules["__main__"])
+
+
+class _Program:
+    """The program as a worker knows it: run when a name in it is first asked for."""
+
+    def __init__(self, origin: Origin | None, placeholder: "ModuleType") -> None:
+        """Let the placeholder ask for what it does not have."""
+        self.origin = origin
+        self.main: ModuleType | None = None
+        self._failure: BaseException | None = None
+        # Two threads of a worker may come at once: for a call, and for what is
+        # broadcast. Re-entrant, because the program may ask for itself.
+        self._lock = RLock()
+        self._appear_as(placeholder)
+        self._placeholder = placeholder
+        placeholder.__dict__["__getattr__"] = self.find
+
+    @staticmethod
+    def _appear_as(module: "ModuleType") -> None:
+        """Be this module, under both names.
+
+        The second one is asked for by the workers of a pool that was made in a
+        worker: there, that is where the program's functions come from.
+        """
+        sys.modules["__main__"] = sys.modules[RUN_NAME] = module
+
+    def find(self, name: str) -> object:
+        """Return what the program calls `name`: the placeholder's `__getattr__`."""
+        if name.startswith("__") and name.endswith("__"):
+            # Asked of every module, meant of none.
+            message = f"module '__main__' has no attribute {name!r}"
+            raise AttributeError(message)
+        if self.origin is None:
+            raise _absent(name, _HINT_INTERACTIVE)
+        main = self._run_once(self.origin)
+        try:
+            return getattr(main, name)
+        except AttributeError:
+            raise _absent(name, _HINT_GUARDED) from None
+
+    def _run_once(self, origin: Origin) -> "ModuleType":
+        """Run the program if it was not run yet.
+
+        Once only, also when it fails: what it did before it failed would be
+        done again by each call.
+        """
+        with self._lock:
+            if self.main is None and self._failure is None:
+                try:
+                    self._run(origin)
+                except BaseException as error:  # kept for later calls, too
+                    self._failure = error
+                    self._appear_as(self._placeholder)
+        if self.main is None:
+            message = _NOT_RUN.format(origin=origin[1][:60])
+            raise NotRunnableError(message) from self._failure
+        return self.main
+
+    def _run(self, origin: Origin) -> None:
+        """Run the program under `RUN_NAME`, and let it be `__main__` here."""
+        main = type(sys)(RUN_NAME)  # to import `types` for that is dear
+        code = _prepare(main, origin)
+        self._appear_as(main)
+        exec(code, main.__dict__)  # noqa: S102  # the user's own program
+        self.main = main
+
+
+def _absent(name: str, hint: str) -> AttributeError:
+    """Return the error for a name that the program does not have in a worker."""
+    global _last_absence  # noqa: PLW0603  # see there
+    _last_absence = f"module '__main__' has no attribute {name!r} in a worker: {hint}"
+    return AttributeError(_last_absence)
+
+
+def explain_absence(message: str) -> str:
+    """Return what to say instead of pickle's own message about an absent name.
+
+    Up to 3.13 pickle replaces our error by one of its own; and once the program
+    was run, it is the program's module that lacks the name.
+    """
+    if "'__main__'" in message:
+        return _last_absence or message
+    return f"{message}: {_HINT_GUARDED}" if RUN_NAME in message else message
+
+
+_HINT_INTERACTIVE = "what was typed at a prompt cannot be defined again there; put it into a module"
+_HINT_GUARDED = 'define it outside of `if __name__ == "__main__":`, at the top level of the program'
+_NOT_RUN = (
+    "the program ({origin}) could not be run again in a worker, and the call needs what it defines"
+)
+
+
+def loads(payload: "bytes | Loadable") -> "Any":
+    """Unpickle what home sent, in a worker: that may import modules, or run the program."""
+    thread = get_ident()
+    _finders.add(thread)
+    try:
+        if type(payload) is bytes:
+            return _unpickle(payload)
+        return payload.load(_unpickle)  # type: ignore[union-attr]
+    finally:
+        _finders.discard(thread)
+
+
+def refuse_while_finding() -> None:
+    """Raise NotRunnableError where a worker only looks for what a call needs.
+
+    Else a program, or a module, that starts work when it is run would start
+    workers in its workers for ever.
+    """
+    if get_ident() in _finders:
+        raise NotRunnableError(
+            "a worker imports a module, or runs the program again, to find what a call"
+            " needs, and that submitted a call itself. Put what starts the work into a"
+            ' function, or under\n    if __name__ == "__main__":'
+        )
+
+
+def is_worker() -> bool:
+    """Say whether this is a worker's interpreter."""
+    return _program is not None
+
+
+def was_run() -> bool:
+    """Say whether this is a worker that has run the program."""
+    return _program is not None and _program.main is not None
+
+
+def _prepare(main: "ModuleType", origin: Origin) -> "CodeType":
+    """Return the program's code, and give `main` the attributes it was run with."""
+    kind, which = origin
+    if kind != "module":
+        # A loader and a spec that say nothing make 3.15 warn in every traceback.
+        del main.__loader__, main.__spec__
+    if kind == "code":
+        return compile(which, "<string>", "exec")
+    if kind == "path":
+        main.__file__ = which
+        return _code_of_file(which)
+    from importlib.util import find_spec  # as in `_run`
+
+    spec = find_spec(which)
+    if spec is None or spec.loader is None:
+        message = f"no module named {which!r}"
+        raise ImportError(message, name=which)
+    main.__spec__, main.__package__, main.__file__ = spec, spec.parent, spec.origin
+    main.__loader__ = spec.loader
+    return spec.loader.get_code(which)  # type: ignore[attr-defined,no-any-return]
+
+
+def _code_of_file(path: str) -> "CodeType":
+    """Compile a script; take the code out of a compiled one, a directory or an archive."""
+    if path.endswith((".pyc", ".pyo")):
+        from importlib.machinery import SourcelessFileLoader  # as in `_run`
+
+        loader = SourcelessFileLoader(RUN_NAME, path)
+        return loader.get_code(RUN_NAME)  # type: ignore[return-value]
+    if os.path.isfile(path):  # noqa: PTH113  # pathlib is dear to import
+        with _io.open_code(os.path.abspath(path)) as file:  # noqa: PTH100  # as above
+            return compile(file.read(), path, "exec")
+    # `python archive.zip`: __file__ is inside, where only its importer can read.
+    from pkgutil import get_importer  # as in `_run`
+
+    importer = get_importer(os.path.dirname(path))  # noqa: PTH120  # as above
+    return importer.get_code("__main__")  # type: ignore[union-attr,no-any-return]

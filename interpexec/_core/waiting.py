@@ -1,0 +1,161 @@
+"""How a thread waits for another thread, in this interpreter or in another one.
+
+    Deadline   the moment at which a wait ends
+    Spinner    looks for what is to come, for some time, before the thread sleeps
+    Wakeup     a kernel object: one thread sleeps on it, any thread wakes it
+
+A wake-up costs tens of µs, and as much again for the thread that gives it; a look costs
+0.1 µs. So a thread spins before it sleeps, as often as spinning has paid off.
+"""
+
+import os
+import sys
+from os import read, write
+from time import monotonic
+
+from interpexec._core.cpython import own_builtins
+from interpexec._core.descriptors import clear, clear_all
+from interpexec._core.sigint import interruptible, keep_whole
+
+own_builtins(globals())
+keep_whole()
+keep_whole(clear)  # of a module that stands below
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+HAS_EVENTFD = hasattr(os, "eventfd")
+"""Tests set this to False to force the portable path."""
+
+RING = (1).to_bytes(8, sys.byteorder)
+"""One ring. An eventfd takes it as the number 1, a pipe as eight bytes."""
+
+# One read takes all rings at once: an eventfd gives its counter and resets it,
+# a pipe gives all that is in it (its capacity on Linux is 64 KiB).
+_ALL_RINGS = 65536
+
+_LONGEST_POLL = 2**31 - 1  # milliseconds, a C int
+
+
+# Longer than this (68 years) is for ever: the system's own waits take no more.
+_LONGEST = 2**31
+
+_RETRY = 32
+"""After so many spins in vain, a thread spins for the longest time again."""
+
+
+class Deadline:
+    """Counts down from `timeout` seconds, from now on; None never ends."""
+
+    def __init__(self, timeout: float | None) -> None:
+        self._end: float | None = None
+        if timeout is not None and timeout <= _LONGEST:
+            self._end = monotonic() + timeout
+
+    def remaining(self) -> float | None:
+        """Return the seconds left: 0 when the time is over, None for ever."""
+        return None if self._end is None else max(self._end - monotonic(), 0)
+
+
+class Spinner:
+    """Adaptive spinning, of one thread that waits for one thing.
+
+    A spin that finds nothing has taken its time in vain, and where two threads share a core,
+    from the very one that is to answer. So the next one is half as long, down to a single
+    look, with a try of all of them now and then.
+    """
+
+    __slots__ = ("_most", "_vain", "looks")
+
+    def __init__(self, most: int) -> None:
+        """most: looks, at most and to begin with."""
+        self._most = most
+        self._vain = 0
+        self.looks = most
+        """How often to look next time."""
+
+    def look(self, for_it: "Callable[[], object]") -> object:
+        """Return what a function returns that is not None, if that comes soon; else None."""
+        for _ in range(self.looks):
+            if (found := for_it()) is not None:
+                self.looks = self._most
+                return found
+        self._vain += 1
+        self.looks = self._most if self._vain % _RETRY == 0 else self.looks // 2 or 1
+        return None
+
+
+class Wakeup:
+    """Wakes the one thread that waits on it.
+
+    An `eventfd` where there is one (Linux), else a pipe. Both are descriptors, and a
+    descriptor's number means the same in every interpreter of the process.
+
+    Rings add up to one wake-up until somebody waits: a bell that was rung
+    before `wait()` makes it return at once. Any thread of any interpreter may
+    ring; one thread at a time waits.
+    """
+
+    def __init__(self, token: tuple[int, int] | None = None) -> None:
+        """Make a new bell, or reach the existing one that `token` names."""
+        self._reader, self._writer = token or _descriptors()
+
+    @property
+    def token(self) -> tuple[int, int]:
+        """What names this bell in every interpreter of the process."""
+        return self._reader, self._writer
+
+    def fileno(self) -> int:
+        """Return the descriptor that becomes readable when the bell was rung."""
+        return self._reader
+
+    def ring(self) -> None:
+        """Wake the waiter, now or when it next waits. Never blocks."""
+        try:
+            # Not os.eventfd_write: unlike os.write it gives up when a signal
+            # arrives (EINTR).
+            write(self._writer, RING)
+        except BlockingIOError:
+            pass  # the pipe is full of rings that were not heard yet
+
+    @interruptible
+    def wait(self, timeout: float | None = None) -> bool:
+        """Block until the bell is rung, for at most `timeout` seconds (and 24 days).
+
+        Returns whether it was rung. The GIL is released meanwhile.
+        """
+        if timeout is not None and not _readable(self._reader, timeout):
+            return False
+        read(self._reader, _ALL_RINGS)
+        return True
+
+    def close(self) -> None:
+        """Give the descriptors back. Only the maker may, when all others are done."""
+        for fd in {self._reader, self._writer}:
+            os.close(fd)
+
+
+def _descriptors() -> tuple[int, int]:
+    """Return a reading and a writing descriptor; for an eventfd they are one."""
+    if HAS_EVENTFD:
+        fd = clear(os.eventfd(0, os.EFD_CLOEXEC))
+        return fd, fd
+    reader, writer = clear_all(*os.pipe())
+    os.set_blocking(writer, False)
+    return reader, writer
+
+
+@interruptible
+def _readable(fd: int, timeout: float) -> bool:
+    """Wait until `fd` can be read, for at most `timeout` seconds."""
+    import select  # only who waits with a timeout pays for it
+
+    if not hasattr(select, "poll"):
+        return bool(select.select([fd], [], [], max(timeout, 0))[0])
+    poll = select.poll()  # select.select() cannot watch descriptors above 1023
+    poll.register(fd, select.POLLIN)
+    # Up to the next millisecond, lest a short timeout becomes none. (math.ceil
+    # would be one more import for every worker.)
+    milliseconds = -int(-min(timeout * 1000, _LONGEST_POLL) // 1)
+    return bool(poll.poll(max(milliseconds, 0)))

@@ -1,0 +1,145 @@
+"""Several items of a map in one call. Both sides.
+
+Home sends a function and a `Parcel` of items; the worker answers with `Outcomes`. An item
+that fails costs no other one, whether it fails to travel there, in the function, or on the
+way back.
+
+Numbers, strings and the like are sure to travel, and travel together, in one pickle, as
+columns: one list for each argument. They are run by a loop in C. Of anything else each item
+is pickled by itself, when it is read, so that each can fail by itself.
+
+What a call has not begun may be taken from it, by whoever finds that other workers have
+nothing to do (`Interruptible.cut_off`); and it stops by itself when it has taken much
+longer than it was made for. `Outcomes` are then of the first items only.
+"""
+
+from collections import deque
+from itertools import islice
+
+from interpexec._core import current_call, main_module
+from interpexec._core.cancellation import END, cut_off
+from interpexec._core.cpython import monotonic_ns, own_builtins
+from interpexec._map.outcomes import Outcomes
+from interpexec._sharing import raised
+from interpexec.errors import TaskCancelled
+
+own_builtins(globals())
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from interpexec._sharing.package import Packed
+
+
+class Parcel:
+    """The items of a chunk, in the worker."""
+
+    def __init__(
+        self,
+        columns: "list[list[object]]",
+        failures: "dict[int, Packed]",
+        budget: int,
+        *,
+        are_pickled: bool,
+    ) -> None:
+        """Take them.
+
+        columns: the first arguments of all items, the second ones, ...; or, where they are
+            pickled, one column of pickled calls.
+        failures: of items that could not travel. Their pickles are empty.
+        budget: the ns after which no further item is begun. 0: no end.
+        """
+        self._columns = columns
+        self._failures = failures
+        self._budget = budget
+        self._are_pickled = are_pickled
+        self._values: list[object] = []
+        self._rest: deque[object] = deque(columns[0])  # what has not begun, and END behind it
+        self._rest.append(END)
+
+    def run(self, fn: "Callable[..., object]") -> Outcomes:
+        """Call `fn(*item)` for each item that is not taken away."""
+        thread, values = current_call.this_thread(), self._values
+        begun, uncut = monotonic_ns(), [self._rest]
+        thread.begin_items(uncut)
+        results = self._each(fn)
+        skip = 2 if self._are_pickled else 1
+        # Between some items the clock is looked at. Between how many depends on what it says.
+        count, is_over = 1, False
+        while not is_over:
+            before = len(values)
+            try:
+                values.extend(islice(results, count))
+                is_over = len(values) < before + count
+            except BaseException as error:  # a failure of this item alone
+                current_call.end_if_stopped(error)
+                self._fail(raised.pack(error, skip=skip))
+            if thread.hit:  # an item has kept what should have stopped all of them
+                raise TaskCancelled
+            if is_over and self._has_more():
+                # The function has raised what `map` takes for the end of the items.
+                self._fail(raised.pack(StopIteration()))
+                is_over = False
+            spent = monotonic_ns() - begun
+            if self._budget and spent > self._budget:
+                cut_off(uncut)
+            count = self._affordable(2 * count, spent)
+        return Outcomes(values, self._failures, after_main=main_module.was_run(), spent=spent)
+
+    def _each(self, fn: "Callable[..., object]") -> "Iterator[object]":
+        """Return an iterator that calls the function for the next item."""
+        first, *others = iter(self._rest.popleft, END), *self._columns[1:]
+        return map(self._unpickle_and(fn) if self._are_pickled else fn, first, *others)
+
+    def _unpickle_and(self, fn: "Callable[..., object]") -> "Callable[[Packed], object]":
+        """Return what calls the function for a pickled item."""
+
+        def call(pickled: "Packed") -> object:
+            if not pickled:
+                return None
+            try:
+                args = main_module.loads(pickled)[1]
+            except BaseException as error:  # the user's classes run here
+                current_call.end_if_stopped(error)
+                self._failures[len(self._values)] = raised.pack_unpickling(error, skip=1)
+                return None
+            return fn(*args)
+
+        return call
+
+    def _has_more(self) -> bool:
+        """Say whether the end mark was not taken yet: behind the items, or brought before them."""
+        rest = self._rest
+        return bool(rest) and (rest[-1] is END or rest[0] is END)
+
+    def _fail(self, failure: "Packed") -> None:
+        """Note the failure of the item whose turn it is."""
+        self._failures[len(self._values)] = failure
+        self._values.append(None)
+
+    def _affordable(self, count: int, spent: int) -> int:
+        """Return how many items may be run before the clock is looked at: `count` at most."""
+        if not self._budget or not self._values:
+            return count
+        each = spent // len(self._values) or 1
+        return max(1, min(count, (self._budget - spent) // each))
+
+
+def run(
+    function: "Packed",
+    columns: "list[list[object]]",
+    failures: "dict[int, Packed]",
+    budget: int,
+    are_pickled: bool,
+) -> Outcomes:
+    """Run a chunk: what its call calls. In the worker.
+
+    function: the pickled call of it, without arguments. The rest is as of `Parcel`.
+    """
+    try:
+        fn = main_module.loads(function)[0]
+    except BaseException:  # the user's classes run
+        current_call.this_thread().is_unloaded = True
+        raise
+    return Parcel(columns, failures, budget, are_pickled=are_pickled).run(fn)

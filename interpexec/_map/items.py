@@ -1,0 +1,165 @@
+"""Some items of a map, as they wait for their call: in a form in which they can travel.
+
+plain     columns: the first arguments, the second ones, ...; nothing in them can fail
+pickled   each item by itself, so that it can fail by itself
+calls     each item with its function, where each is to be a call of its own
+"""
+
+from interpexec._core.cpython import NotShareableError
+from interpexec._core.error_text import without_frames
+from interpexec._map.chunk_size import MOST, MOST_WEIGHT
+from interpexec._map.outcomes import weight_if_sure
+from interpexec._sharing import pickling, raised
+from interpexec._sharing.package import LARGE, Package
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from interpexec._sharing.package import Packed
+
+# What has something beside its pickle is as good as heavy: of descriptors, and more so of
+# views of memory, only so many can be on their way at a time. And what can travel only
+# once must not share a call with others, which may be handed back.
+_ALONE = MOST_WEIGHT
+_DESCRIPTORS = MOST_WEIGHT // 32
+
+
+class Items:
+    """Consecutive items, in one of these forms."""
+
+    def __init__(
+        self, columns: "list[list[object]]", weight: float = 0, *, are_pickled: bool = False
+    ) -> None:
+        """columns: one, where they are pickled. weight: bytes of the average one."""
+        self._columns = columns
+        self._start = 0  # before it, they were cut off
+        self.weight = weight
+        self.are_pickled = are_pickled
+
+    def __len__(self) -> int:
+        return len(self._columns[0]) - self._start
+
+    def extend(self, others: "Items") -> bool:
+        """Append others, if they have the same form and it does not become too many.
+
+        Return whether that was so.
+        """
+        if others.are_pickled != self.are_pickled or len(self) + len(others) > MOST:
+            return False
+        self.join(others)
+        return True
+
+    def join(self, others: "Items") -> None:
+        """Append others, whatever their form."""
+        if others.are_pickled != self.are_pickled:
+            self._columns, others = self._pickled_columns(), others.pickled()
+            self._start, self.are_pickled = 0, True
+        weight = self.weight * len(self) + others.weight * len(others)
+        for column, other in zip(self._columns, others.columns(), strict=True):
+            column.extend(other)
+        self.weight = weight / (len(self) or 1)
+
+    def columns(self) -> "list[list[object]]":
+        """Return them, without what was cut off."""
+        return [column[self._start :] for column in self._columns]
+
+    def pickled(self) -> "Items":
+        """Return them in the form in which each is pickled by itself."""
+        return Items(self._pickled_columns(), self.weight, are_pickled=True)
+
+    def _pickled_columns(self) -> "list[list[object]]":
+        columns = self.columns()
+        if self.are_pickled:
+            return columns
+        return [[_pickled(_nothing, item) for item in zip(*columns, strict=True)]]
+
+    def cut(self, count: int) -> "Items":
+        """Cut the first ones off, and return them."""
+        part = self._between(self._start, self._start + count)
+        self._start += len(part)
+        return part
+
+    def after(self, count: int) -> "Items":
+        """Return what comes after the first ones."""
+        return self._between(self._start + count, None)
+
+    def _between(self, start: int, end: int | None) -> "Items":
+        columns = [column[start:end] for column in self._columns]
+        return Items(columns, self.weight, are_pickled=self.are_pickled)
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether nothing lies beside their pickles, nor should."""
+        if self.weight * len(self) >= LARGE:
+            return False
+        return not self.are_pickled or all(
+            type(each) in (bytes, _Refused) for each in self._columns[0]
+        )
+
+    def parcel(self) -> "tuple[list[list[object]], dict[int, Packed]]":
+        """Return what a worker takes: the columns, and the failures of what cannot travel."""
+        columns = self.columns()
+        failures: dict[int, Packed] = {}
+        if self.are_pickled:
+            for index, each in enumerate(columns[0]):
+                if isinstance(each, _Refused):
+                    failures[index] = raised.pack(each.error)
+                    columns[0][index] = b""
+                elif isinstance(each, Package) and each.can_be_copied:
+                    columns[0][index] = each.copy()  # it may have to travel once more
+        return columns, failures
+
+    def call(self) -> "Packed":
+        """Return the pickled call that is the first item. Raises NotShareableError."""
+        call = self._columns[0][self._start]
+        if isinstance(call, _Refused):
+            raise call.error
+        return call  # type: ignore[return-value]  # it is one
+
+
+class _Refused:
+    """Stands for an item that cannot travel."""
+
+    def __init__(self, error: NotShareableError) -> None:
+        self.error = without_frames(error)
+
+
+_BARE: "frozenset[type]" = frozenset({bytes, _Refused})
+
+
+def packed(columns: "list[list[object]]") -> Items:
+    """Make items of arguments."""
+    total = 0
+    for column in columns:
+        weight = weight_if_sure(column)
+        if weight is None:
+            return calls(_nothing, columns)
+        total += weight
+    return Items(columns, total / (len(columns[0]) or 1))
+
+
+def calls(fn: "Callable[..., object]", columns: "list[list[object]]") -> Items:
+    """Make items of arguments, each with its function."""
+    pickled = [_pickled(fn, item) for item in zip(*columns, strict=True)]
+    weight = sum(map(_weight, pickled)) / (len(pickled) or 1)
+    return Items([pickled], weight, are_pickled=True)
+
+
+def _nothing() -> None:
+    """Stand for the function, which travels once for all items."""
+
+
+def _pickled(fn: "Callable[..., object]", item: tuple[object, ...]) -> object:
+    try:
+        return pickling.dumps_call(fn, item, {})
+    except NotShareableError as error:
+        return _Refused(error)
+
+
+def _weight(pickled: object) -> int:
+    if isinstance(pickled, bytes):
+        return len(pickled)
+    if not isinstance(pickled, Package):
+        return 0
+    return _ALONE if pickled.views or not pickled.can_be_copied else _DESCRIPTORS

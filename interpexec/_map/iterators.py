@@ -1,0 +1,174 @@
+"""The iterators behind `map` and `imap_unordered`.
+
+Both take the outcomes of a `Job`, which starts its calls at once and holds no more
+than `buffersize` items in flight. `map` goes on as `concurrent.futures` does: in order,
+an exception ends it and cancels the rest. `imap_unordered` goes on as `multiprocessing`
+does: as results arrive, and an exception costs its own item only.
+"""
+
+from collections import deque
+from concurrent.futures import CancelledError
+
+from interpexec._core.sigint import keep_whole, protected, unbroken
+from interpexec._core.waiting import Deadline
+from interpexec._map.job import Job, Segment
+from interpexec._map.outcomes import Outcomes
+from interpexec._pool.parking import Parker
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+keep_whole()
+
+
+def ordered(job: Job, timeout: float | None) -> "Iterator[object]":
+    """Return the iterator that `map` returns. The first calls are submitted at once."""
+    deadline = Deadline(timeout)
+    try:
+        origin = job.begin()
+    except BaseException:
+        job.give_up()
+        raise
+    return _in_order(job, origin, deadline)
+
+
+def _in_order(job: Job, segment: Segment, deadline: Deadline) -> "Iterator[object]":
+    """Yield the results in the order of the items; cancel what is left at the end.
+
+    One that is dropped before it was asked for a result cancels nothing: what was
+    submitted is computed.
+    """
+    try:
+        while (following := job.after(segment)) is not None:
+            segment = following
+            del following
+            outcomes = _outcomes(job, segment, deadline)
+            if not job.is_bounded:
+                yield from outcomes.take_all()
+            while outcomes:
+                job.refill()
+                yield outcomes.take()  # no name for it: the caller alone holds it
+    finally:
+        job.give_up()
+
+
+def _outcomes(job: Job, segment: Segment, deadline: Deadline) -> Outcomes:
+    """Wait for a call and return the outcomes of its items; raise its exception."""
+    future = segment.future
+    try:
+        return job.outcomes(segment, future.result(deadline.remaining()))
+    except BaseException:
+        future.cancel()
+        if future.done():
+            job.let_go(segment)
+        raise
+    finally:
+        # One more reference to the result; and what an exception's traceback would keep.
+        del job, segment, future
+
+
+class Arrivals[T]:
+    """What has arrived, first in, first out. Many threads put, one takes."""
+
+    def __init__(self) -> None:
+        self._items: deque[T] = deque()
+        self._parker: Parker | None = None
+
+    def put(self, item: T) -> None:
+        """Put something in. Never blocks."""
+        self._items.append(item)
+        if (parker := self._parker) is not None:
+            parker.wake()
+
+    def get(self, deadline: Deadline) -> T:
+        """Take the first thing; wait for it. TimeoutError when the time is over.
+
+        An interrupt, which comes only while this sleeps, takes nothing.
+        """
+        while not self._items:
+            self._parker = parker = Parker()
+            # In this order: what is put in between the two wakes this thread.
+            if self._items:
+                break
+            if not parker.wait(deadline.remaining()) and not self._items:
+                raise TimeoutError
+        return self._items.popleft()
+
+
+class Unordered:
+    """The iterator that `imap_unordered` returns: results as they arrive.
+
+    An exception of an item is raised by the `next()` whose turn it is, and the
+    following `next()` goes on with the others, as in `multiprocessing`. One
+    thread at a time may iterate.
+    """
+
+    def __init__(self, make: "Callable[..., Job]", timeout: float | None) -> None:
+        """make: makes the batch, given what is to be told of segments."""
+        self._deadline = Deadline(timeout)
+        self._arrived: Arrivals[Segment | None] = Arrivals()
+        self._taken = 0
+        self._open = Outcomes([])
+        self._is_begun = self._is_over = False
+        self._job = make(arrived=self._arrived.put)
+        try:
+            self._job.begin()
+        except BaseException:
+            self.close()
+            raise
+
+    def __iter__(self) -> "Unordered":
+        return self
+
+    @protected
+    def __next__(self) -> object:
+        """Return the next result; wait for it.
+
+        Raises the item's exception, TimeoutError when the map's time is over,
+        StopIteration when every item was returned.
+        """
+        self._is_begun = True
+        while not self._open:
+            if self._is_over:
+                raise StopIteration
+            self._job.check()
+            if self._taken == self._job.made:
+                raise StopIteration
+            self._open = self._next_arrived()
+        outcomes = self._open  # the iterable may close this when it is read
+        self._job.refill()
+        try:
+            return outcomes.take()
+        except StopIteration as error:  # of an item: not the end of all
+            raise RuntimeError("the function raised StopIteration") from error
+
+    def close(self) -> None:
+        """Cancel what has not finished, also what runs; the iterator is then exhausted."""
+        self._is_over = True
+        self._open = Outcomes([])
+        self._job.cancel()
+        self._arrived.put(None)  # another thread may be waiting
+
+    @unbroken
+    def __del__(self) -> None:
+        """Cancel what is still pending, when nobody wants the rest any more."""
+        if self._is_begun and not self._is_over:
+            self._job.give_up()
+
+    _is_begun = False  # where the making has failed
+
+    def _next_arrived(self) -> Outcomes:
+        """Wait for a call to finish and return its outcomes."""
+        segment = self._arrived.get(self._deadline)
+        if segment is None:
+            raise CancelledError
+        self._taken += 1
+        try:
+            return _outcomes(self._job, segment, self._deadline)
+        except StopIteration as error:
+            self._job.refill()
+            raise RuntimeError("the function raised StopIteration") from error
+        except BaseException:
+            self._job.refill()
+            raise

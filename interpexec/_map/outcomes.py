@@ -1,0 +1,106 @@
+"""What became of the items of a chunk: from the worker to the iterator that wants them."""
+
+from interpexec._core.cpython import NotShareableError, own_builtins
+from interpexec._sharing import pickling, raised
+
+own_builtins(globals())
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from interpexec._sharing.package import Packed
+
+# What cannot fail to be pickled or unpickled. No containers: who knows what is in them.
+_SURE = frozenset({int, float, complex, bool, type(None), str, bytes})
+_SIZED = frozenset({str, bytes})
+
+_LIGHT = 1 << 20  # bytes, for which it does not matter whether values are let go one by one
+
+
+def weight_if_sure(values: "Iterable[object]") -> int | None:
+    """Return how many bytes some objects take, but for numbers; None: one may fail to travel."""
+    types = set(map(type, values))
+    if not types <= _SURE:
+        return None
+    return 0 if types.isdisjoint(_SIZED) else _weight(values)
+
+
+def _weight(values: "Iterable[object]") -> int:
+    return sum(len(value) for value in values if isinstance(value, str | bytes))
+
+
+class Outcomes:
+    """What became of the items of a chunk: their values, or their packed failures."""
+
+    def __init__(  # noqa: PLR0913, PLR0917  # what travels home, as one tuple
+        self,
+        values: list[object],
+        failures: "dict[int, Packed] | None" = None,
+        after_main: bool = False,
+        pickled: bool = False,
+        spent: int = 0,
+        weight: int = 0,
+        is_sure: bool = False,
+    ) -> None:
+        """values: of the first items. spent: ns in the function. weight: bytes, of the values."""
+        self._values = values
+        self._failures = failures or {}
+        self._after_main = after_main
+        self._pickled = pickled  # each value by itself
+        self.spent = spent
+        self.weight = weight
+        self._is_sure = is_sure  # they are numbers and the like
+        self._taken = 0
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Travel home: the values together where that is sure to work, else each."""
+        values, weight = self._values, weight_if_sure(self._values)
+        is_sure = weight is not None
+        if not is_sure:
+            values = [self._pickle(index, value) for index, value in enumerate(values)]
+            weight = _weight(values)
+        more = self._failures, self._after_main, not is_sure, self.spent, weight, is_sure
+        return Outcomes, (values, *more)
+
+    def _pickle(self, index: int, value: object) -> "Packed":
+        if index not in self._failures:
+            try:
+                return pickling.dumps_value(value)
+            except NotShareableError as error:
+                self._failures[index] = raised.pack(error)
+                self._values[index] = None  # it is let go before the answer
+        return b""
+
+    def __len__(self) -> int:
+        """Return how many items have not been taken yet."""
+        return max(len(self._values) - self._taken, 0)
+
+    def take(self) -> object:
+        """Return the next item's value, or raise its exception. At home.
+
+        The value is let go here: whoever takes it holds the only reference.
+        """
+        index = self._taken
+        self._taken += 1
+        if index in self._failures:
+            raise raised.revive(self._failures[index], after_main=self._after_main)
+        value, self._values[index] = self._values[index], None
+        if self._pickled:
+            return pickling.loads_value(value, after_main=self._after_main)  # type: ignore[arg-type]
+        return value
+
+    def take_all(self) -> "Iterator[object]":
+        """Return an iterator in C over all values; over none if `take` is needed for one.
+
+        They are let go together.
+        """
+        if not self._is_sure or self._failures or self._taken or self.weight > _LIGHT:
+            return iter(())
+        values, self._values = self._values, []
+        return iter(values)
+
+
+def opened(value: object) -> Outcomes:
+    """Return the outcomes of a call's items, also where one item was the call."""
+    return value if isinstance(value, Outcomes) else Outcomes([value])

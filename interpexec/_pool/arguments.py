@@ -1,0 +1,169 @@
+"""The checks of public arguments: refused at once, with the name and the value."""
+
+import math
+import os
+from functools import partial
+from operator import index
+
+from interpexec._core.cpython import NotShareableError
+from interpexec._core.error_text import shown, without_frames
+from interpexec._pool.call_table import check_weight
+from interpexec._sharing import pickling
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from interpexec._sharing.package import Packed
+
+
+# A process cannot have so many threads; what counts them stays small.
+_MOST_WORKERS = 1 << 15
+
+
+def max_workers(value: int | None) -> int:
+    """Return the number of workers; None means the standard library's default."""
+    if value is None:
+        return min(32, (os.process_cpu_count() or 1) + 4)
+    number = _integer(value, "max_workers")
+    if number <= 0:
+        raise ValueError(f"max_workers must be greater than 0, got {shown(value)}")
+    return min(number, _MOST_WORKERS)
+
+
+def _integer(value: object, name: str) -> int:
+    try:
+        return index(value)  # type: ignore[arg-type]  # that is the question
+    except Exception:  # the user's __index__
+        raise TypeError(f"{name} must be an integer or None, got {shown(value)}") from None
+
+
+def max_tasks(value: int | None) -> int | None:
+    """Return after how many calls a worker is replaced; checked as in ProcessPoolExecutor."""
+    if value is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"max_tasks_per_child must be an integer or None, got {shown(value)}")
+    if value <= 0:
+        raise ValueError(f"max_tasks_per_child must be >= 1, got {shown(value)}")
+    return value
+
+
+def function(value: object) -> None:
+    """Check the function of a call.
+
+    An object of the user's own class is let pass: where it cannot travel, the
+    future says so, as CPython's tests have it; where it can, that it is not
+    callable.
+    """
+    if not callable(value) and type(value).__module__ == "builtins":
+        raise TypeError(f"fn must be a callable, got {shown(value)}")
+
+
+def name_prefix(value: object) -> str:
+    """Return the prefix of the threads' names; none is as good as an empty one."""
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise TypeError(f"thread_name_prefix must be a str, got {shown(value)}")
+    return value
+
+
+def on_error(value: object) -> bool:
+    """Return whether an exception in the `with` block cancels the calls."""
+    if value not in {"wait", "cancel"}:
+        raise ValueError(f"on_error must be 'wait' or 'cancel', got {shown(value)}")
+    return value == "cancel"
+
+
+def initializer(function: object, args: object, workers: int) -> "Callable[[], Packed | None]":
+    """Return what pickles the initializer's call when a worker starts.
+
+    It is pickled now, so that later changes of its arguments do not matter; but
+    again for each worker if something lies beside the pickle, which can be received
+    only once. What cannot travel is an error of the worker that needs it, as in the
+    standard library.
+    """
+    try:
+        arguments: tuple[object, ...] = tuple(args)  # type: ignore[arg-type]  # that is the question
+    except Exception:  # the user's __iter__
+        raise TypeError(f"initargs must be a tuple of arguments, got {shown(args)}") from None
+    if function is None:
+        return lambda: None
+    if not callable(function):
+        raise TypeError(f"initializer must be a callable, got {shown(function)}")
+    try:
+        payload = pickling.dumps_call(function, arguments, {})
+        check_weight(payload, workers)
+    except NotShareableError as error:
+        return _Raiser(error)
+    if isinstance(payload, bytes):
+        return lambda: payload
+    return partial(pickling.dumps_call, function, arguments, {})
+
+
+class _Raiser:
+    """Raises the error it was made with when it is called."""
+
+    def __init__(self, error: BaseException) -> None:
+        self._error = without_frames(error)
+
+    def __call__(self) -> None:
+        raise self._error.with_traceback(None)
+
+
+def mappable(fn: object, iterables: tuple[object, ...]) -> "tuple[Iterator[object], ...]":
+    """Check the function of a map, and return the iterators over its items."""
+    if not callable(fn):
+        raise TypeError(f"fn must be a callable, got {shown(fn)}")
+    return tuple(_iterator(each, f"iterables[{index}]") for index, each in enumerate(iterables))
+
+
+def _iterator(value: object, name: str) -> "Iterator[object]":
+    try:
+        return iter(value)  # type: ignore[call-overload,no-any-return]  # that is the question
+    except TypeError as error:
+        raise TypeError(f"{name} must be iterable, got {shown(value)}: {error}") from None
+
+
+def limit(value: object) -> float | None:
+    """Return the seconds that a call may run. There is none that may run for no time."""
+    seconds = timeout(value)
+    if seconds is not None and seconds <= 0:
+        raise ValueError(f"timeout must be greater than 0, or None, got {shown(value)}")
+    return seconds if seconds != math.inf else None
+
+
+def timeout(value: object) -> float | None:
+    """Return a timeout in seconds. A negative one is over at once."""
+    if value is None:
+        return None
+    wrong = "timeout must be a number of seconds or None, got"
+    try:
+        seconds = math.nan if isinstance(value, str | bytes) else float(value)  # type: ignore[arg-type]  # that is the question
+    except Exception:  # the user's __float__
+        seconds = math.nan
+    if math.isnan(seconds):
+        error = ValueError if isinstance(value, float) else TypeError
+        raise error(f"{wrong} {shown(value)}")
+    return seconds
+
+
+def chunksize(value: int | None) -> int | None:
+    """Return the number of items in a chunk; None: as they are measured."""
+    if value is None:
+        return None
+    number = _integer(value, "chunksize")
+    if number < 1:
+        raise ValueError(f"chunksize must be None or > 0, got {shown(value)}")
+    return number
+
+
+def buffersize(value: int | None) -> int | None:
+    """Return the bound on the items in flight."""
+    if value is None:
+        return None
+    number = _integer(value, "buffersize")
+    if number < 1:
+        raise ValueError(f"buffersize must be None or > 0, got {shown(value)}")
+    return number

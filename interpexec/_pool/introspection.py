@@ -1,0 +1,108 @@
+"""What the workers of a pool are doing, for people to read. Imported when asked for."""
+
+import linecache
+from concurrent.futures import wait
+from itertools import dropwhile
+from time import monotonic
+from traceback import StackSummary
+from typing import NamedTuple
+
+from interpexec._core.sigint import keep_whole
+from interpexec._map import chunk
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from interpexec._pool.call_table import AnyFuture
+    from interpexec._pool.link import Link
+    from interpexec._pool.scheduler import Scheduler
+    from interpexec._pool.worker_thread import WorkerThread
+
+keep_whole()
+
+
+class WorkerInfo(NamedTuple):
+    """What one worker was doing at one moment. From `InterpreterPoolExecutor.workers()`."""
+
+    interpreter_id: int | None
+    """Of its interpreter; None before there is one."""
+    thread_name: str
+    """Of the OS thread it runs on."""
+    state: str
+    """`"starting"`: its interpreter is made, or the initializer runs there.
+    `"idle"`: it waits for a call, or, as a successor, for its turn.
+    `"running"`: it runs a call.
+    `"leaving"`: it takes no further call, and its interpreter ends; if it still runs
+    a call, that was stopped, and has not come to its end yet."""
+    function: str | None
+    """The qualified name of what it runs, or None."""
+    seconds: float | None
+    """For how long it has been running that, or None."""
+    calls: int
+    """How many calls it has run to their end. A chunk of a map counts as one."""
+
+
+def workers(scheduler: "Scheduler") -> list[WorkerInfo]:
+    """Return what the workers of a pool are doing now."""
+    with scheduler.lock:
+        link = scheduler.link
+        if link is None:
+            return []
+        return [_info(scheduler, link, worker) for worker in scheduler.workers.everyone()]
+
+
+def _info(scheduler: "Scheduler", link: "Link", worker: "WorkerThread") -> WorkerInfo:
+    """Return what one worker is doing. Under the engine's lock."""
+    calls = link.slots.done(worker.seat)  # first, so that none is told of an idle newcomer
+    call_id, since = link.slots.running(worker.seat)
+    function = None
+    if worker.seat in scheduler.workers.leaving:
+        state = "leaving"
+    elif not since or call_id == worker.number:
+        state = "starting"
+    else:
+        state = "running" if call_id else "idle"
+    if call_id == worker.number:
+        function = scheduler.initializer_name
+    elif call_id in scheduler.table.out:
+        function = scheduler.table.out[call_id].name
+    elif call_id == worker.stopped[0]:
+        function = worker.stopped[1]
+    return WorkerInfo(
+        worker.interpreter_id,
+        worker.name,
+        state,
+        function if call_id else None,
+        max(monotonic() - since, 0.0) if call_id else None,
+        calls,
+    )
+
+
+def stacks(scheduler: "Scheduler", timeout: float | None) -> str:
+    """Return the stacks of the running calls as text."""
+    asked: list[tuple[WorkerInfo, AnyFuture]] = []
+    scheduler.direct.lend()  # as in `submit`
+    with scheduler.lock:
+        link = scheduler.link
+        for worker in () if link is None else scheduler.workers.everyone():
+            info = _info(scheduler, link, worker)  # type: ignore[arg-type]  # it is not None
+            if info.function is not None:
+                asked.append((info, scheduler.ask(worker, "stack", None)))
+    wait([answer for _, answer in asked], timeout)
+    linecache.checkcache()
+    return "\n".join(_stack(info, answer) for info, answer in asked)
+
+
+def _stack(info: WorkerInfo, answer: "AnyFuture") -> str:
+    """Return one worker's stack as text, the innermost frame at the end, as in a traceback."""
+    head = (
+        f"{info.thread_name} (interpreter {info.interpreter_id}),"
+        f" {info.function}, {info.state} for {info.seconds:.3f} s:\n"
+    )
+    if not answer.done():
+        return f"{head}  no answer: it runs C code that keeps the interpreter's lock\n"
+    if answer.cancelled():
+        return f"{head}  it has ended\n"
+    frames: list[tuple[str, int, str]] = answer.result()  # type: ignore[assignment]  # see `control`
+    inner = dropwhile(lambda frame: frame[0] == chunk.__file__, frames)
+    lines = StackSummary.from_list([(*frame, None) for frame in inner]).format()
+    return head + ("".join(lines) or "  no Python code at this moment\n")

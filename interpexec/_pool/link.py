@@ -1,0 +1,142 @@
+"""What connects home and the workers of a pool, while it has workers.
+
+    requests   home -> workers   calls; each is taken by whichever worker is free
+    replies    workers -> home   what became of them
+    slots      what each worker is doing, by seat (`slots`)
+
+It lives from the start of the first worker until the end of the last one.
+"""
+
+from interpexec._core.message_queue import MessageQueue, Token
+from interpexec._core.sigint import keep_whole
+from interpexec._core.waiting import Spinner
+from interpexec._pool.lending import LOANS
+from interpexec._pool.slots import Slots
+from interpexec._worker import wire
+from interpexec._worker.wire import Message
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from interpexec._sharing.package import Packed
+
+keep_whole()
+
+
+# The receivers of replies. The first one that sleeps is woken, so who waits for
+# just one call is woken before the collector.
+_DIRECT, _COLLECTOR = range(2)
+
+# How often who waits for one call looks before it sleeps: some 100 µs, longer than it
+# takes to wake the worker.
+_LOOKS = 1500
+
+# Seats beyond one for each worker: for those that leave while their successors are
+# already there, and that may be blocked for as long as they like. A seat that is
+# not used costs 33 bytes.
+_SPARE_SEATS = 1024
+
+
+class Link:
+    """The two channels and the slots. Home side."""
+
+    def __init__(self, workers: int) -> None:
+        """Make them for so many workers."""
+        self.seats = 2 * workers + _SPARE_SEATS
+        self._requests = MessageQueue(self.seats)
+        # Used once, by home: CPython closes a line when all interpreters that have used
+        # it have ended. Workers may come and go before there is a call.
+        self._requests.send(True)
+        self._requests.recv_nowait()
+        self._spinner = Spinner(_LOOKS)  # of who waits directly
+        self.is_closing = False  # the workers were told to end
+        self._replies = MessageQueue(2)
+        try:
+            self._replies.open_seat(_DIRECT)
+            self._replies.open_seat(_COLLECTOR)
+        except BaseException:  # there is no descriptor to be had
+            self._requests.destroy()
+            self._replies.destroy()
+            raise
+        self.slots = Slots(self.seats)
+        LOANS.line_opens(self)
+
+    def tokens(self, seat: int) -> tuple[Token, Token]:
+        """Return what the worker on `seat` reaches requests and replies by."""
+        self._requests.open_seat(seat)
+        return self._requests.token, self._replies.token
+
+    def send(self, payload: "Packed", call_id: int) -> None:
+        """Give a call to the workers. Never blocks."""
+        wire.send(self._requests, payload, call_id)
+
+    def recall(self) -> "Iterator[tuple[Packed, int]]":
+        """Take back the calls that no worker has begun: their payloads and ids."""
+        while (message := self._requests.recv_nowait()) is not None:
+            payload, call_id, _ = wire.unseal(message)  # type: ignore[arg-type]
+            yield payload, call_id
+
+    def order_to_leave(self, seat: int) -> None:
+        """Have the worker on `seat` take no further call."""
+        self.slots.order_to_leave(seat)
+        self._requests.ring(seat)
+
+    def no_more_calls(self) -> None:
+        """Let the workers finish what they were given, and then end.
+
+        Nothing may be recalled afterwards: it could not be sent any more.
+        """
+        self.is_closing = True
+        self._requests.close()
+
+    def wait(self, timeout: float | None) -> list[Message]:
+        """Block until there are replies, or somebody nudges; take what is there.
+
+        For at most `timeout` seconds (None: for ever). By the collector.
+        """
+        return self._receive(_COLLECTOR, timeout)
+
+    def nudge(self) -> None:
+        """Wake the collector, to look at other things."""
+        self._replies.ring(_COLLECTOR)
+
+    def wait_directly(self, timeout: float | None) -> list[Message]:
+        """Do as `wait`, for at most `timeout` seconds. By one other thread at a time.
+
+        As long as it sleeps here, the collector is not woken by replies. Who is
+        done here must `take()` once more.
+        """
+        return self._receive(_DIRECT, timeout, self._spinner)
+
+    def leave_direct_seat(self) -> None:
+        """Have no reply wake who is in `wait_directly`: it cannot take them now."""
+        self._replies.leave_seat(_DIRECT)
+
+    def nudge_direct(self) -> None:
+        """Wake who is in `wait_directly`."""
+        self._replies.ring(_DIRECT)
+
+    def _receive(
+        self, seat: int, timeout: float | None, spinner: Spinner | None = None
+    ) -> list[Message]:
+        message = self._replies.recv_or_ring(seat, timeout, spinner)
+        return [] if message is None else [message, *self.take()]  # type: ignore[list-item]
+
+    def take(self) -> list[Message]:
+        """Take the replies that have arrived, without waiting.
+
+        Taking a message asks the sender's interpreter to let go of it. That
+        interpreter cannot end meanwhile: one receive is one step under home's
+        GIL, and the worker's thread calls this before it ends the interpreter.
+        """
+        return list(iter(self._replies.recv_nowait, None))  # type: ignore[arg-type]
+
+    def destroy(self) -> None:
+        """Give everything back, when no worker is left."""
+        LOANS.line_closes(self)
+        for line in (self._requests, self._replies):
+            for message in iter(line.recv_nowait, None):
+                wire.unseal(message)  # type: ignore[arg-type]  # what lay beside it is given back
+        self._requests.destroy()
+        self._replies.destroy()

@@ -1,0 +1,182 @@
+"""The home side of a worker: the thread that owns its interpreter.
+
+create the interpreter -> run `main.main` in it, until it has nothing
+left to do -> take its last messages -> destroy it -> tell the engine
+"""
+
+import pickle
+import sys
+import threading
+from time import monotonic
+
+from interpexec._core import main_module
+from interpexec._core.cpython import RAW_THREADS_ABORT, Fifo, Interpreter, absent_streams, is_main
+from interpexec._core.sigint import keep_whole
+from interpexec._pool.control_channel import ControlChannel
+from interpexec._pool.lending import FOR_INITIALIZERS, LOANS
+from interpexec._worker.wire import seal, unseal
+from interpexec.errors import WorkerLostError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import SimpleNamespace
+
+    from interpexec._pool.lending import Loan
+    from interpexec._pool.link import Link
+    from interpexec._pool.scheduler import Scheduler
+    from interpexec._sharing.package import Packed
+    from interpexec._worker.main import Config, Setup
+
+keep_whole()
+
+# The only code that enters a worker as text: all else it imports. The path
+# comes first, so that `interpexec` is found wherever home found it. On 3.13 an
+# interpreter can receive a memoryview only after it imported `_interpreters`.
+# Nothing that is made while it starts is garbage: to look for some takes 0.4 ms.
+# What is imported with `_pickle` is up to who imports it first.
+_BOOTSTRAP = """\
+import gc, sys, _interpreters
+gc.disable()
+{streams}
+sys.path[:] = {path!r}
+from interpexec._core.cpython import import_pickle
+import_pickle()
+from interpexec._worker.main import main
+main({setup_line})
+"""
+
+
+def _absent_streams() -> str:
+    """Return the code that lets a worker have no standard stream that the program has not.
+
+    Its own Python looks whether the descriptor is open; by now somebody may have opened
+    another file there.
+    """
+    return "; ".join(f"sys.{name} = sys.__{name}__ = None" for name in absent_streams())
+
+
+class WorkerThread(threading.Thread):
+    """An OS thread that owns one interpreter, from its start to its end."""
+
+    def __init__(
+        self,
+        scheduler: "Scheduler",
+        link: "Link",
+        seat: int,
+        number: int,
+        *,
+        is_successor: bool,
+    ) -> None:
+        """Make the thread. It holds the engine, and never the executor."""
+        # A daemon: `process_hooks` waits for it when the program ends, as long as that is of use.
+        # (Not in a worker, where no thread may be one.)
+        super().__init__(name=f"{scheduler.name}_{seat}", daemon=is_main())
+        self._scheduler = scheduler
+        self._link = link
+        self._is_successor = is_successor
+        self.seat = seat
+        self.number = number
+        self.line = ControlChannel()
+        self.interpreter_id: int | None = None  # before there is one
+        self.is_ready = False  # it has said so
+        self.stopped = -1, ""  # the id and the name of the call that was stopped in it
+        self._loan: Loan | None = None  # what its initializer was lent
+        self.left_at = 0.0  # when it was counted out, in seconds of the monotonic clock
+
+    def run(self) -> None:
+        """Own an interpreter, and tell the engine when it is gone, and why."""
+        loss = None
+        try:
+            self._own_interpreter()
+        except BaseException as error:  # the engine must learn of it
+            loss = error
+        if self._loan is not None:
+            LOANS.forget(self._loan)
+        self._scheduler.worker_gone(self, loss)
+        del self._scheduler, self._link
+
+    def _own_interpreter(self) -> None:
+        """Create, run, destroy.
+
+        Raises NotShareableError when the pool's initializer cannot travel.
+        """
+        initializer = self._scheduler.dump_initializer()
+        package = None if isinstance(initializer, bytes) else initializer
+        if package is not None:
+            self._loan = LOANS.lend(package, FOR_INITIALIZERS)
+        setup = self._setup(initializer)
+        interpreter = Interpreter()
+        self.interpreter_id = interpreter.id
+        is_beyond_help = False
+        try:
+            line = Fifo()
+            if package is not None:
+                package.give_away()
+            line.send(setup)
+            del setup, initializer, package  # the views in it are the worker's now
+            path = [entry for entry in sys.path if isinstance(entry, str)]
+            code = _BOOTSTRAP.format(path=path, setup_line=line.id, streams=_absent_streams())
+            summary = interpreter.run(code)
+            told = self._read_last(line)
+            line.destroy()
+            is_beyond_help = summary is not None and self._may_have_threads(summary)
+        finally:
+            try:
+                # Its messages are taken before it ends: those left in the channel
+                # would be removed with it.
+                self._scheduler.take_replies(self._link)
+            finally:
+                if is_beyond_help:
+                    self.line.abandon()
+                else:
+                    interpreter.destroy()
+        if summary is not None:
+            told = getattr(summary, "errdisplay", None) or summary.formatted
+        if told:
+            raise WorkerLostError(told)
+
+    def _may_have_threads(self, summary: "SimpleNamespace") -> bool:
+        """Say whether the interpreter cannot be ended, as there may be threads in it.
+
+        A worker that did not come to the end of `main` may have left its own: where each
+        instruction raises something, by `sys.monitoring`. Then the interpreter stays, for as
+        long as the process lives: CPython would die if it was destroyed.
+        """
+        _, begun = self._link.slots.running(self.seat)
+        is_told = summary.type.__name__ == WorkerLostError.__name__
+        return RAW_THREADS_ABORT and bool(begun) and not is_told
+
+    @staticmethod
+    def _read_last(line: Fifo) -> str:
+        """Return what a worker says of its end; give back the setup if it did not come to that."""
+        told = ""
+        for item in iter(line.recv, None):
+            if isinstance(item, str):
+                told = item
+            else:
+                unseal(item[-1])  # type: ignore[index]  # what lay beside it is given back
+        return told
+
+    def _setup(self, initializer: "Packed | None") -> "Setup":
+        """Return what the worker is given."""
+        begun = monotonic()
+        argv = [argument for argument in getattr(sys, "argv", ()) if isinstance(argument, str)]
+        config: Config = (
+            self.name,
+            argv,
+            main_module.describe(),
+            initializer is not None,
+            (begun, self._scheduler.max_tasks, self._is_successor),
+        )
+        requests, replies = self._link.tokens(self.seat)
+        slot = self._link.slots.view(self.seat)
+        return (
+            self.number,
+            self.seat,
+            requests,
+            replies,
+            self.line.token,
+            slot,
+            pickle.dumps(config, 5),
+            b"" if initializer is None else seal(initializer, 0),
+        )

@@ -1,0 +1,189 @@
+r"""The workers of a pool: who is there, who comes, and who goes.
+
+                  hire                 let_go                  bury
+    (nobody) --------------> active ------------> leaving ------------> (nobody)
+        \                     ^
+         \   hire_successor   | its predecessor is let go
+          \----------------> successor
+
+An active worker takes calls; there are never more of them than the pool is wide.
+One that leaves takes no further call: a call was stopped in it, so that what it
+holds may be half changed; or it has run as many as it may; or nothing more can
+come. Its interpreter is closed as soon as its last call comes to an end, which may
+take long where that cannot be interrupted. It is not waited for: its seat is
+another one than that of the worker which takes its place.
+"""
+
+from contextlib import suppress
+from itertools import chain
+from time import monotonic
+
+from interpexec._core import cpython
+from interpexec._core.sigint import keep_whole
+from interpexec._pool import process_end, wake_signal
+from interpexec._pool.worker_thread import WorkerThread
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterator
+
+    from interpexec._pool.link import Link
+    from interpexec._pool.scheduler import Scheduler
+
+keep_whole()
+
+
+_LEFT_BEHIND = -1.0
+"""When a worker has left that still runs a stopped call: its grace is over."""
+
+
+class Workers:
+    """The workers, by seat. Used under the engine's lock."""
+
+    def __init__(self, scheduler: "Scheduler") -> None:
+        self._scheduler = scheduler
+        self.active: dict[int, WorkerThread] = {}
+        self.leaving: dict[int, WorkerThread] = {}
+        self._successors: dict[int, WorkerThread] = {}  # by their predecessors' seats
+
+    def everyone(self) -> "Iterator[WorkerThread]":
+        """Yield all workers that are not buried yet."""
+        return chain(self.active.values(), self._successors.values(), self.leaving.values())
+
+    def present(self) -> "Iterator[WorkerThread]":
+        """Yield the workers that take calls, now or soon."""
+        return chain(self.active.values(), self._successors.values())
+
+    def is_empty(self) -> bool:
+        """Say whether the last worker is buried."""
+        return not (self.active or self._successors or self.leaving)
+
+    def is_done(self, grace: float) -> bool:
+        """Say whether the only workers left have been leaving for longer than so many seconds."""
+        if self.active or self._successors:
+            return False
+        latest = monotonic() - grace
+        return all(worker.left_at <= latest for worker in self.leaving.values())
+
+    def is_abandoned(self) -> bool:
+        """Say whether the only workers left still run calls that were stopped."""
+        if self.active or self._successors:
+            return False
+        return all(worker.left_at == _LEFT_BEHIND for worker in self.leaving.values())
+
+    def hire(self, link: "Link") -> None:
+        """Start one more worker. RuntimeError when there is no thread to be had.
+
+        Or when workers are not safe: see `refuse_tracing`.
+        """
+        worker = self._start(link, is_successor=False)
+        self.active[worker.seat] = worker
+
+    def find(self, number: int) -> WorkerThread | None:
+        """Return the active worker that has a number."""
+        return next((each for each in self.active.values() if each.number == number), None)
+
+    def is_ready(self, number: int) -> None:
+        """Note that the worker that has a number takes calls from now on."""
+        for worker in self.everyone():
+            worker.is_ready = worker.is_ready or worker.number == number
+
+    def hire_successor(self, link: "Link", worker: WorkerThread) -> None:
+        """Start who is to take the place of an active worker, and waits for that.
+
+        Where there is no thread or descriptor to be had, the place is filled when it is vacant.
+        """
+        if worker.seat not in self._successors:
+            with suppress(RuntimeError, OSError):
+                self._successors[worker.seat] = self._start(link, is_successor=True)
+
+    def _start(self, link: "Link", *, is_successor: bool) -> WorkerThread:
+        cpython.refuse_tracing()
+        taken = {worker.seat for worker in self.everyone()}
+        seat = next((seat for seat in range(link.seats) if seat not in taken), None)
+        if seat is None:
+            raise RuntimeError("too many workers are blocked in calls that were stopped")
+        link.slots.clear(seat)
+        scheduler = self._scheduler
+        worker = WorkerThread(scheduler, link, seat, scheduler.next_id(), is_successor=is_successor)
+        try:
+            worker.start()
+        except BaseException:  # there is no thread to be had
+            worker.line.close()
+            raise
+        return worker
+
+    def let_go(self, worker: WorkerThread) -> bool:
+        """Count a worker out, if it is in, as it takes no further call.
+
+        Its successor, if it has one, takes its place. Return whether that is vacant.
+        """
+        if self.active.get(worker.seat) is not worker:
+            return False
+        del self.active[worker.seat]
+        self.leaving[worker.seat] = worker
+        worker.left_at = monotonic()
+        successor = self._successors.pop(worker.seat, None)
+        if successor is None:
+            return True
+        self.active[successor.seat] = successor
+        successor.line.go()
+        return False
+
+    def bury(self, worker: WorkerThread) -> bool:
+        """Forget a worker whose interpreter is gone; return whether its place is vacant."""
+        is_vacant = self.let_go(worker)
+        self.leaving.pop(worker.seat, None)
+        # A successor that ended before its time: its initializer failed.
+        for seat, successor in list(self._successors.items()):
+            if successor is worker:
+                del self._successors[seat]
+        return is_vacant
+
+    def stop_call(self, link: "Link", call_id: int, name: str) -> None:
+        """Have a call stopped that a worker runs, or has just taken to run it.
+
+        Or it is being answered already: then nothing happens.
+        """
+        signal = wake_signal.number()
+        runner = self.runner(link, call_id)
+        for worker in self.everyone() if runner is None else (runner,):
+            worker.line.stop_call(call_id, signal)
+        if runner is not None:
+            runner.stopped = call_id, name
+
+    def runner(self, link: "Link", call_id: int) -> WorkerThread | None:
+        """Return the worker that runs a call, if it has begun."""
+        call = link.slots.call
+        return next((each for each in self.everyone() if call(each.seat) == call_id), None)
+
+    def abandon(self, link: "Link", call_id: int) -> bool:
+        """Count out the worker that still runs a stopped call; return as `let_go`."""
+        worker = self.runner(link, call_id)
+        if worker is None:
+            return False
+        process_end.watch_status()  # it may be left when the program ends
+        link.order_to_leave(worker.seat)
+        is_vacant = self.let_go(worker)
+        worker.left_at = _LEFT_BEHIND
+        return is_vacant
+
+    def is_busy(self, link: "Link") -> bool:
+        """Say whether a worker runs a call, an initializer, or what was broadcast."""
+        slots = link.slots
+        return any(slots.call(each.seat) or slots.beside(each.seat) for each in self.everyone())
+
+    def may_begin(self, link: "Link", out: "Container[int]") -> bool:
+        """Say whether a worker may take a call before anything comes from it.
+
+        out: the calls that home waits for. Who runs one of these answers it first, and
+        who runs the initializer gives notice. But not who runs nothing, or what is not
+        waited for: it has just answered that, or skips it, as it was stopped.
+        """
+        runs = [(worker, link.slots.call(seat)) for seat, worker in self.active.items()]
+        return any(call_id not in out and call_id != worker.number for worker, call_id in runs)
+
+    def running(self, link: "Link") -> dict[int, float]:
+        """Return since when each running call runs, by its id."""
+        pairs = (link.slots.running(worker.seat) for worker in self.everyone())
+        return {call_id: since for call_id, since in pairs if call_id}

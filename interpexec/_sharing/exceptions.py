@@ -1,0 +1,189 @@
+"""How an exception travels: as what it is, whoever made it, and whatever it refers to.
+
+Pickle rebuilds an exception by calling its class with `args`. That fails, or says
+everything twice, when `__init__` takes something else than it passes on; it forgets what
+was set in the fields that C keeps beside the attributes; and it goes round for ever in an
+exception that can reach itself. Here a bare one is made first, by the `__new__` that is
+written in C, and filled when it is known already to whatever refers to it:
+
+    make(class)                  -> the exception, empty
+    fill(exception, contents)       its arguments, attributes, and fields
+
+The members of a group must be there before the group: they are made bare, too, and are
+filled together with it. Classes that say themselves how they are pickled are left to that.
+
+What is not in it: the traceback, and what it was raised from or beside. `raised` sends
+these as text.
+"""
+
+import _pickle
+import copyreg
+
+from interpexec._core import current_call, main_module
+from interpexec._sharing import reducers
+from interpexec._sharing.package import packing
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Buffer, Callable, Iterator
+    from typing import Any
+
+    type Field = Any  # a descriptor that is written in C
+
+    type Contents = tuple[tuple[object, ...], dict[str, object], dict[str, object]]
+    """The arguments, the attributes, and the fields that C and slots keep."""
+
+_C_METHOD, _C_NEW = type(BaseException.__reduce__), type(BaseException.__new__)
+_SLOT, _GETTER = type(OSError.errno), type(BaseException.args)
+
+_ATTRIBUTES: "Field" = BaseException.__dict__["__dict__"]
+_ARGS: "Field" = BaseException.__dict__["args"]
+_MESSAGE: "Field" = BaseExceptionGroup.__dict__["message"]
+_MEMBERS: "Field" = BaseExceptionGroup.__dict__["exceptions"]
+
+_NO_FIELDS = {"__dict__", "__weakref__"}
+
+_MOST_BYTES = 1 << 16  # of what an AttributeError is about
+
+
+def reduce(error: BaseException) -> "Any":
+    """Return the recipe for an exception that does not say itself how it is pickled."""
+    if id(error) in packing().bare:
+        return _bare(error)
+    contents = [(error, _contents(error))]
+    if isinstance(error, BaseExceptionGroup):
+        members = list(_members_of(error, {id(error)}))
+        packing().bare.update(map(id, members))
+        contents += [(member, _contents(member)) for member in members]
+    return (*_bare(error), contents, None, None, fill)
+
+
+def says_itself(cls: type[BaseException]) -> bool:
+    """Say whether a class has its own way to be pickled."""
+    if cls in copyreg.dispatch_table or reducers.says_itself(cls):
+        return True
+    ways: tuple[Any, ...] = cls.__reduce__, cls.__reduce_ex__
+    return any(type(way) is not _C_METHOD or _is_foreign(way) for way in ways)
+
+
+def _is_foreign(attribute: "Any") -> bool:
+    """Say whether something was not defined by a class of Python's own."""
+    return bool(attribute.__objclass__.__module__ != "builtins")
+
+
+def _bare(error: BaseException) -> "tuple[Callable[..., object], tuple[object, ...]]":
+    """Return how an empty one is made."""
+    if not isinstance(error, BaseExceptionGroup):
+        return make, (type(error),)
+    return make, (type(error), _MESSAGE.__get__(error), _MEMBERS.__get__(error))
+
+
+def _members_of(
+    group: "BaseExceptionGroup[BaseException]", seen: set[int]
+) -> "Iterator[BaseException]":
+    """Yield the members of a group that are to be made bare, and theirs."""
+    for member in _MEMBERS.__get__(group):
+        if id(member) in seen or says_itself(type(member)):
+            continue
+        seen.add(id(member))
+        yield member
+        if isinstance(member, BaseExceptionGroup):
+            yield from _members_of(member, seen)
+
+
+def _contents(error: BaseException) -> "Contents":
+    fields = {}
+    for name, field in fields_of(type(error)).items():
+        try:
+            value = field.__get__(error)
+        except AttributeError:
+            continue  # it was never set
+        if value is None and not _is_foreign(field):
+            continue  # as above: that is what C says then
+        fields[name] = _Perhaps(value) if field is AttributeError.obj else value
+    return _ARGS.__get__(error), _ATTRIBUTES.__get__(error), fields
+
+
+def fields_of(cls: type[BaseException]) -> "dict[str, Field]":
+    """Return what a class keeps beside the attributes, by name: the fields of C, and slots."""
+    fields: dict[str, Field] = {}
+    for base in reversed(cls.__mro__[: cls.__mro__.index(BaseException)]):
+        if base is BaseExceptionGroup:
+            continue  # it has them from the beginning
+        fields |= {
+            name: field
+            for name, field in vars(base).items()
+            if isinstance(field, (_SLOT, _GETTER)) and name not in _NO_FIELDS
+        }
+    return fields
+
+
+def make(cls: type[BaseException], *parts: object) -> BaseException:
+    """Make an empty exception, without what its classes do in Python.
+
+    parts: the message and the members of a group.
+    """
+    for base in cls.__mro__:
+        new = vars(base).get("__new__")
+        if isinstance(new, _C_NEW):
+            return new(cls, *parts)
+    raise AssertionError(cls)  # BaseException, at the end, has one
+
+
+def fill(_: BaseException, contents: "list[tuple[BaseException, Contents]]") -> None:
+    """Fill exceptions that were made empty.
+
+    Past a `__setattr__` of their classes, which a frozen dataclass uses to forbid it.
+    """
+    for error, (args, attributes, fields) in contents:
+        _ARGS.__set__(error, args)
+        _ATTRIBUTES.__get__(error).update(attributes)
+        if fields:
+            setters = fields_of(type(error))
+            for name, value in fields.items():
+                setters[name].__set__(error, value)
+
+
+class _Perhaps:
+    """What an AttributeError is about, if it can travel and is small; else None.
+
+    Python itself notes it, and it may be anything. An error must not be lost because of
+    that, nor carry a whole program along.
+    """
+
+    __slots__ = ("_obj", "_parts", "_room")
+
+    def __init__(self, obj: object) -> None:
+        self._obj = obj
+        self._room = _MOST_BYTES
+        self._parts: list[bytes] = []
+
+    def write(self, part: "Buffer") -> None:
+        """Take what the pickler has written."""
+        self._parts.append(bytes(part))
+        self._room -= len(self._parts[-1])
+        if self._room < 0:
+            raise OverflowError
+
+    def __reduce__(self) -> "tuple[object, ...]":
+        try:
+            _pickle.Pickler(self, 5).dump(self._obj)
+        except BaseException as error:  # the user's classes run here; or it is too much
+            current_call.end_if_stopped(error)
+            if isinstance(error, KeyboardInterrupt) and not main_module.is_worker():
+                raise  # Ctrl-C
+            return _none, ()
+        return _perhaps, (b"".join(self._parts),)
+
+
+def _none() -> None:
+    """Stand for what could not travel."""
+
+
+def _perhaps(pickled: bytes) -> object:
+    from interpexec._sharing import pickling  # few errors come here
+
+    try:
+        return pickling.loads_anything(pickled)
+    except Exception:  # the user's classes run here
+        return None

@@ -1,0 +1,141 @@
+"""How an exception comes home from a worker: whole, and with its traceback.
+
+    worker   pack(error)      -> bytes
+    home     revive(bytes)    -> the exception, its cause an ExecutionFailed
+
+How it is pickled, `exceptions` tells; here stands what goes with it: the class, the text
+and the traceback, for the case that it cannot be, or cannot be made at home.
+"""
+
+from _pickle import dumps
+
+from interpexec._core import main_module
+from interpexec._core.cpython import NotShareableError, own_builtins
+from interpexec._core.error_text import told
+from interpexec._sharing import functions, package
+from interpexec._sharing.pickling import loads
+
+own_builtins(globals())
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import SimpleNamespace, TracebackType
+
+_REFUSAL = "does not support loading in subinterpreters"
+_REFUSAL_HINT = (
+    "an extension module refuses to be loaded in a subinterpreter. Run this"
+    " function in a ThreadPoolExecutor or a ProcessPoolExecutor instead"
+)
+
+
+def pack(error: BaseException, *, skip: int = 0) -> package.Packed:
+    """Turn an exception into bytes, whatever it is. Worker side; never raises.
+
+    `skip` frames at the top of the traceback are ours and not shown.
+    """
+    try:
+        if (name := _refused_extension(error)) is not None:
+            error.add_note(f"interpexec: {name}: {_REFUSAL_HINT}")
+        return _record(error, _describe(error, skip))
+    except BaseException as reason:  # the user's class runs here, or memory is short
+        cls, why = type(error).__name__, type(reason).__name__
+        return dumps((None, f"{why} while it was packed", cls, cls, "", "", ""), 5)
+
+
+def pack_unpickling(error: BaseException, *, skip: int = 0) -> package.Packed:
+    """Turn an exception from unpickling a call into bytes. Worker side.
+
+    What tells the user something goes as it is: a module that cannot be
+    imported, a program that cannot be run again. All else becomes the
+    NotShareableError that the stdlib's class gives.
+    """
+    if isinstance(error, (ImportError, main_module.NotRunnableError)):
+        return pack(error, skip=skip)
+    name, qualname, module, message, text = _describe(error, skip)
+    if isinstance(error, AttributeError):
+        message = main_module.explain_absence(message)
+    refused = NotShareableError(f"args not shareable: {name}: {message}")
+    message = f"the call could not be unpickled in the worker: {name}: {message}"
+    return _record(refused, (name, qualname, module, message, text))
+
+
+def _record(error: BaseException, description: tuple[str, str, str, str, str]) -> package.Packed:
+    """Pickle the exception, or why it cannot be, with its description."""
+    try:
+        body = package.pack(error, dump=functions.dump)
+    except BaseException as reason:  # any class may fail in any way here
+        return dumps((None, told(reason), *description), 5)
+    return package.pack((body, None, *description))
+
+
+def _refused_extension(error: BaseException) -> str | None:
+    """Return the extension module that would not load here, if that is the cause."""
+    seen = set()
+    link: BaseException | None = error
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
+        if isinstance(link, ImportError) and _REFUSAL in str(link):
+            return str(link).partition(_REFUSAL)[0].split()[-1]
+        link = link.__cause__ or link.__context__
+    return None
+
+
+def _describe(error: BaseException, skip: int) -> tuple[str, str, str, str, str]:
+    """Return name, qualified name, module, message and traceback of an exception."""
+    cls, message = type(error), told(error, with_class=False)
+    trace = error.__traceback__
+    for _ in range(skip):
+        trace = trace and trace.tb_next
+    text = _traceback_text(error, trace)
+    return cls.__name__, cls.__qualname__, cls.__module__, message, text
+
+
+def _traceback_text(error: BaseException, trace: "TracebackType | None") -> str:
+    """Return the traceback as Python prints it, or as much of it as can be had."""
+    try:
+        import traceback  # 7-17 ms, and most workers never fail
+    except ImportError:  # the task has emptied sys.path
+        return told(error)
+    try:
+        return "".join(traceback.format_exception(type(error), error, trace)).rstrip()
+    except Exception:  # it reads attributes of the exception, which may be anything
+        return "".join([*traceback.format_tb(trace), told(error)])
+
+
+def revive(payload: package.Packed, *, after_main: bool = False) -> BaseException:
+    """Make the exception that `pack` was given. Home side; never raises.
+
+    Its cause is an `ExecutionFailed` with the worker's traceback. When it cannot
+    be made here, or could not travel, a NotShareableError says so and names it.
+    """
+    from interpexec._core.late_errors import ExecutionFailed  # home only
+
+    body, refusal, *description = package.load(payload)
+    excinfo = _excinfo(*description)
+    error: object = None
+    if body is not None:
+        try:
+            error = loads(body, after_main=after_main)
+        except BaseException as reason:  # the user's classes run here
+            refusal = told(reason)
+        else:
+            refusal = f"it was rebuilt as {type(error).__qualname__}"
+    if not isinstance(error, BaseException):
+        error = NotShareableError(
+            f"the exception {excinfo.formatted!r} cannot travel between interpreters: {refusal}"
+        )
+    # Past a `__setattr__` of its class, which may forbid it.
+    BaseException.__setattr__(error, "__cause__", ExecutionFailed(excinfo))
+    return error
+
+
+def _excinfo(name: str, qualname: str, module: str, message: str, text: str) -> "SimpleNamespace":
+    """Return what `ExecutionFailed.excinfo` is in CPython."""
+    from types import SimpleNamespace  # home only
+
+    return SimpleNamespace(
+        type=SimpleNamespace(__name__=name, __qualname__=qualname, __module__=module),
+        msg=message,
+        formatted=f"{name}: {message}" if message else name,
+        errdisplay=text,
+    )

@@ -1,0 +1,134 @@
+"""How objects of each type are reduced, when they are packed for another interpreter.
+
+Pickle asks the table by an object's type. It is filled as types are met: what has the
+protocol, what was registered, exceptions (`exceptions`), and sockets, files and views of
+memory (`stdlib_types`) get a reducer of ours; for all else it holds C code that does what pickle
+does by itself. So a list of 100,000 objects costs what it costs pickle: no Python code runs
+for each of them.
+"""
+
+import copyreg
+from _operator import methodcaller
+
+from interpexec._core.cpython import NotShareableError, own_builtins
+
+own_builtins(globals())
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+registered: "dict[type, Callable[[Any], object]]" = {}
+"""The reducers that were added by hand, by type."""
+
+# How pickle itself treats what is in no table. A C function: a table made of these
+# is as fast as none.
+_BY_ITSELF = methodcaller("__reduce_ex__", 5)
+
+_MOST_TYPES = 4096  # so that types which come and go are not kept for ever
+
+# The types that `stdlib_types` knows, by name: they are imported when one is met.
+_KINDS = frozenset(
+    {
+        "builtins.memoryview",
+        "mmap.mmap",
+        "socket.socket",
+        "multiprocessing.connection.Connection",
+        "_io.FileIO",
+        "_io.BufferedReader",
+        "_io.BufferedWriter",
+        "_io.BufferedRandom",
+        "_io.TextIOWrapper",
+        "tempfile._TemporaryFileWrapper",
+    }
+)
+
+
+class _Table(dict[type, "Callable[[Any], object]"]):
+    """The reducers of all types that were met so far."""
+
+    def __init__(self) -> None:
+        self.known = dict(copyreg.dispatch_table)
+        super().__init__(self.known)
+        self.update(registered)
+
+    def __missing__(self, cls: type) -> "Callable[[Any], object]":
+        """Find out how objects of a type are reduced, and remember it."""
+        if issubclass(cls, type):
+            raise KeyError(cls)  # a class: it travels by its name
+        if len(self) > _MOST_TYPES:
+            self.clear()
+            self.update(self.known | registered)
+        reducer = self[cls] = _reducer_of(cls)
+        return reducer
+
+
+class Before:
+    """A dispatch table: what has a reducer of ours, and all else from another table."""
+
+    def __init__(self, others: "Mapping[type, Any]") -> None:
+        """others: the other table."""
+        self._others = others
+
+    def __getitem__(self, cls: type) -> "Callable[[Any], object]":
+        """Return how objects of a type are reduced. KeyError: as pickle does."""
+        reducer = table()[cls]
+        return self._others[cls] if reducer is _BY_ITSELF else reducer
+
+
+def says_itself(cls: type) -> bool:
+    """Say whether a type has the protocol, or was registered."""
+    return cls in registered or any("__share__" in vars(base) for base in cls.__mro__)
+
+
+def _reducer_of(cls: type) -> "Callable[[Any], object]":
+    if f"{cls.__module__}.{cls.__qualname__}" in _KINDS:
+        from interpexec._sharing import stdlib_types  # few calls need them
+
+        return stdlib_types.reducer_of(cls) or _BY_ITSELF
+    if says_itself(cls):
+        return _reduce_by_protocol
+    if issubclass(cls, BaseException):
+        from interpexec._sharing import exceptions  # most workers never fail
+
+        return _BY_ITSELF if exceptions.says_itself(cls) else exceptions.reduce
+    return _BY_ITSELF
+
+
+def _reduce_by_protocol(obj: "Any") -> "tuple[object, ...]":
+    cls = type(obj)
+    if not callable(getattr(cls, "__unshare__", None)):
+        message = f"{cls.__qualname__} has a __share__, but no class method __unshare__(token)"
+        raise NotShareableError(message)
+    return unshare, (cls, checked(cls, obj.__share__()))
+
+
+def unshare(cls: "Any", token: bytes) -> object:
+    """Make an object from the bytes that its `__share__` has given."""
+    return cls.__unshare__(token)
+
+
+def checked(cls: type, token: object) -> bytes:
+    """Return what a share function has returned, which must be `bytes`."""
+    if type(token) is not bytes:
+        message = f"sharing a {cls.__qualname__} must give bytes, not {type(token).__qualname__}"
+        raise NotShareableError(message)
+    return token
+
+
+_table = _Table()
+
+
+def table() -> _Table:
+    """Return the table, which follows `copyreg`'s."""
+    global _table  # noqa: PLW0603  # one for each interpreter
+    if _table.known != copyreg.dispatch_table:
+        _table = _Table()
+    return _table
+
+
+def forget_types() -> None:
+    """Look each type up anew: something was registered."""
+    global _table  # noqa: PLW0603  # as above
+    _table = _Table()

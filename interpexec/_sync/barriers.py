@@ -1,0 +1,183 @@
+"""Barriers that work across interpreters."""
+
+from interpexec._core import current_call
+from interpexec._core.sigint import keep_whole
+from interpexec._core.waiting import Deadline, Wakeup
+from interpexec._sharing import package
+from interpexec._sync.base import FOREVER, check, check_count, shown, until
+from interpexec._sync.conditions import Condition
+from interpexec._sync.locks import Lock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+keep_whole()
+
+_PARTIES, _COUNT, _STATE = 0, 1, 2  # the first words
+
+# The states of a barrier.
+_FILLING, _DRAINING, _BROKEN, _RESETTING = range(4)
+
+
+class Barrier:
+    """A place where so many threads meet, of any interpreter: all wait for the last one.
+
+    As `threading.Barrier`.
+    """
+
+    __module__ = "interpexec.sync"
+
+    __slots__ = ("__weakref__", "_action", "_condition", "_timeout", "_words")
+
+    def __init__(
+        self,
+        parties: int,
+        action: "Callable[[], object] | None" = None,
+        timeout: float | None = None,
+    ) -> None:
+        """Make one for `parties` threads, an int >= 1.
+
+        action: called by one of them when all are there; it travels with the barrier.
+        timeout: of `wait`, in seconds, where none is given there. Raises TypeError or
+        ValueError.
+        """
+        check_count(parties, "parties", 1)
+        check(action, "action", "callable", action is None or callable(action))
+        self._use(Condition(Lock()), action, timeout)
+        self._words[_PARTIES] = parties
+
+    def _use(
+        self,
+        condition: Condition,
+        action: "Callable[[], object] | None",
+        timeout: float | None,
+    ) -> None:
+        self._condition = condition
+        self._action = action
+        self._timeout = timeout
+        self._words = condition._monitor.words  # noqa: SLF001  # one of us
+
+    def __reduce__(self) -> "tuple[object, ...]":
+        """Travel as what it is."""
+        package.packing()
+        return _barrier_of, (self._condition, self._action, self._timeout)
+
+    @property
+    def parties(self) -> int:
+        """How many threads it takes."""
+        return self._words[_PARTIES]
+
+    @property
+    def n_waiting(self) -> int:
+        """How many are there now."""
+        return self._words[_COUNT] if self._words[_STATE] == _FILLING else 0
+
+    @property
+    def broken(self) -> bool:
+        """Whether it is of no use until `reset`."""
+        return self._words[_STATE] == _BROKEN
+
+    def __repr__(self) -> str:
+        return shown(self, "broken" if self.broken else f"waiters={self.n_waiting}/{self.parties}")
+
+    @current_call.step
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait until all are there; return a number, another one for each of them.
+
+        timeout: in seconds. Raises BrokenBarrierError when somebody came too late, or
+        was stopped, or when the barrier was broken or reset meanwhile.
+        """
+        deadline = until(self._timeout if timeout is None else timeout)
+        # Before it is counted in: where there is none to be had, no other one suffers.
+        wakeup = Wakeup()
+        try:
+            return self._wait(wakeup, deadline)
+        finally:
+            wakeup.close()
+
+    def _wait(self, wakeup: Wakeup, deadline: Deadline) -> int:
+        words = self._words
+        with self._condition:
+            # Those who were here before leave first.
+            while words[_STATE] in {_DRAINING, _RESETTING}:
+                self._condition.wait_by(wakeup, FOREVER)
+            self._refuse_if_broken()
+            index = words[_COUNT]
+            words[_COUNT] += 1
+            try:
+                if index + 1 == words[_PARTIES]:
+                    self._open()
+                else:
+                    self._await_others(wakeup, deadline)
+            except BaseException:
+                self._break()  # the others would wait for ever
+                raise
+            finally:
+                self._go(words)
+            return index
+
+    def _open(self) -> None:
+        """Let all go: this is the last one."""
+        if self._action is not None:
+            current_call.outside_of_steps(self._action)
+        self._words[_STATE] = _DRAINING
+        self._condition.notify_all()
+
+    def _await_others(self, wakeup: Wakeup, deadline: Deadline) -> None:
+        """Wait for the last one. Raises BrokenBarrierError."""
+        words = self._words
+        while words[_STATE] == _FILLING:
+            if deadline.remaining() == 0:
+                self._break()
+                break
+            self._condition.wait_by(wakeup, deadline)
+        if words[_STATE] == _RESETTING:
+            raise _broken()
+        self._refuse_if_broken()
+
+    def _go(self, words: memoryview) -> None:
+        """Leave: the last one makes it ready for the next ones."""
+        words[_COUNT] -= 1
+        if not words[_COUNT] and words[_STATE] in {_DRAINING, _RESETTING}:
+            words[_STATE] = _FILLING
+            self._condition.notify_all()
+
+    def reset(self) -> None:
+        """Make it as new. Who waits there gets BrokenBarrierError."""
+        words = self._words
+        with self._condition:
+            if not words[_COUNT]:
+                words[_STATE] = _FILLING
+            elif words[_STATE] in {_FILLING, _BROKEN}:  # who got through has got through
+                words[_STATE] = _RESETTING
+            self._condition.notify_all()
+
+    def abort(self) -> None:
+        """Break it: who waits there, or comes, gets BrokenBarrierError."""
+        with self._condition:
+            self._words[_STATE] = _BROKEN
+            self._condition.notify_all()
+
+    def _break(self) -> None:
+        if self._words[_STATE] == _FILLING:
+            self._words[_STATE] = _BROKEN
+            self._condition.notify_all()
+
+    def _refuse_if_broken(self) -> None:
+        if self._words[_STATE] == _BROKEN:
+            raise _broken()
+
+
+def _barrier_of(
+    condition: Condition, action: "Callable[[], object] | None", timeout: float | None
+) -> Barrier:
+    barrier = Barrier.__new__(Barrier)
+    barrier._use(condition, action, timeout)  # noqa: SLF001  # one of us
+    return barrier
+
+
+def _broken() -> Exception:
+    from threading import BrokenBarrierError  # dear, and rare
+
+    return BrokenBarrierError()

@@ -1,0 +1,332 @@
+"""The callback channel: how home reaches into a worker while a call runs there.
+
+    home                                   the worker's interpreter
+
+    CallbackLine                           Helper, a thread beside the one that runs calls
+      .stop_call(id)  -- Order STOP ---->    TaskCancelled is thrown at that call
+      .broadcast(id)  -- Order CALL ---->    ... and on to the Broadcasts thread
+      .ask_stack(id)  -- Order STACK --->    the frames of the running call
+      .ask_items(id)  -- Order ITEMS --->    what it has not begun is taken from it
+      .go()           -- Order GO ------>    a successor may take its first call
+
+Answers travel home with those of the calls. It is the "pending-call callback
+mechanism between interpreters" of Steve Dower's mail on PEP 554 (python-dev,
+3 October 2017), which "you can do trivially with threads and another channel".
+
+What is broadcast runs the user's code for as long as it likes, so it has a thread
+of its own (made for the first one): a call can be stopped meanwhile.
+"""
+
+from _functools import partial
+from _pickle import dumps
+from _queue import SimpleQueue
+from _thread import allocate_lock
+
+from interpexec._core import current_call, main_module
+from interpexec._core.cancellation import Interruptible, this_thread
+from interpexec._core.cpython import (
+    SIGNALS_WAKE,
+    own_builtins,
+    release_import_locks,
+)
+from interpexec._core.message_queue import MessageQueue
+from interpexec._core.sigint import keep_whole
+from interpexec._worker import threads
+from interpexec._worker.run_call import Outcome, attempt
+from interpexec._worker.wire import end_lease, unseal
+from interpexec.errors import TaskCancelled
+
+own_builtins(globals())
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from _thread import _ThreadHandle
+    from collections.abc import Callable
+    from typing import Any, Protocol
+
+    from interpexec._sharing.package import Packed
+    from interpexec._worker.wire import Message
+
+    class Side(Protocol):
+        """What this asks of the worker, from any of its threads."""
+
+        def reply(self, outcome: Outcome, call_id: int) -> None:
+            """Send home what became of a call."""
+
+        def run_beside(self, call_id: int) -> None:
+            """Tell home that something that was broadcast begins; with 0, that it has ended."""
+
+        def leave(self) -> None:
+            """End after the call that runs."""
+
+
+keep_whole()
+
+
+STOP, CALL, STACK, ITEMS, GO = range(5)
+
+_END = 0
+
+type Order = tuple[int, int, "Message"]
+"""Which of the above, the id of a call, and what is about it: of CALL the call itself, of
+ITEMS the id of the call that has them."""
+
+type Frames = list[tuple[str, int, str]]
+"""File, line and function of each frame, the outermost first."""
+
+# A signal that comes before the thread blocks wakes nobody, so it is sent again after so
+# many seconds, and then each time after the last of these, as long as the call is there:
+# it may have computed in C before it came to its system call.
+_SIGNAL_AGAIN = 0.005, 0.05, 0.5
+
+
+# How often the helper goes on after an exception that no order has raised.
+_MOST_FAULTS = 8
+
+
+class Helper:
+    """The worker's end: a thread that follows home's orders."""
+
+    def __init__(self, name: str, line: MessageQueue, worker: "Side") -> None:
+        """Make it, in the thread that runs the calls."""
+        self._line = line
+        self._worker = worker
+        self.calls = Interruptible(this_thread())
+        self.calls.answer = self._send_count
+        self._broadcasts = Broadcasts(name, worker, self.calls)
+        self._may_go = allocate_lock()
+        self._may_go.acquire()
+        # Whose call was stopped, and what may get it out of a system call.
+        self._stopped: Interruptible | None = None
+        self._signal = 0
+        self._pauses: list[float] = []
+        self._name = f"{name}_callbacks"
+        self._listener: _ThreadHandle | None = None
+
+    def start(self) -> None:
+        """Begin to listen.
+
+        While calls run the helper imports nothing: a call that was stopped in the
+        middle of an import may hold the lock of all imports. (But `package`, when the
+        first thing that lies beside a pickle was broadcast. Where that has to wait for
+        such a call, nothing is lost: its worker leaves.)
+        """
+        if SIGNALS_WAKE:
+            import _signal  # noqa: F401  # for `_wake_stopped`
+            import select  # noqa: F401  # for a bell's timeout
+        self._listener = threads.start(self._listen, self._name)
+
+    def is_ready(self) -> None:
+        """Learn that the initializer has run: what is broadcast may run from now on."""
+        self._broadcasts.begin()
+
+    def wait_to_go(self) -> None:
+        """Block until home says that this worker may take calls."""
+        self._may_go.acquire()
+
+    def stop(self) -> None:
+        """End both threads. By the worker's thread, before its interpreter ends."""
+        # In this order: what is broadcast can be stopped as long as somebody listens.
+        self._broadcasts.stop()
+        self._line.close()
+        if self._listener is not None:  # it could be started
+            self._listener.join()
+        self._line.release()
+
+    def closing_steps(self) -> "list[Callable[[], object]]":
+        """Return what has both threads end, by C code alone, whatever calls have damaged."""
+        return [self._broadcasts.close, *self._line.closing_steps()]
+
+    def _listen(self) -> None:
+        """Follow orders until the line is closed.
+
+        A call may throw something at this thread, too; or it has damaged what this is made
+        of: then it is of no use to go on. In either case its worker is to end soon.
+        """
+        for _ in range(_MOST_FAULTS):
+            try:
+                self._follow_all()
+            except BaseException:  # see above
+                if self._line.is_closed:
+                    return
+                self._worker.leave()
+            else:
+                return
+
+    def _follow_all(self) -> None:
+        line = self._line
+        while True:
+            order = line.recv_or_ring(timeout=self._wake_stopped())
+            if order is None and line.is_closed:
+                order = line.recv_nowait()  # what was sent before that
+                if order is None:
+                    return
+            if order is not None:
+                self._try_to_follow(*order)  # type: ignore[misc]  # an Order
+                del order  # what is lent with it is not kept until the next one
+
+    def _try_to_follow(self, what: int, call_id: int, message: "Message") -> None:
+        try:
+            self._follow(what, call_id, message)
+        except Exception as error:  # there is no thread to be had, or no memory
+            from interpexec._sharing import raised  # as rarely as can be
+
+            self._worker.reply((None, raised.pack(error)), call_id)
+
+    def _follow(self, what: int, call_id: int, message: "Message") -> None:
+        if what == STOP:
+            self._stop_call(call_id, message[0])
+        elif what == CALL:
+            self._broadcasts.add(call_id, unseal(message)[0])
+        elif what == STACK:
+            self._send_stack(call_id)
+        elif what == ITEMS:
+            self.calls.ask_for_items(int.from_bytes(message[:8], "little"), call_id)
+        else:
+            self._may_go.release()
+
+    def _stop_call(self, call_id: int, signal: int) -> None:
+        thread = self.calls
+        if not thread.interrupt(call_id):
+            if self._broadcasts.forget(call_id):
+                return
+            thread = self._broadcasts.calls
+            if not thread.interrupt(call_id):
+                return
+        self._stopped, self._signal = thread, signal
+        self._pauses = list(_SIGNAL_AGAIN)
+
+    def _wake_stopped(self) -> float | None:
+        """Signal a stopped call, lest a system call blocks it; return when to do it again.
+
+        On the versions where that helps, home names a signal.
+        """
+        thread = self._stopped
+        if not self._signal or thread is None or not thread.armed:
+            return None
+        assert thread.thread is not None  # it was thrown at
+        import _signal  # at the start it was
+
+        _signal.pthread_kill(thread.thread.ident, self._signal)
+        return self._pauses.pop(0) if len(self._pauses) > 1 else self._pauses[0]
+
+    def _send_count(self, call_id: int, count: int) -> None:
+        self._worker.reply((dumps(count, 5), None), call_id)
+
+    def _send_stack(self, call_id: int) -> None:
+        self._worker.reply((dumps(self._frames(), 5), None), call_id)
+
+    def _frames(self) -> Frames:
+        """Return what the worker's thread is doing, without our own frames around it."""
+        frames: Frames = []
+        frame = None if self.calls.thread is None else self.calls.thread.frame()
+        while frame is not None and frame.f_code is not attempt.__code__:
+            code = frame.f_code
+            frames.append((code.co_filename, frame.f_lineno or 0, code.co_qualname))
+            frame = frame.f_back
+        return frames[::-1]
+
+
+class Broadcasts:
+    """What was broadcast, in one worker: run in turn, by a thread made for the first one."""
+
+    def __init__(self, name: str, worker: "Side", beside: Interruptible) -> None:
+        """beside: the thread that runs the worker's calls."""
+        self._name = f"{name}_broadcasts"
+        self._worker = worker
+        self._beside = beside
+        self.calls = Interruptible(None)
+        self._lock = allocate_lock()  # guards what follows, but for the queue
+        self._waiting: dict[int, Packed] = {}  # what was not begun, by call id
+        self._thread: _ThreadHandle | None = None
+        self._has_begun = False
+        self._is_over = False
+        self._queue: SimpleQueue[int] = SimpleQueue()  # ids in their order, then _END
+        self.close: Callable[[], object] = partial(self._queue.put, _END)
+        """Has the thread end when it has done what it was given."""
+
+    def begin(self) -> None:
+        """Let it run what is there, and what comes."""
+        with self._lock:
+            self._has_begun = True
+            for call_id in self._waiting:
+                self._queue.put(call_id)
+
+    def add(self, call_id: int, payload: "Packed") -> None:
+        """Run a pickled call after those that were added before. By the helper."""
+        with self._lock:
+            if self._is_over:
+                return  # home takes it for cancelled
+            if self._thread is None:
+                self._thread = threads.start(self._run, self._name)
+            self._waiting[call_id] = payload
+            if self._has_begun:
+                self._queue.put(call_id)
+
+    def forget(self, call_id: int) -> bool:
+        """Do not run a call; return whether it was waiting. By the helper."""
+        with self._lock:
+            return self._waiting.pop(call_id, None) is not None
+
+    def stop(self) -> None:
+        """Run what was added, if the worker was ever ready; end the thread."""
+        with self._lock:
+            self._is_over = True
+            self.close()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        self._become_interruptible()
+        try:
+            while (call_id := self._queue.get()) != _END:
+                with self._lock:
+                    payload = self._waiting.pop(call_id, None)
+                if payload is not None:
+                    self._run_one(call_id, payload)
+                    del payload  # as above
+        finally:
+            current_call.leave()
+
+    def _become_interruptible(self) -> None:
+        """Let what this thread runs be stopped, once."""
+        self.calls = Interruptible(this_thread())
+        current_call.enter(self.calls)
+
+    def _run_one(self, call_id: int, payload: "Packed") -> None:
+        """Run a call, and answer, unless it was stopped."""
+        outcome = None
+        self._worker.run_beside(call_id)
+        try:
+            if self.calls.arm(call_id):
+                outcome = attempt(payload, self.calls, self._load)
+            stopped = self.calls.disarm()
+        except TaskCancelled:  # beside the user's code
+            stopped = self.calls.disarm()
+        if stopped:
+            release_import_locks()
+            self.calls.give_back_held()
+            # What it has half changed goes with the worker; the others run until then.
+            self._worker.leave()
+            self._become_interruptible()
+        elif outcome is not None:
+            end_lease(payload)
+            self._worker.reply(outcome, call_id)
+        self._worker.run_beside(0)
+        self.calls.left = None
+
+    def _load(self, payload: "Packed") -> "Any":
+        """Unpickle a call.
+
+        Unlike the rest of it, this is not interrupted: a call that waits for the same
+        import, beside this, would fail. The other way round it is tried again.
+        """
+        self.calls.raise_shield()
+        try:
+            return main_module.loads(payload)
+        except Exception:
+            if not self._beside.hit or type(payload) is not bytes:
+                raise
+            return main_module.loads(payload)
+        finally:
+            self.calls.lower_shield()

@@ -1,0 +1,180 @@
+"""The threads of a worker, below `threading`, which many calls never need.
+
+It takes a worker 1 to 2 ms and some 400 KB, with `functools` and `collections`, which
+it imports. So a thread is started here by what `threading` itself is made of; and when
+somebody imports `threading`, it is told who is there. Else it would call them "Dummy-1"
+(and on 3.13.0 complain about them at the interpreter's end).
+"""
+
+import _thread
+import sys
+from _functools import partial
+from _thread import get_ident, get_native_id, start_joinable_thread
+
+from interpexec._core.cpython import RAW_THREADS_ABORT, own_builtins
+
+own_builtins(globals())
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from importlib.abc import Loader
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+
+# By its ident: the name of a thread, and its number in the system. Of those that run.
+_names: dict[int, tuple[str, int]] = {}
+_threading: "ModuleType | None" = None  # when it was told of them
+_modules = sys.modules  # what CPython looks into, whatever becomes of `sys`
+
+
+def name_this(name: str) -> None:
+    """Give the calling thread a name in this interpreter: it entered from another one."""
+    ident = get_ident()
+    _names[ident] = name, get_native_id()
+    # In this order: who imports `threading` meanwhile tells of it, or did it before.
+    if _threading is not None:
+        _tell(_threading, ident)
+
+
+def expect_threading() -> None:
+    """Tell `threading` of the threads here when it is imported; or now."""
+    if (threading := sys.modules.get("threading")) is not None:
+        _tell_all(threading)
+    else:
+        sys.meta_path.insert(0, Import())
+    if RAW_THREADS_ABORT:
+        _thread.start_new_thread = _start_new_thread
+
+
+def start(function: "Callable[[], object]", name: str) -> "_thread._ThreadHandle":
+    """Start a thread; return what to `join()`. RuntimeError when there is none to be had.
+
+    Join it before its interpreter ends.
+    """
+    forget = _forget
+
+    def run() -> None:
+        try:
+            _tell_system(name)
+            name_this(name)
+            function()
+            forget()
+        except BaseException:  # noqa: S110  # a call has damaged what this is made of: it says so
+            pass
+
+    return start_joinable_thread(run, daemon=False)
+
+
+def _start_new_thread(
+    function: "Callable[..., object]",
+    args: tuple[object, ...],
+    kwargs: dict[str, object] | None = None,
+) -> int:
+    """Start a thread as `_thread.start_new_thread` does, but one that its interpreter waits for."""
+    run = partial(function, *args, **(kwargs or {}))
+    return start_joinable_thread(run, daemon=False).ident
+
+
+join_all: "Callable[[], None]" = _thread._shutdown  # type: ignore[attr-defined]  # noqa: SLF001  # as `threading` does
+"""Wait for all other threads of this interpreter. C code."""
+
+
+def end_all() -> None:
+    """Wait for the threads that calls have left. By the thread that entered the interpreter.
+
+    CPython would ask `threading` for that, if it found it. Where calls have damaged it, or
+    taken it away, the process dies, or hangs, as the interpreter ends before its threads.
+    """
+    threading = _modules.get("threading")
+    if threading is not None or _threading is not None:
+        try:
+            (_threading or threading)._shutdown()  # type: ignore[union-attr]  # noqa: SLF001  # executors end theirs
+            threading._threading_atexits.clear()  # type: ignore[union-attr]  # noqa: SLF001  # CPython does it again
+        except BaseException:  # it is damaged, or somebody throws at this thread
+            _modules.pop("threading", None)
+    for _ in range(_MOST_THROWN):
+        try:
+            join_all()
+        except BaseException:  # noqa: S112  # as above
+            continue
+        return
+
+
+# How many exceptions a thread that ends may throw at the one that waits for it.
+_MOST_THROWN = 64
+
+
+def _tell_system(name: str) -> None:
+    """Name the calling thread for the system, as `threading` does from 3.14 on."""
+    if (set_name := getattr(_thread, "set_name", None)) is not None:
+        try:
+            set_name(name)
+        except OSError:
+            pass  # nobody needs it
+
+
+def _tell_all(threading: "ModuleType") -> None:
+    global _threading  # noqa: PLW0603  # there is one
+    _threading = threading
+    for ident in list(_names):
+        _tell(threading, ident)
+
+
+def _tell(threading: "ModuleType", ident: int) -> None:
+    """Let `threading` take a thread for what it is: alive and running."""
+    name, native_id = _names.get(ident, ("", 0))
+    thread = threading.Thread(name=name, daemon=False)
+    thread._started.set()  # noqa: SLF001  # there is no public way
+    thread._ident = ident  # noqa: SLF001  # as above
+    thread._native_id = native_id  # noqa: SLF001  # as above
+    threading._active[ident] = thread  # noqa: SLF001  # as above
+    if ident not in _names:  # it has ended meanwhile
+        threading._active.pop(ident, None)  # noqa: SLF001  # as above
+
+
+def _forget() -> None:
+    """Make the calling thread, which ends, unknown."""
+    ident = get_ident()
+    _names.pop(ident, None)  # before the other: see `_tell`
+    if _threading is not None:
+        try:
+            _threading._active.pop(ident, None)  # noqa: SLF001  # as above
+        except AttributeError:
+            pass  # a call has emptied it
+
+
+class Import:
+    """Is there when `threading` is imported, once: a finder, before all others."""
+
+    def find_spec(
+        self, name: str, path: "Sequence[str] | None", target: "ModuleType | None" = None
+    ) -> "ModuleSpec | None":
+        """Find what the others find."""
+        if name != "threading":
+            return None
+        sys.meta_path.remove(self)
+        for finder in sys.meta_path:
+            if (spec := finder.find_spec(name, path, target)) is not None:
+                if spec.loader is not None:
+                    spec.loader = _Loader(spec.loader)  # type: ignore[assignment]  # all that is asked of it
+                return spec
+        return None
+
+
+class _Loader:
+    """Loads `threading`, and tells it who is there."""
+
+    def __init__(self, loader: "Loader") -> None:
+        self._loader = loader
+
+    def create_module(self, spec: "ModuleSpec") -> "ModuleType | None":
+        """Make what the loader makes."""
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module: "ModuleType") -> None:
+        """Do what the loader does, and tell."""
+        assert module.__spec__ is not None
+        module.__loader__ = module.__spec__.loader = self._loader
+        self._loader.exec_module(module)
+        _tell_all(module)

@@ -1,0 +1,112 @@
+"""The messages between a pool and its workers, and the words of memory beside them.
+
+    pool   -> worker   Call     the pickled (fn, args, kwargs), and the call's id
+    worker -> pool     Done     the pickled value, or a failure (see `raised`),
+                                the call's id and what the payload is
+                       Notice   the number of a worker, and what is about it
+
+What a pool says to a busy worker goes another way: see `control`.
+
+A message is one `bytes` object: the payload, then eight bytes of tail. Pickle
+ignores what follows its end, so nothing is cut off before loading. A large
+payload is not copied to put a tail behind it: the two are sent as a tuple. So is
+the out-of-band data of a pickle (`package.Package`), where there is some.
+
+What a worker is doing stands in five words of 64 bits, its slot: the worker writes them,
+and the pool reads them without asking. Each is written by one side only, and whole.
+"""
+
+from interpexec._core.cpython import own_builtins
+
+own_builtins(globals())
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from interpexec._core.message_queue import MessageQueue
+    from interpexec._sharing.package import Packed
+
+WORDS = 5
+CALL, SINCE, DONE, BESIDE, LEAVE = range(WORDS)
+"""The words of a slot.
+
+    CALL    the id of the call that runs, or 0                  by the worker
+    SINCE   when it was begun, in ns of the monotonic clock     by the worker
+    DONE    how many calls have been run here                   by the worker
+    BESIDE  the id of what was broadcast and runs beside, or 0  by the worker
+    LEAVE   1: take no further call, and end                    by either side
+"""
+
+# From here on two objects in a tuple are cheaper than one more copy (about
+# 1 µs against 64 KiB at some GB/s).
+_LARGE = 1 << 16
+
+# What a payload is: the lowest bits of the tail, below the call's id.
+# Then come notices: the worker's initializer has run; the worker soon has run as many calls
+# as it may, so that a successor is wanted; it takes no further call. The last one is a call
+# itself, which was not begun, because its worker is damaged.
+VALUE, FAILURE, NOT_READY, READY, RETIRING, LEAVING, RETURNED = range(7)
+AFTER_MAIN = 8  # the worker has run the program: names in it may say so
+_KIND_BITS = 4
+_KINDS = (1 << _KIND_BITS) - 1
+
+type Message = bytes | tuple[Any, ...]
+
+
+def seal(payload: "Packed", call_id: int, kind: int = 0) -> Message:
+    """Put the tail behind a payload. What lies beside it is still the payload's."""
+    tail = call_id << _KIND_BITS | kind
+    if type(payload) is not bytes:
+        return payload.as_message(tail)  # type: ignore[union-attr]
+    if len(payload) < _LARGE:
+        return payload + tail.to_bytes(8, "little")
+    return payload, tail
+
+
+def send(line: "MessageQueue", payload: "Packed", call_id: int, kind: int = 0) -> None:
+    """Send a payload. What lies beside it belongs to whoever receives it, from now on."""
+    if type(payload) is bytes:
+        line.send(seal(payload, call_id, kind))
+        return
+    message = seal(payload, call_id, kind)
+    entries = payload.give_away()  # type: ignore[union-attr]
+    try:
+        line.send(message)
+    except Exception:  # there is no memory
+        payload.entries = entries  # type: ignore[union-attr]
+        raise
+
+
+def end_lease(payload: "Packed") -> None:
+    """Say that nothing is held any more of what was lent beside a pickle (see `lending`)."""
+    if type(payload) is not bytes:
+        payload.end_lease()  # type: ignore[union-attr]
+
+
+def notice(worker: int, kind: int) -> Message:
+    """Make a notice. It answers no call, so its id is 0.
+
+    It gives the number of the worker, not of its seat: when it is read, another one
+    may sit there.
+    """
+    return seal(worker.to_bytes(8, "little"), 0, kind)
+
+
+def worker_of(payload: "Packed") -> int:
+    """Return the number of the worker that a notice is about."""
+    return int.from_bytes(payload[:8], "little")  # type: ignore[index]  # bytes
+
+
+def unseal(message: Message) -> "tuple[Packed, int, int]":
+    """Return the payload (its tail may still be behind it), the call's id, the kind."""
+    payload: Packed
+    if isinstance(message, tuple):
+        payload, tail, *beside = message
+        if beside:
+            from interpexec._sharing.package import Package  # what is sent is mostly a pickle alone
+
+            payload = Package.from_message(message)
+    else:
+        payload, tail = message, int.from_bytes(message[-8:], "little")
+    return payload, tail >> _KIND_BITS, tail & _KINDS
