@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Self
 
 ROOT = Path(__file__).parents[2]
-PATHS = [ROOT, ROOT / "tests", ROOT / "tests" / "stress"]
+PATHS = [ROOT, *(ROOT / "tests" / name for name in ("support", "tasks", "stress"))]
 
 if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
     # A shell starts what is in the background with SIGINT ignored, and children inherit that.

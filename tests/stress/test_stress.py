@@ -13,10 +13,10 @@ ROUNDS = int(os.environ.get("INTERPEXEC_ROUNDS", "10"))
 @pytest.mark.parametrize("seed", [1, 2, 3, 8])
 def test_whatever_is_done_to_a_pool_every_call_ends(seed: int) -> None:
     """Submitting, failing, cancelling, chaining, mapping, dropping, shutting down: see `chaos`."""
-    done = output(TESTS / "chaos.py", seed, ROUNDS, environment={"PYTHONWARNINGS": ""})
+    done = output(TESTS / "stress" / "chaos.py", seed, ROUNDS, environment={"PYTHONWARNINGS": ""})
     assert done == "well\n"
 
 
 def test_channels_are_used_while_interpreters_come_and_go() -> None:
     """A thread that sends waits for something, with the mutex of all channels, without the GIL."""
-    assert output(TESTS / "crossroads.py", 25) == "well\n"
+    assert output(TESTS / "stress" / "crossroads.py", 25) == "well\n"

@@ -1,6 +1,6 @@
 """Running calls are cancelled at random moments, among ordinary ones, by several threads.
 
-    INTERPEXEC_CANCELS=5000 python -m pytest -o faulthandler_timeout=900 tests/test_cancel_chaos.py
+    INTERPEXEC_CANCELS=5000 python -m pytest -o faulthandler_timeout=900 tests/cancel
 
 Each ends an interpreter, of which CPython 3.13 leaks about 2 MB.
 """

@@ -23,6 +23,7 @@ import sharing_tasks as there
 from gates import TIME_LIMIT, Gate
 from interpexec import InterpreterPoolExecutor, NotShareableError, SharedBuffer, TokenError
 from interpexec.sharing import Handle, abandon, from_token, to_token
+from programs import ROOT
 from stops import Pipe, finish, pool_of, see_off, shut_down, start
 
 type Pool = InterpreterPoolExecutor
@@ -243,7 +244,7 @@ def test_tokens_of_another_process() -> None:
         capture_output=True,
         text=True,
         timeout=TIME_LIMIT,
-        cwd=Path(__file__).parents[1],
+        cwd=ROOT,
         check=True,
     )
     assert made.stdout.count("another process") == 2
@@ -253,7 +254,7 @@ def test_tokens_of_another_process() -> None:
         capture_output=True,
         text=True,
         timeout=TIME_LIMIT,
-        cwd=Path(__file__).parents[1],
+        cwd=ROOT,
         check=True,
     )
     with pytest.raises(TokenError, match="another process"):

@@ -14,7 +14,10 @@ import pytest
 import interpexec
 
 ROOT = Path(interpexec.__file__).parents[1]
-TESTS = Path(__file__).parent
+TESTS = Path(__file__).parents[1]
+PATHS = [str(TESTS / "support"), str(TESTS / "tasks")]
+"""Where programs of tests find what they import."""
+
 TIME_LIMIT = float(os.environ.get("INTERPEXEC_TIME_LIMIT", "100"))  # seconds
 
 IMPORT = "from interpexec import InterpreterPoolExecutor\n"
@@ -40,7 +43,7 @@ def run(
     Warnings are errors there, too, and cloudpickle is absent. signals: sent one by one, each
     when something can be read from its descriptor.
     """
-    paths = [str(TESTS / "absent"), str(ROOT), os.environ.get("PYTHONPATH", "")]
+    paths = [str(TESTS / "support" / "absent"), *PATHS, str(ROOT), os.environ.get("PYTHONPATH", "")]
     settings = {
         "PYTHONPATH": os.pathsep.join(filter(None, paths)),
         "PYTHONFAULTHANDLER": "1",

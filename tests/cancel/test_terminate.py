@@ -13,7 +13,7 @@ import stoppable
 from gates import Gate
 from interpexec import InterpreterPoolExecutor
 from interpexec._pool import scheduler, stopping
-from programs import output, write
+from programs import PATHS, output, write
 from stops import TIME_LIMIT, Pipe, finish, interpreters, run, shut_down, start
 
 if TYPE_CHECKING:
@@ -413,7 +413,7 @@ def test_a_program_ends_by_it(tmp_path: Path) -> None:
     """Calls that run, block and wait: the program ends when the blocked one returns."""
     program = f"""
         import os, sys, threading
-        sys.path.insert(0, {str(Path(__file__).parent)!r})
+        sys.path[:0] = {PATHS!r}
         import stoppable, stops
 
         if __name__ == "__main__":
@@ -434,7 +434,7 @@ def test_ctrl_c_and_then_terminate(tmp_path: Path) -> None:
     """The common pattern of a tool: leave at once, whatever runs."""
     program = f"""
         import os, signal, sys, threading
-        sys.path.insert(0, {str(Path(__file__).parent)!r})
+        sys.path[:0] = {PATHS!r}
         import stoppable, stops
 
         if __name__ == "__main__":

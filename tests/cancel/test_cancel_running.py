@@ -15,7 +15,7 @@ import pytest
 import stoppable
 from gates import Gate, gate
 from interpexec import InterpreterPoolExecutor, TaskCancelled
-from programs import output, run, write
+from programs import PATHS, output, run, write
 from stops import TIME_LIMIT, Pipe, finish, interpreters, pool_of, rest, shut_down, start
 
 WAKES = sys.version_info >= (3, 15)
@@ -577,7 +577,7 @@ def test_a_system_call_is_woken(how: str, begun: Pipe, told: Pipe, door: Gate) -
 
 _HANDLERS = """
     import os, signal, sys, threading
-    sys.path.insert(0, {tests!r})
+    sys.path[:0] = {paths!r}
     import stoppable, stops
 
     def handler(number, frame):
@@ -605,8 +605,7 @@ _HANDLERS = """
 
 
 def _handlers(path: Path, before: str, wait: float = 0.3) -> list[str]:
-    tests = str(Path(__file__).parent)
-    program = write(path / "program.py", _HANDLERS.format(tests=tests, before=before, wait=wait))
+    program = write(path / "program.py", _HANDLERS.format(paths=PATHS, before=before, wait=wait))
     return output(program).splitlines()
 
 
@@ -640,7 +639,7 @@ def test_a_handler_that_the_program_sets_later_gets_nothing(tmp_path: Path) -> N
     """From then on nothing is sent; the blocked call is replaced as on older versions."""
     program = f"""
         import os, signal, sys
-        sys.path.insert(0, {str(Path(__file__).parent)!r})
+        sys.path[:0] = {PATHS!r}
         import stoppable, stops
 
         def handler(number, frame):
@@ -686,7 +685,7 @@ def test_a_program_ends_with_a_blocked_cancelled_call(tmp_path: Path) -> None:
     """It waits for the call, and then ends quietly."""
     program = f"""
         import os, sys, threading
-        sys.path.insert(0, {str(Path(__file__).parent)!r})
+        sys.path[:0] = {PATHS!r}
         import stoppable, stops
 
         if __name__ == "__main__":
@@ -704,7 +703,7 @@ def test_a_program_ends_right_after_cancelling(tmp_path: Path) -> None:
     """Nothing is waited for in vain, nothing is said."""
     program = f"""
         import sys
-        sys.path.insert(0, {str(Path(__file__).parent)!r})
+        sys.path[:0] = {PATHS!r}
         import stoppable, stops
 
         if __name__ == "__main__":
@@ -721,7 +720,7 @@ def test_ctrl_c_and_then_cancel(tmp_path: Path) -> None:
     """The common pattern: who is interrupted while waiting cancels the call, and leaves."""
     program = f"""
         import os, signal, sys
-        sys.path.insert(0, {str(Path(__file__).parent)!r})
+        sys.path[:0] = {PATHS!r}
         import stoppable, stops
 
         if __name__ == "__main__":
