@@ -80,3 +80,30 @@ def test_the_quick_start_has_its_two_commands() -> None:
     blocks = re.findall(r"^```(\w+)\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
     assert [kind for kind, _ in blocks] == ["console", "console"]
     assert all(line.startswith("$ ") for _, text in blocks for line in text.splitlines())
+
+
+DOCUMENTS = [*(ROOT / "docs").glob("*.md"), *ROOT.glob("[A-Z]*.md")]
+in_a_checkout = pytest.mark.skipif(not (ROOT / "interpexec").exists(), reason="no checkout")
+FOLDERS = "core|sharing|sync|worker|pool|map"
+
+
+@in_a_checkout
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_the_files_that_a_document_names_are_there(document: Path) -> None:
+    """A module that moves takes its mentions along."""
+    text = document.read_text()
+    named = re.findall(r"`((?:interpexec|tests)/[\w/]+(?:\.py)?/?)`", text)
+    named += [f"interpexec/{name}" for name in re.findall(rf"`(_(?:{FOLDERS})/\w+\.py)`", text)]
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+@in_a_checkout
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_the_links_of_a_document_lead_somewhere(document: Path) -> None:
+    """Links to files of the project, and to headings in them."""
+    for target, heading in re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", document.read_text()):
+        file = document.parent / target if target else document
+        assert file.exists(), target
+        headings = re.findall(r"^#+ (.+)$", file.read_text(), re.MULTILINE) if heading else []
+        slugs = {re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings}
+        assert not heading or heading in slugs, f"{target}#{heading}"
