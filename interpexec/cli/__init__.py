@@ -5,17 +5,17 @@
     map           `interpexec map`: its arguments, its parts put together
      ├─ _parse         'module:function' or an expression: is it sound?
      ├─ _expression    the names in an expression, and what they stand for
-     ├─ _imports       importing at home, with errors for the user
+     ├─ _imports       importing in the main interpreter, with errors for the user
      ├─ _items         where the items come from; the reading thread
      ├─ _backlog       items that wait for a worker
-     ├─ _pace          how many of them travel together
+     ├─ _pace          how many of them are sent together
      ├─ _flow          the loop between reading, workers and writing
      ├─ _order         when a finished chunk may be written
      ├─ _report        results to stdout, failures to stderr
      ├─ _interrupts    Ctrl-C, let through where it does no harm
      └─ _close         how a run ends that must not wait
     _errors       UsageError
-    _task, _evaluate   the far side: what a worker does with a chunk
+    _task, _evaluate   the worker's side: what is done with a chunk
 
 Workers import this package on their way to `_evaluate`, so this file imports
 nothing until `main` is called.

@@ -26,9 +26,9 @@ class Chunk:
 
 
 class Backlog:
-    """Two lines: blocks of items as they were read, and chunks that came back.
+    """Two queues: blocks of items as they were read, and chunks that came back.
 
-    A worker gives back what it had no time for. That goes first: everything read
+    A worker gives back items that it had no time for. These go first: everything read
     later stands behind it in the output, too. For one thread.
     """
 
@@ -41,7 +41,7 @@ class Backlog:
         self._returned: list[Chunk] = []
 
     def __len__(self) -> int:
-        """Count the items of the line that `take` would serve."""
+        """Count the items of the queue that `take` would serve."""
         if self._returned:
             return len(self._returned[0].items)
         return sum(map(len, self._blocks)) - self._offset

@@ -1,9 +1,9 @@
-"""The far side of `interpexec map`: a worker applies the task to a chunk of items.
+"""The worker's side of `interpexec map`: applying the task to a chunk of items.
 
 Each worker calls `prepare` once (it is the pool's initializer) and then
-`evaluate` for each chunk. Results travel as the bytes that are to stand on
+`evaluate` for each chunk. Results are sent as the bytes that are to stand on
 stdout: so `str()` and the encoding are done in parallel, their failure is the
-item's own, and every result can travel.
+item's own, and every result can be sent.
 
 This file is imported in each worker, where imports are paid again: it brings
 nothing but built-in modules.
@@ -26,7 +26,7 @@ shorter, and a chunk of unequal items is cut up and sent again more often.
 """
 
 FULL = 1 << 20
-"""Bytes of results after which it does the same; a bound on what travels at once."""
+"""Bytes of results after which it does the same; a bound on what is sent at once."""
 
 SHOWN_ITEM = 80
 """Characters of an item's repr that a message shows."""
@@ -48,7 +48,7 @@ class Failure:
 
 
 class Reply:
-    """What became of the first `done` items of a chunk."""
+    """The outcome of the first `done` items of a chunk."""
 
     __slots__ = ("done", "failures", "lines", "seconds")
 
@@ -62,7 +62,7 @@ class Reply:
 
 
 class Settings:
-    """What a worker must know to do its part."""
+    """The options that a worker must know to do its part."""
 
     __slots__ = ("encoding", "fail_fast", "task", "traceback")
 
@@ -107,7 +107,7 @@ class Evaluator:
     def _describe(self, index: int, item: str, error: BaseException) -> Failure:
         traceback = ""
         if self._settings.traceback:
-            from traceback import format_exception  # dear, and seldom wanted
+            from traceback import format_exception  # slow to import, and seldom wanted
 
             own = error.__traceback__  # this file's frame tells the user nothing
             error.__traceback__ = own.tb_next if own else None
@@ -196,4 +196,4 @@ def _flush_printed() -> None:
         if sys.stdout is not None:
             sys.stdout.flush()
     except OSError:
-        pass  # home writes to the same place, and sees the same error
+        pass  # the main interpreter writes to the same place, and sees the same error

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 FILENAME = "<expression>"
-"""What tracebacks call the place."""
+"""The name of the file in tracebacks."""
 
 _NOT_COMPILED = (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError)
-"""What `compile` raises; all but the first for odd characters or too much depth."""
+"""The errors of `compile`; all but the first for odd characters or too much depth."""
 
 
 def check_expression(text: str) -> tuple[bytes, tuple[str, ...]]:

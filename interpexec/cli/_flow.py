@@ -6,11 +6,11 @@
 
 Everything but the reading and the evaluating happens in the thread that calls
 `run`. It waits at one place, for one queue, into which the reading thread puts
-blocks and the pool's threads put finished chunks. Whatever has been written is
+blocks and the pool's threads put finished chunks. Written results are
 flushed before it waits there, and only then: so no result lies in a buffer while
 the next one is awaited, and thousands that are ready share one flush.
 
-What is in flight is bounded on every edge: `AHEAD` blocks are read ahead (see
+The items in flight are bounded on every edge: `AHEAD` blocks are read ahead (see
 `items`), `DEPTH` chunks per worker are submitted, and no later chunk is started
 when the Order has no room for more replies.
 """
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 DEPTH = 2
 """Chunks in flight per worker: one that runs and one that stands ready. More
-would only take choices away: what is submitted cannot be cut up any more."""
+would only take choices away: a submitted chunk cannot be cut up any more."""
 
 
 class Flow:
@@ -120,7 +120,7 @@ class Flow:
     def _feed(self) -> None:
         """Submit chunks while there are items and room for them."""
         while self._in_flight < self._most_in_flight:
-            # What came back may be what the Order waits for, so it needs no room.
+            # A chunk that came back may be the one that the Order waits for, so it needs no room.
             if not self._backlog.has_returned() and not self._order.has_room():
                 return
             size = self._pace.next_size(len(self._backlog))

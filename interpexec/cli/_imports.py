@@ -1,4 +1,4 @@
-"""Importing at home what the workers will import, to see that it is there."""
+"""Importing in the main interpreter what the workers will import, to see that it is there."""
 
 import sys
 from importlib import import_module
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def import_or_refuse(name: str) -> "ModuleType":
-    """Import a module at home; raise UsageError, saying why, if that fails."""
+    """Import a module here; raise UsageError, saying why, if that fails."""
     try:
         return import_module(name)
     except ModuleNotFoundError as error:

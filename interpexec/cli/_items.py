@@ -101,7 +101,7 @@ def from_arguments(arguments: "Sequence[str]") -> Source:
 def from_file(path: str, separator: bytes) -> Source:
     """Read `path` ('-' is standard input); raise UsageError if it cannot be opened."""
     try:
-        file = _open_stdin() if path == "-" else open(path, "rb", buffering=0)  # noqa: SIM115, PTH123  # the reader closes it; pathlib is dear
+        file = _open_stdin() if path == "-" else open(path, "rb", buffering=0)  # noqa: SIM115, PTH123  # the reader closes it; pathlib is slow to import
     except (OSError, ValueError) as error:
         message = f"cannot read the items: {error}"
         raise UsageError(message) from error

@@ -1,8 +1,8 @@
-"""How many items travel to a worker together.
+"""How many items are sent to a worker together.
 
 A chunk costs some 100 µs of messages and wake-ups, so a million tiny items must
-share them; an item of a second must travel alone, so that it neither holds up
-its neighbours nor leaves the other workers idle. Which of both it is, is measured:
+share them; an item of a second must be sent alone, so that it neither holds up
+its neighbours nor leaves the other workers idle. The speed is measured:
 
 - The first chunks have one item each.
 - Each chunk that comes back says how long its items took. The next ones are
@@ -10,7 +10,7 @@ its neighbours nor leaves the other workers idle. Which of both it is, is measur
   larger by at most `GROWTH` times per chunk, as one fast item says little about
   the next.
 - No chunk takes more than its share of what waits, so that every worker gets
-  some, and a few items travel one by one. Nothing ever waits for a chunk to get
+  some, and a few items are sent one by one. Nothing ever waits for a chunk to get
   full: slow input is passed on as it comes.
 
 A chunk that turns out slower than expected is cut by the worker itself (see

@@ -1,7 +1,7 @@
-"""What the user asked for: 'module:function', or an expression in x.
+"""The task that the user asked for: 'module:function', or an expression in x.
 
-All that can be known to be wrong is said here, at home, before an item is read
-or a worker started.
+Every mistake that can be known is reported here, in the main interpreter, before an
+item is read or a worker started.
 """
 
 from keyword import iskeyword

@@ -1,4 +1,4 @@
-"""What the user sees: results on stdout, failures on stderr, and how many."""
+"""The output that the user sees: results on stdout, failures on stderr, and how many."""
 
 import sys
 from contextlib import contextmanager
@@ -19,7 +19,7 @@ class Output:
     """Standard output as a place for bytes, which are kept until `flush`.
 
     Both methods raise BrokenPipeError if the reader has gone, and UsageError if
-    writing fails otherwise; what is kept then goes nowhere.
+    writing fails otherwise; bytes that are kept then go nowhere.
     """
 
     def __init__(self, stream: "TextIO | None") -> None:

@@ -1,6 +1,6 @@
-"""What is done with each item, in a form that travels to the workers.
+"""The task that is applied to each item, in a form that can be sent to the workers.
 
-Both classes are made at home by `_parse` and loaded in each worker, so this file
+Both classes are made in the main interpreter by `_parse` and loaded in each worker, so this file
 imports next to nothing. An import that only a worker refuses (an extension that
 does not support subinterpreters) raises in `load`, there.
 """
@@ -33,10 +33,10 @@ class FunctionTask:
 
 
 class ExpressionTask:
-    """An expression in `x`, compiled at home as the body of `lambda x: …`.
+    """An expression in `x`, compiled in the main interpreter as the body of `lambda x: …`.
 
-    The code travels as `marshal` writes it: home and worker are the same Python,
-    and the worker needs no parser.
+    The code is sent as `marshal` writes it: both sides are the same Python, and the
+    worker needs no parser.
     """
 
     __slots__ = ("code", "modules")
@@ -51,7 +51,7 @@ class ExpressionTask:
         for module in self.modules:
             root = module.partition(".")[0]
             namespace[root] = __import__(module)  # a dotted name gives its root
-        code: CodeType = loads(self.code)  # noqa: S302  # our own bytes, of this process
+        code: CodeType = loads(self.code)  # noqa: S302  # bytes of this process
         function: Callable[[str], object] = eval(code, namespace)  # noqa: S307  # the user's own code
         return function
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from interpexec.cli._items import Source
 
 ITEMS_FOLLOW = ":::"
-"""What separates the items from the options, as in GNU parallel."""
+"""The separator between the options and the items, as in GNU parallel."""
 
 FAILED = 1
 """Exit code if some items failed."""
@@ -167,7 +167,7 @@ def _import_from_here() -> None:
     The script `interpexec` has its own directory there. `python -P` asks for neither.
     """
     try:
-        here = getcwd()  # noqa: PTH109  # pathlib is dear to import
+        here = getcwd()  # noqa: PTH109  # pathlib is slow to import
     except FileNotFoundError:
         return  # it was removed
     if not sys.flags.safe_path and here not in sys.path:
