@@ -27,6 +27,15 @@ settings.register_profile("interpexec", deadline=None, suppress_health_check=[He
 settings.load_profile("interpexec")
 
 
+def pytest_collection_finish() -> None:
+    """Keep what the session itself is made of from the collector, which each test calls.
+
+    A collection took 70 ms, most of it among pytest's own objects: 4 minutes for the whole suite.
+    """
+    gc.collect()
+    gc.freeze()
+
+
 def _interpreter_ids() -> set[int]:
     return {int(entry[0]) for entry in _interpreters.list_all()}
 
