@@ -157,9 +157,9 @@ def from_token(token: bytes) -> "Any":
     there is no descriptor to be had: the object waits still. What its `__unshare__`
     raises goes on to the caller. Does not block.
     """
-    from interpexec._sharing import pickling, tokens
+    from interpexec._sharing import tokens, unpickling
 
-    return pickling.loads_anything(tokens.take(token))
+    return unpickling.loads_anything(tokens.take(token))
 
 
 def abandon(token: bytes) -> bool:

@@ -25,14 +25,17 @@ ORDER = [
     "_core.handles",
     "_core.main_module",
     "_core.late_errors",
-    "_sharing.reducers",
     "_sharing.package",
+    "_sharing.unpickling",
+    "_sharing.pickle_opcodes",
     "_sharing.diagnose",
-    "_sharing.functions",
-    "_sharing.pickling",
     "buffers",
     "_sharing.stdlib_types",
     "_sharing.exceptions",
+    "_sharing.reducers",
+    "_sharing.pickler",
+    "_sharing.functions",
+    "_sharing.pickling",
     "_sharing.flatten",
     "_sharing.tokens",
     "sharing",
@@ -97,8 +100,6 @@ RANKS = {
 
 # What closes a circle, late or for the type checker only, and why it may.
 EXCEPTIONS = {
-    ("_sharing.reducers", "_sharing.stdlib_types"),  # when one of them is met
-    ("_sharing.reducers", "_sharing.exceptions"),  # as above
     ("errors", "_core.late_errors"),  # at first use: two classes that workers never need
     ("_pool.process_hooks", "_pool.scheduler"),  # for its type
     ("_pool.worker_thread", "_pool.scheduler"),  # for its type: it is handed the scheduler

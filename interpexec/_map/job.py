@@ -33,7 +33,7 @@ from interpexec._map.items import Items, calls, packed
 from interpexec._map.outcomes import Outcomes, opened
 from interpexec._pool.future import MARK
 from interpexec._pool.lending import MOST_AHEAD
-from interpexec._sharing import package, pickling
+from interpexec._sharing import package, pickler, pickling
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -307,7 +307,7 @@ class Job:
         arguments = function, columns, failures, budget, items.are_pickled
         call: tuple[object, ...] = chunk.run, arguments, {}
         is_light = items.is_bare and isinstance(function, bytes)
-        payload = _pickle.dumps(call, 5) if is_light else package.pack(call, lends=True)
+        payload = _pickle.dumps(call, 5) if is_light else pickler.pack(call, lends=True)
         return self._scheduler.submit(payload, self._name, self._limit, source=self)
 
     def _settle(self, segment: Segment, error: BaseException | None) -> None:

@@ -1,7 +1,7 @@
 """What became of the items of a chunk: from the worker to the iterator that wants them."""
 
 from interpexec._core.cpython import NotShareableError, own_builtins
-from interpexec._sharing import pickling, raised
+from interpexec._sharing import pickling, raised, unpickling
 
 own_builtins(globals())
 
@@ -87,7 +87,7 @@ class Outcomes:
             raise raised.revive(self._failures[index], after_main=self._after_main)
         value, self._values[index] = self._values[index], None
         if self._pickled:
-            return pickling.loads_value(value, after_main=self._after_main)  # type: ignore[arg-type]
+            return unpickling.loads_value(value, after_main=self._after_main)  # type: ignore[arg-type]
         return value
 
     def take_all(self) -> "Iterator[object]":

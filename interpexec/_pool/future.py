@@ -30,8 +30,8 @@ from interpexec._core.sigint import (
 )
 from interpexec._core.waiting import Deadline
 from interpexec._pool.parking import Latch, Parker
-from interpexec._sharing import pickling
 from interpexec._sharing import raised as raised_module
+from interpexec._sharing import unpickling
 from interpexec._worker import wire
 
 TYPE_CHECKING = False
@@ -438,7 +438,7 @@ class CallFuture[T](_base.Future[T]):
             self.finish(error=raised_module.revive(payload, after_main=after_main))
             return
         try:
-            value = pickling.loads_value(payload, after_main=after_main)
+            value = unpickling.loads_value(payload, after_main=after_main)
         except NotShareableError as error:
             self.finish(error=error)
         else:

@@ -17,10 +17,8 @@ these as text.
 """
 
 import _pickle
-import copyreg
 
 from interpexec._core import current_call, main_module
-from interpexec._sharing import reducers
 from interpexec._sharing.package import packing
 
 TYPE_CHECKING = False
@@ -58,10 +56,8 @@ def reduce(error: BaseException) -> "Any":
     return (*_bare(error), contents, None, None, fill)
 
 
-def says_itself(cls: type[BaseException]) -> bool:
-    """Say whether a class has its own way to be pickled."""
-    if cls in copyreg.dispatch_table or reducers.says_itself(cls):
-        return True
+def has_own_reduce(cls: type[BaseException]) -> bool:
+    """Say whether a class defines how it is pickled."""
     ways: tuple[Any, ...] = cls.__reduce__, cls.__reduce_ex__
     return any(type(way) is not _C_METHOD or _is_foreign(way) for way in ways)
 
@@ -83,7 +79,7 @@ def _members_of(
 ) -> "Iterator[BaseException]":
     """Yield the members of a group that are to be made bare, and theirs."""
     for member in _MEMBERS.__get__(group):
-        if id(member) in seen or says_itself(type(member)):
+        if id(member) in seen or packing().reducer_of(type(member)) is not reduce:
             continue
         seen.add(id(member))
         yield member
@@ -181,9 +177,9 @@ def _none() -> None:
 
 
 def _perhaps(pickled: bytes) -> object:
-    from interpexec._sharing import pickling  # few errors come here
+    from interpexec._sharing import unpickling  # few errors come here
 
     try:
-        return pickling.loads_anything(pickled)
+        return unpickling.loads_anything(pickled)
     except Exception:  # the user's classes run here
         return None

@@ -34,7 +34,7 @@ def freeze(packed: "Packed", room: int) -> tuple[bytes, Package | None]:
     frozen = _pickle.dumps((package.payload, package.entries), 5) + _SPECIAL
     if len(frozen) <= room:
         return frozen, package
-    package.entries.append(("", SharedBuffer.copy_of(package.payload).detach()))
+    package.entries.append((None, (SharedBuffer.copy_of(package.payload).detach(),)))
     frozen = _pickle.dumps((len(package.payload), package.entries), 5) + _SPECIAL
     if len(frozen) > room:
         message = f"it has too many descriptors ({len(package.entries)}) for one message"
@@ -49,7 +49,7 @@ def thaw(frozen: bytes) -> "Packed":
     payload, entries = _pickle.loads(frozen)  # our own bytes
     package = Package(b"", [], [], entries)
     if isinstance(payload, int):
-        _, fd = entries.pop()
+        _, (fd,) = entries.pop()
         try:
             payload = memoryview(SharedBuffer.adopt(fd, payload))
         except BaseException:

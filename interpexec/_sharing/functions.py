@@ -16,7 +16,7 @@ import sys
 
 from interpexec._core import main_module
 from interpexec._core.cpython import NotShareableError, own_builtins
-from interpexec._sharing import package, reducers
+from interpexec._sharing import pickler, reducers
 
 own_builtins(globals())
 
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from types import CodeType, FunctionType
     from typing import Any, NoReturn
 
-    from interpexec._sharing.package import Packed, Packing
+    from interpexec._sharing.package import Packed
+    from interpexec._sharing.pickler import Packer
 
     type Recipe = tuple[Callable[..., Any], tuple[Any, ...]]
 
@@ -37,7 +38,7 @@ _GLOBAL_ACCESS = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "STORE_GLOBAL", "DELETE_
 _GIVEN = {"__name__"}  # what `rebuild` provides; the body of every class reads it
 
 
-class Packer(_pickle.Pickler):
+class FunctionPickler(_pickle.Pickler):
     """A pickler that takes functions by value where their name leads nowhere."""
 
     def reducer_override(self, obj: object) -> "Any":
@@ -59,19 +60,19 @@ def pack(obj: object, *, lends: bool = False, is_alone: bool = False) -> "Packed
 
     Raises what pickle raises, and NotShareableError for a function that needs more
     than its code; where `cloudpickle` is installed, that is tried then. The rest is
-    that of `package.pack`.
+    that of `pickler.pack`.
     """
     try:
-        return package.pack(obj, lends=lends, is_alone=is_alone, dump=dump)
+        return pickler.pack(obj, dump, lends=lends, is_alone=is_alone)
     except Exception:
         try:
-            return package.pack(obj, lends=lends, is_alone=is_alone, dump=_dump_by_cloudpickle())
+            return pickler.pack(obj, _dump_by_cloudpickle(), lends=lends, is_alone=is_alone)
         except Exception:  # noqa: S110  # there is none; or else ours says better what is the matter
             pass
         raise
 
 
-def _dump_by_cloudpickle() -> "Callable[[object, Packing], None]":
+def _dump_by_cloudpickle() -> "Callable[[object, Packer], None]":
     """Return what pickles by cloudpickle, which is told of what is shared. ImportError."""
     from cloudpickle import Pickler
 
@@ -79,21 +80,21 @@ def _dump_by_cloudpickle() -> "Callable[[object, Packing], None]":
         # Of the class, since it is looked for when the pickler is made.
         dispatch_table = reducers.Before(Pickler.dispatch_table)
 
-    return lambda obj, packing: Both(packing, 5).dump(obj)
+    return lambda obj, packer: Both(packer, 5).dump(obj)
 
 
-def dump(obj: object, packing: "Packing") -> None:
+def dump(obj: object, packer: "Packer") -> None:
     """Pickle an object, with the functions in it taken by value where that is needed."""
-    pickler = Packer(packing, 5)
-    pickler.dispatch_table = reducers.table()  # type: ignore[assignment]  # it holds any recipe
-    pickler.dump(obj)
+    by_value = FunctionPickler(packer, 5)
+    by_value.dispatch_table = reducers.table()  # type: ignore[assignment]  # it holds any recipe
+    by_value.dump(obj)
 
 
 def pack_soon(obj: object, *, lends: bool = False, is_alone: bool = False) -> "Packed":
     """Do as `pack`, but try the quick way first, where no function is to go by value."""
     if main_module.can_run_again():
         try:
-            return package.pack(obj, lends=lends, is_alone=is_alone)
+            return pickler.pack(obj, lends=lends, is_alone=is_alone)
         except Exception:  # noqa: S110  # the user's classes run; tried again with care
             pass
     return pack(obj, lends=lends, is_alone=is_alone)

@@ -5,20 +5,16 @@ the protocol of `interpexec.sharing`, and then with functions by value (`functio
 error of the last one names the part that cannot be sent (`diagnose`).
 """
 
-import _io  # `io` is not in a bare interpreter
-from _pickle import Unpickler, dumps
-from _pickle import loads as _unpickle
+from _pickle import dumps
 
 from interpexec._core import current_call, main_module
 from interpexec._core.cpython import PLAIN, NotShareableError, own_builtins
-from interpexec._core.sigint import deliver, interruptible_inside, noted
 
 own_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from typing import Any
+    from collections.abc import Callable
 
     from interpexec._sharing.package import Packed
 
@@ -78,9 +74,9 @@ def dumps_value(value: object) -> "Packed":
     try:
         if type(value) in PLAIN:
             return dumps(value, 5)
-        from interpexec._sharing import package  # many workers return plain values only
+        from interpexec._sharing import pickler  # many workers return plain values only
 
-        return package.pack(value)
+        return pickler.pack(value)
     except BaseException as error:  # the user's classes run; tried again with care
         current_call.end_if_stopped(error)
     from interpexec._sharing import functions
@@ -92,52 +88,3 @@ def dumps_value(value: object) -> "Packed":
         from interpexec._sharing import diagnose
 
         raise diagnose.explain(value, "the result", error, functions.pack) from error
-
-
-@interruptible_inside
-def loads_value(payload: "Packed", *, after_main: bool) -> object:
-    """Unpickle a result at home. Raises NotShareableError if it cannot be."""
-    try:
-        if noted:
-            deliver()
-        if type(payload) is bytes and not after_main:
-            return _unpickle(payload)
-        return loads(payload, after_main=after_main)
-    except BaseException as error:  # the user's classes run here
-        if isinstance(error, KeyboardInterrupt) and not error.args:
-            raise  # Ctrl-C: this may be the main thread
-        from interpexec._core.error_text import told
-
-        raise NotShareableError(f"the result could not be unpickled: {told(error)}") from error
-
-
-def loads(payload: "Packed", *, after_main: bool = False) -> object:
-    """Unpickle at home what a worker sent.
-
-    In a worker that has run the program, what the program defines belongs to
-    `__mp_main__`; here it belongs to `__main__`.
-    """
-    unpickle = _loads_after_main if after_main else _unpickle
-    if type(payload) is bytes:
-        return unpickle(payload)
-    return payload.load(unpickle)  # type: ignore[union-attr]
-
-
-def _loads_after_main(pickled: bytes, /, *, buffers: "Iterable[Any] | None" = None) -> object:
-    return _MainUnpickler(_io.BytesIO(pickled), buffers=buffers).load()
-
-
-def loads_anything(payload: "Packed") -> "Any":
-    """Unpickle what came from nobody knows where: from home, or from a worker."""
-    if main_module.is_worker():
-        return main_module.loads(payload)
-    return loads(payload, after_main=True)
-
-
-class _MainUnpickler(Unpickler):
-    """Finds the program's definitions in the real `__main__`."""
-
-    def find_class(self, module_name: str, global_name: str, /) -> object:
-        if module_name == main_module.RUN_NAME:
-            module_name = "__main__"
-        return super().find_class(module_name, global_name)

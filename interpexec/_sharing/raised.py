@@ -12,14 +12,16 @@ from _pickle import dumps
 from interpexec._core import main_module
 from interpexec._core.cpython import NotShareableError, own_builtins
 from interpexec._core.error_text import told
-from interpexec._sharing import functions, package
-from interpexec._sharing.pickling import loads
+from interpexec._sharing import functions, pickler
+from interpexec._sharing.unpickling import loads
 
 own_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import SimpleNamespace, TracebackType
+
+    from interpexec._sharing.package import Packed
 
 _REFUSAL = "does not support loading in subinterpreters"
 _REFUSAL_HINT = (
@@ -28,7 +30,7 @@ _REFUSAL_HINT = (
 )
 
 
-def pack(error: BaseException, *, skip: int = 0) -> package.Packed:
+def pack(error: BaseException, *, skip: int = 0) -> "Packed":
     """Turn an exception into bytes, whatever it is. Worker side; never raises.
 
     `skip` frames at the top of the traceback are ours and not shown.
@@ -42,7 +44,7 @@ def pack(error: BaseException, *, skip: int = 0) -> package.Packed:
         return dumps((None, f"{why} while it was packed", cls, cls, "", "", ""), 5)
 
 
-def pack_unpickling(error: BaseException, *, skip: int = 0) -> package.Packed:
+def pack_unpickling(error: BaseException, *, skip: int = 0) -> "Packed":
     """Turn an exception from unpickling a call into bytes. Worker side.
 
     What tells the user something goes as it is: a module that cannot be
@@ -59,13 +61,13 @@ def pack_unpickling(error: BaseException, *, skip: int = 0) -> package.Packed:
     return _record(refused, (name, qualname, module, message, text))
 
 
-def _record(error: BaseException, description: tuple[str, str, str, str, str]) -> package.Packed:
+def _record(error: BaseException, description: tuple[str, str, str, str, str]) -> "Packed":
     """Pickle the exception, or why it cannot be, with its description."""
     try:
-        body = package.pack(error, dump=functions.dump)
+        body = pickler.pack(error, functions.dump)
     except BaseException as reason:  # any class may fail in any way here
         return dumps((None, told(reason), *description), 5)
-    return package.pack((body, None, *description))
+    return pickler.pack((body, None, *description))
 
 
 def _refused_extension(error: BaseException) -> str | None:
@@ -102,7 +104,7 @@ def _traceback_text(error: BaseException, trace: "TracebackType | None") -> str:
         return "".join([*traceback.format_tb(trace), told(error)])
 
 
-def revive(payload: package.Packed, *, after_main: bool = False) -> BaseException:
+def revive(payload: "Packed", *, after_main: bool = False) -> BaseException:
     """Make the exception that `pack` was given. Home side; never raises.
 
     Its cause is an `ExecutionFailed` with the worker's traceback. When it cannot
@@ -110,7 +112,7 @@ def revive(payload: package.Packed, *, after_main: bool = False) -> BaseExceptio
     """
     from interpexec._core.late_errors import ExecutionFailed  # home only
 
-    body, refusal, *description = package.load(payload)
+    body, refusal, *description = loads(payload)
     excinfo = _excinfo(*description)
     error: object = None
     if body is not None:

@@ -1,14 +1,15 @@
 """How objects of each type are reduced, when they are packed for another interpreter.
 
-Pickle asks the table by an object's type. It is filled as types are met: what has the
-protocol, what was registered, exceptions (`exceptions`), and sockets, files and views of
-memory (`stdlib_types`) get a reducer of ours; for all else it holds C code that does what pickle
-does by itself. So a list of 100,000 objects costs what it costs pickle: no Python code runs
-for each of them.
+Pickle asks the table by an object's type. The table is filled as types are met: types that
+have the protocol (`__share__`), were registered, exceptions (`exceptions`), and sockets, files
+and views of memory (`stdlib_types`) get a reducer of this package. For all other types the
+table holds C code that does what pickle does by itself. So a list of 100,000 objects costs what
+it costs pickle: no Python code runs for each of them.
 """
 
 import copyreg
 from _operator import methodcaller
+from _pickle import Pickler
 
 from interpexec._core.cpython import NotShareableError, own_builtins
 
@@ -19,17 +20,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
-registered: "dict[type, Callable[[Any], object]]" = {}
-"""The reducers that were added by hand, by type."""
+    from _typeshed import SupportsWrite
 
-# How pickle itself treats what is in no table. A C function: a table made of these
+    type Reducer = Callable[[Any], object]
+
+registered: "dict[type, Reducer]" = {}
+"""The reducers that were added by `interpexec.sharing.register`, by type."""
+
+# What pickle itself does with a type that is in no table. A C function: a table made of these
 # is as fast as none.
-_BY_ITSELF = methodcaller("__reduce_ex__", 5)
+_BY_PICKLE = methodcaller("__reduce_ex__", 5)
 
 _MOST_TYPES = 4096  # so that types which come and go are not kept for ever
 
-# The types that `stdlib_types` knows, by name: they are imported when one is met.
-_KINDS = frozenset(
+# The types that `stdlib_types` knows, by name: it is imported when one of them is met.
+_STDLIB_TYPES = frozenset(
     {
         "builtins.memoryview",
         "mmap.mmap",
@@ -45,7 +50,7 @@ _KINDS = frozenset(
 )
 
 
-class _Table(dict[type, "Callable[[Any], object]"]):
+class _Table(dict[type, "Reducer"]):
     """The reducers of all types that were met so far."""
 
     def __init__(self) -> None:
@@ -53,10 +58,10 @@ class _Table(dict[type, "Callable[[Any], object]"]):
         super().__init__(self.known)
         self.update(registered)
 
-    def __missing__(self, cls: type) -> "Callable[[Any], object]":
+    def __missing__(self, cls: type) -> "Reducer":
         """Find out how objects of a type are reduced, and remember it."""
         if issubclass(cls, type):
-            raise KeyError(cls)  # a class: it travels by its name
+            raise KeyError(cls)  # a class: it is sent by its name
         if len(self) > _MOST_TYPES:
             self.clear()
             self.update(self.known | registered)
@@ -65,35 +70,30 @@ class _Table(dict[type, "Callable[[Any], object]"]):
 
 
 class Before:
-    """A dispatch table: what has a reducer of ours, and all else from another table."""
+    """A dispatch table: the reducers of this package, and another table's for other types."""
 
     def __init__(self, others: "Mapping[type, Any]") -> None:
         """others: the other table."""
         self._others = others
 
-    def __getitem__(self, cls: type) -> "Callable[[Any], object]":
+    def __getitem__(self, cls: type) -> "Reducer":
         """Return how objects of a type are reduced. KeyError: as pickle does."""
         reducer = table()[cls]
-        return self._others[cls] if reducer is _BY_ITSELF else reducer
+        return self._others[cls] if reducer is _BY_PICKLE else reducer
 
 
-def says_itself(cls: type) -> bool:
-    """Say whether a type has the protocol, or was registered."""
-    return cls in registered or any("__share__" in vars(base) for base in cls.__mro__)
-
-
-def _reducer_of(cls: type) -> "Callable[[Any], object]":
-    if f"{cls.__module__}.{cls.__qualname__}" in _KINDS:
+def _reducer_of(cls: type) -> "Reducer":
+    if f"{cls.__module__}.{cls.__qualname__}" in _STDLIB_TYPES:
         from interpexec._sharing import stdlib_types  # few calls need them
 
-        return stdlib_types.reducer_of(cls) or _BY_ITSELF
-    if says_itself(cls):
+        return stdlib_types.reducer_of(cls) or _BY_PICKLE
+    if any("__share__" in vars(base) for base in cls.__mro__):
         return _reduce_by_protocol
     if issubclass(cls, BaseException):
         from interpexec._sharing import exceptions  # most workers never fail
 
-        return _BY_ITSELF if exceptions.says_itself(cls) else exceptions.reduce
-    return _BY_ITSELF
+        return _BY_PICKLE if exceptions.has_own_reduce(cls) else exceptions.reduce
+    return _BY_PICKLE
 
 
 def _reduce_by_protocol(obj: "Any") -> "tuple[object, ...]":
@@ -130,5 +130,12 @@ def table() -> _Table:
 
 def forget_types() -> None:
     """Look each type up anew: something was registered."""
-    global _table  # noqa: PLW0603  # as above
+    global _table  # noqa: PLW0603  # one for each interpreter
     _table = _Table()
+
+
+def dump(obj: object, file: "SupportsWrite[bytes]") -> None:
+    """Pickle an object by the table; functions and classes by their names."""
+    pickler = Pickler(file, 5)
+    pickler.dispatch_table = table()  # type: ignore[assignment]  # it holds any recipe
+    pickler.dump(obj)

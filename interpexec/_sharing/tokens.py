@@ -91,11 +91,11 @@ def _keep(token: bytes) -> None:
     global _is_expected, _most_held  # noqa: PLW0603  # those of this interpreter
     if package_module.is_packing():
         # A part of something that travels: given back with that.
-        package_module.packing().carry((__name__, _text(token)))
+        package_module.packing().carry((_KEY, (token,)))
     elif not cpython.is_main():
         _held.add(token)
         if len(_held) > _most_held:
-            _held.difference_update([each for each in _held if not descriptors(_text(each))])
+            _held.difference_update([each for each in _held if not _Waiting.descriptors(each)])
             _most_held = max(64, 2 * len(_held))
         if not _is_expected:
             import atexit  # it is called at the end of each interpreter
@@ -107,7 +107,7 @@ def _keep(token: bytes) -> None:
 def _abandon_all() -> None:
     """Give back what this interpreter has made tokens of, and nobody took: it ends."""
     while _held:
-        abandon(_text(_held.pop()))
+        _abandon(_held.pop())
 
 
 @current_call.step
@@ -124,30 +124,37 @@ def take(token: bytes) -> "Package":
 def abandon_token(token: bytes) -> bool:
     """Give back what waits under a token; return whether something did. Raises TokenError."""
     _check(token)
-    was_there = abandon(_text(bytes(token)))
+    was_there = _abandon(bytes(token))
     _held.discard(bytes(token))
     return was_there
 
 
 @current_call.step
-def abandon(token: str) -> bool:
-    """Do as `abandon_token`, with the text of a token of this process."""
-    package = _claim(token.encode("latin-1"))
+def _abandon(token: bytes) -> bool:
+    """Do as `abandon_token`, with a token of this process."""
+    package = _claim(token)
     if package is None:
         return False
     package.abandon()
     return True
 
 
-def descriptors(token: str) -> tuple[int, ...]:
-    """Return the one in which something waits under a token, if it is still there."""
-    _, fd, device, inode, _ = _fields(token.encode("latin-1"))
-    return (fd,) if _is_there(fd, device, inode) else ()
+class _Waiting:
+    """Owns what waits under a token, when that is sent in an object: see `package.Owner`."""
+
+    @staticmethod
+    def abandon(token: bytes) -> None:
+        """Give back what waits under the token."""
+        _abandon(token)
+
+    @staticmethod
+    def descriptors(token: bytes) -> tuple[int, ...]:
+        """Return the one in which something waits under the token, if it is still there."""
+        _, fd, device, inode, _ = _fields(token)
+        return (fd,) if _is_there(fd, device, inode) else ()
 
 
-def _text(token: bytes) -> str:
-    """Return a token as it travels in a package."""
-    return token.decode("latin-1")
+_KEY = package_module.key_of(_Waiting)
 
 
 def _check(token: object) -> None:

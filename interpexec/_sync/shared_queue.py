@@ -22,7 +22,7 @@ from interpexec._core.cpython import NotShareableError
 from interpexec._core.handles import Descriptor, expect_end, expect_end_no_more, outside
 from interpexec._core.sigint import keep_whole
 from interpexec._core.waiting import RING, Deadline, Spinner, Wakeup
-from interpexec._sharing import package, pickling
+from interpexec._sharing import package, unpickling
 from interpexec._sharing.flatten import PLAIN, drop, freeze, thaw
 from interpexec._sharing.functions import pack_or_explain
 from interpexec._sync.monitor import Monitor, block_size
@@ -409,7 +409,7 @@ class SharedQueue:
         if not self._is_open:
             raise NotShareableError("it was released")
         packing = package.packing()
-        return _arrived, (packing.carry((__name__, *self._one_more(self._roles))),)
+        return _arrived, (packing.carry((_KEY, self._one_more(self._roles))),)
 
     def _one_more(self, roles: "tuple[int, ...]") -> "tuple[int, ...]":
         """Count one more holder; return what `_adopted` takes. In a step."""
@@ -432,11 +432,11 @@ class SharedQueue:
 def open_message(message: "package.Packed") -> "Any":
     """Return what was put in. Raises what unpickling raises; it is lost then."""
     if not isinstance(message, bytes):
-        return pickling.loads_anything(message)
+        return unpickling.loads_anything(message)
     kind = message[-1:]
     if kind == _SIMPLE:
         return _loads(message)
-    return message[:-1] if kind == _BYTES else pickling.loads_anything(message)
+    return message[:-1] if kind == _BYTES else unpickling.loads_anything(message)
 
 
 @current_call.step
@@ -459,14 +459,21 @@ def _adopted(mask: int, size: int, block: int, *fds: int) -> SharedQueue:
     return queue
 
 
-def abandon(*entry: int) -> None:
-    """Give back a holder that was sent, and that nobody has received."""
-    _adopted(*entry).release()
+class _Sent:
+    """Owns a holder that was counted for its receiver, and sent: see `package.Owner`."""
+
+    @staticmethod
+    def abandon(mask: int, size: int, block: int, *fds: int) -> None:
+        """Count it out: nobody has received it."""
+        _adopted(mask, size, block, *fds).release()
+
+    @staticmethod
+    def descriptors(_mask: int, _size: int, *fds: int) -> "tuple[int, ...]":
+        """Return its descriptors."""
+        return fds
 
 
-def descriptors(_mask: int, _size: int, *fds: int) -> "tuple[int, ...]":
-    """Return those of a holder that was sent."""
-    return fds
+_KEY = package.key_of(_Sent)
 
 
 def _drop(message: bytes) -> None:

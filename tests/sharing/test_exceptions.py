@@ -13,7 +13,7 @@ import tasks
 from gates import TIME_LIMIT
 from interpexec import InterpreterPoolExecutor, create_channel
 from interpexec._sharing.functions import pack
-from interpexec._sharing.package import load
+from interpexec._sharing.unpickling import loads as load
 from interpexec.sharing import from_token, to_token
 
 FIELDS: dict[type[BaseException], tuple[str, ...]] = {

@@ -35,7 +35,7 @@ from interpexec import (
 )
 from interpexec._core import waiting as waiting_module
 from interpexec._sharing.functions import pack
-from interpexec._sharing.package import load
+from interpexec._sharing.unpickling import loads as load
 from interpexec._sync import ring as ring_module
 
 Queue: Any = sync.Queue
