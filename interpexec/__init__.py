@@ -6,7 +6,7 @@
 [1024, 59049]
 
 Every name below is imported at its first use: each worker interpreter imports
-this package too, and must not pay for what only the main side needs.
+this package too, and must not pay for what only the main interpreter needs.
 """
 
 import sys
@@ -14,7 +14,7 @@ import sys
 # This file is read by whatever Python finds it, so it keeps to plain syntax.
 if sys.version_info < (3, 13):  # noqa: UP036  # the reader may run any Python
     raise ImportError(
-        "interpexec needs CPython 3.13 or later, and this is Python %d.%d.%d (%s)"  # noqa: UP031  # as above
+        "interpexec needs CPython 3.13 or later, and this is Python %d.%d.%d (%s)"  # noqa: UP031  # plain syntax
         % (*sys.version_info[:3], sys.executable),
     )
 
@@ -56,7 +56,7 @@ __all__ = [
     "current_task",
 ]
 
-_HOMES = {
+_MODULES = {
     "BrokenInterpreterPool": "interpexec.errors",
     "ChannelClosedError": "interpexec.errors",
     "ChannelEmptyError": "interpexec.errors",
@@ -77,11 +77,11 @@ _HOMES = {
 
 def __getattr__(name: str) -> object:
     """Import a public name at its first use and keep it."""
-    if name not in _HOMES:
+    if name not in _MODULES:
         message = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(message)
-    __import__(_HOMES[name])
-    value = globals()[name] = getattr(sys.modules[_HOMES[name]], name)
+    __import__(_MODULES[name])
+    value = globals()[name] = getattr(sys.modules[_MODULES[name]], name)
     return value
 
 

@@ -1,13 +1,13 @@
 """Memory that any interpreter can map, and that lives as long as somebody holds it.
 
     SharedBuffer(1 << 20)        a block of the kernel's: nobody's heap
-        |  travels as a duplicate of its descriptor
+        |  sent as a duplicate of its descriptor
         v
     SharedBuffer, elsewhere      maps the same block: written here, read there
 
 No interpreter owns the block. The kernel counts the descriptors and the mappings, so
-it is freed when the last holder lets go, whoever made it, and also when that was a
-worker which is long gone.
+it is freed when the last holder releases it, even if its maker was a worker that is long
+gone.
 """
 
 import mmap
@@ -90,9 +90,9 @@ class SharedBuffer:
     @classmethod
     @current_call.step
     def growable(cls, size: int) -> "Self":
-        """Make a block whose file may be made larger, and smaller, by whoever holds it.
+        """Make a block whose file may be made larger, and smaller, by any holder.
 
-        It must be closed: it is not when it is let go of.
+        It must be closed: the garbage collector does not do it.
         """
         return cls.adopt(_new_block(size, grows=True), size, owner=Descriptor)
 
@@ -102,7 +102,7 @@ class SharedBuffer:
     ) -> "Self":
         """Own a descriptor of such a block, which is there already. Not checked."""
         block = cls.__new__(cls)
-        block._hold(owner(fd), size, readonly=readonly)  # noqa: SLF001  # one of us
+        block._hold(owner(fd), size, readonly=readonly)  # noqa: SLF001  # of this very class
         return block
 
     @property
@@ -121,7 +121,7 @@ class SharedBuffer:
 
     @property
     def closed(self) -> bool:
-        """Whether this holder has let go of the block."""
+        """Whether this holder was closed."""
         return self._handle.closed
 
     def __len__(self) -> int:
@@ -163,18 +163,18 @@ class SharedBuffer:
     def toreadonly(self) -> "SharedBuffer":
         """Return another holder of the block, which cannot write. So are those it becomes.
 
-        This guards against mistakes: whoever holds the block itself still writes.
+        This guards against mistakes only: holders of the block itself still write.
         """
         return self.adopt(duplicate(self.fileno()), self._size, readonly=True)
 
     def detach(self) -> int:
-        """Return the descriptor, and let go of the block but for that. As `close`."""
+        """Close this holder, but keep its descriptor, and return it. Raises as `close`."""
         with self._lock:
             self._unmap()
             return self._handle.detach()
 
     def close(self) -> None:
-        """Let go of the block; what others hold stays. More than once does no harm.
+        """Release the block; other holders keep it. May be called more than once.
 
         Raises BufferError while there are views of it: `release()` these first. A
         block that is no longer referred to is closed by itself.
@@ -190,14 +190,14 @@ class SharedBuffer:
         self.close()
 
     def __reduce__(self) -> "tuple[object, ...]":
-        """Travel as a descriptor."""
+        """Be sent as a descriptor."""
         if self.closed:
             raise NotShareableError("the SharedBuffer was closed")
         index = package.packing().hand_over(self.fileno())
         return _arrived, (index, self._size, self._readonly)
 
     def keep_mapping(self) -> None:
-        """Let go of the descriptor: the memory stays as long as it is mapped here."""
+        """Close the descriptor: the memory stays as long as it is mapped here."""
         self._mapped()
         self._handle.close()
 
@@ -254,7 +254,7 @@ def map_file(fd: int, size: int, offset: int = 0) -> mmap.mmap:
 
 def _new_block(size: int, *, grows: bool = False) -> int:
     """Return a descriptor of new memory that has no name: it ends with its holders."""
-    watch()  # under all that is shared lies such a block
+    watch()  # every shared object stands on such a block
     fd = _new_file(grows)
     try:
         os.ftruncate(fd, size)
@@ -267,7 +267,7 @@ def _new_block(size: int, *, grows: bool = False) -> int:
 def _new_file(grows: bool) -> int:
     if HAS_MEMFD:
         return clear(os.memfd_create("interpexec", os.MFD_CLOEXEC))
-    # On macOS, what POSIX shared memory is can be given a size only once.
+    # On macOS, POSIX shared memory can be given a size only once.
     if HAS_SHM and not grows and (fd := _new_shm()) is not None:
         return fd
     import tempfile  # where there is nothing better

@@ -1,18 +1,18 @@
-"""Channels: a line of objects from any interpreter to any other one.
+"""Channels: queues of objects from any interpreter to any other one.
 
     receiver, sender = create_channel()        PEP 554's names, and order
 
     sender.send(obj)   --->  | obj | obj | obj |  --->   receiver.recv()
 
-Both ends can travel, to as many interpreters as you like: each object that is sent is
-received once. What may be sent: what may be an argument of a call, only that memory is
+Both ends can be sent, to as many interpreters as you like: each object that goes through
+the channel is received once. Every argument of a call can go through it, only that memory is
 copied (use a `SharedBuffer`). An object that was sent belongs to the channel: it is
 not lost when its sender's interpreter ends.
 
-An end is like a descriptor of a pipe. Each holder has its own, and lets go of it by
-`release()`, by `with`, or by forgetting it; when the last sender has, the receivers come
-to the end, as when the last receiver has, the senders do. `close()` is the end for all,
-at once.
+An end is like a descriptor of a pipe. Each holder has its own, and releases it by
+`release()`, by `with`, or by forgetting it. When the last sender is released, receivers get
+what is left and then ChannelClosedError; when the last receiver is, senders get it at once.
+`close()` ends the channel for all holders at once.
 """
 
 from interpexec._core import current_call
@@ -36,11 +36,11 @@ __all__ = ["RecvChannel", "SendChannel", "create_channel"]
 def create_channel(capacity: int | None = None) -> "tuple[RecvChannel, SendChannel]":
     """Return the two ends of a new channel: the receiving one, and the sending one.
 
-    capacity: how many objects may be in it, an int >= 1: who sends more waits until one
+    capacity: how many objects may be in it, an int >= 1: a sender of more waits until one
         was received. None: as many as there is memory for.
 
-    Raises TypeError or ValueError, or OSError when there is no descriptor to be had (an
-    end takes three).
+    Raises TypeError or ValueError, or OSError when no descriptor is free (an end takes
+    three).
     """
     if capacity is not None:
         check_count(capacity, "capacity", 1)
@@ -49,7 +49,7 @@ def create_channel(capacity: int | None = None) -> "tuple[RecvChannel, SendChann
 
 
 class _End:
-    """What both ends have in common. From any thread of its interpreter."""
+    """One end of a channel. Use it from any thread of its interpreter."""
 
     __slots__ = ("__weakref__", "_queue")
 
@@ -63,7 +63,7 @@ class _End:
 
     @property
     def closed(self) -> bool:
-        """Whether nothing more can be sent. What was sent may still be there."""
+        """Whether nothing more can be sent. Objects may still be in the channel."""
         return self._queue.is_closed
 
     def __len__(self) -> int:
@@ -75,14 +75,14 @@ class _End:
         return True
 
     def release(self) -> None:
-        """Let go of this end. Nothing can be done with it afterwards. Once more does no harm."""
+        """Release this end: it cannot be used afterwards. May be called more than once."""
         self._queue.release()
 
     def __enter__(self) -> "Self":
         return self
 
     def __exit__(self, *_error: object) -> None:
-        """Let go of this end."""
+        """Release this end."""
         self.release()
 
     def __repr__(self) -> str:
@@ -92,7 +92,7 @@ class _End:
         return f"<{type(self).__name__} {state}{len(self)} in it>"
 
     def __reduce__(self) -> "tuple[object, ...]":
-        """Travel as one more end. Raises NotShareableError outside of a call or a channel."""
+        """Be sent as one more end. Raises NotShareableError outside of a call or a channel."""
         package.packing()
         if self._queue.is_released:
             raise NotShareableError("this end was released")
@@ -107,9 +107,9 @@ class RecvChannel(_End):
     def recv(self, timeout: float | None = None) -> "Any":
         """Take the first object; wait for it at most `timeout` seconds (None: for ever).
 
-        Who has waited longest is served first. Raises TimeoutError when the time is
-        over; ChannelClosedError when nothing is left and nothing can come; and what an
-        object raises when it is unpickled, which is then lost.
+        The receiver that has waited longest is served first. Raises TimeoutError when the
+        time is over; ChannelClosedError when nothing is left and nothing can come; and the
+        error of an object that cannot be unpickled, which is then lost.
         """
         try:
             message = self._queue.get(until(timeout))
@@ -123,7 +123,7 @@ class RecvChannel(_End):
         return open_message(self._queue.get(None))
 
     def __iter__(self) -> "Self":
-        """Iterate over what comes, until the channel is closed and empty."""
+        """Iterate over the objects, until the channel is closed and empty."""
         return self
 
     def __next__(self) -> "Any":
@@ -138,16 +138,17 @@ class RecvChannel(_End):
     def fileno(self) -> int:
         """Return a descriptor for selectors and event loops.
 
-        It can be read (do not read it) as long as there is an object in the channel, or
-        it is closed: then `recv_nowait` does not raise ChannelEmptyError, unless somebody
-        else was faster.
+        It is readable (do not read it) as long as there is an object in the channel, or
+        the channel is closed: then `recv_nowait` does not raise ChannelEmptyError, unless
+        another receiver was faster.
         """
         return self._queue.fileno()
 
     def close(self) -> None:
-        """Receive nothing more, anywhere: what is in the channel is given up.
+        """Close the channel, and drop the objects in it.
 
-        Wakes everybody who waits, here and elsewhere; they get ChannelClosedError.
+        Wakes every waiting sender and receiver, in all interpreters, with
+        ChannelClosedError.
         """
         self._queue.close(drops=True)
 
@@ -160,9 +161,9 @@ class SendChannel(_End):
     def send(self, obj: object, timeout: float | None = None) -> None:
         """Send an object; wait for room at most `timeout` seconds (None: for ever).
 
-        It is packed here and now: what is changed afterwards does not change it.
+        It is pickled before this returns: later changes of the object are not sent.
         Raises TimeoutError when the time is over; ChannelClosedError when nobody can
-        receive it any more; NotShareableError, naming the part that cannot travel. It
+        receive it any more; NotShareableError, naming the part that cannot be sent. It
         is not sent then.
         """
         try:
@@ -176,8 +177,9 @@ class SendChannel(_End):
         self._queue.put(obj, None)
 
     def close(self) -> None:
-        """Send nothing more, from anywhere. What was sent can still be received.
+        """Close the channel for sending. Objects in it can still be received.
 
-        Wakes everybody who waits, here and elsewhere; ChannelClosedError tells them.
+        Wakes every waiting sender and receiver, in all interpreters, with
+        ChannelClosedError.
         """
         self._queue.close()

@@ -3,7 +3,7 @@
     BaseException
      └─ TaskCancelled            raised inside a running call, to stop it
     Exception
-     ├─ NotShareableError        an object cannot travel to another interpreter
+     ├─ NotShareableError        an object cannot be sent to another interpreter
      │                           (CPython's own class: a TypeError from 3.14 on,
      │                           a ValueError before)
      ├─ ChannelClosedError       the channel was closed
@@ -64,7 +64,7 @@ class TokenError(ValueError):
 
 
 class WorkerLostError(RuntimeError):
-    """The worker that ran a call was lost: what became of the call is not known.
+    """The worker that ran a call was lost: the outcome of the call is not known.
 
     A call damaged the worker's interpreter so that it cannot go on: this one, or one that
     it ran before. Another worker takes its place, and all other calls go on. Whether the
@@ -77,12 +77,12 @@ class TaskCancelled(BaseException):
 
     `finally` blocks and `with` blocks are run. A BaseException, so that
     `except Exception` does not keep it. Code that catches it all the same should
-    raise it again; whatever it returns instead is thrown away.
+    raise it again; its result is thrown away.
     """
 
 
 def __getattr__(name: str) -> object:
-    """Make the two classes that only the home side needs when they are asked for."""
+    """Make the two classes that only the main interpreter needs when they are asked for."""
     if name in {"BrokenInterpreterPool", "ExecutionFailed"}:
         from interpexec._core import late_errors  # see the docstring
 

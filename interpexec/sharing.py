@@ -7,8 +7,8 @@ After Steve Dower's mail on PEP 554 (python-dev, 3 October 2017): a protocol, no
     the object can instantiate itself from them   `__unshare__`, `from_token`
     cross-interpreter refcounting is the kernel's, by duplicated descriptors
 
-Arguments and results of calls, and what goes through channels and queues, use it by
-themselves, at any depth. Without anybody's doing these travel, besides what pickle can:
+Arguments and results of calls, and objects that go through channels and queues, use it by
+themselves, at any depth. These can be sent without further ado, besides what pickle can:
 
     what                            arrives as            shares with the sender
     ------------------------------  --------------------  --------------------------------
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from typing import Any, Protocol, Self
 
     class HasFileno(Protocol):
-        """What has a descriptor."""
+        """An object with a descriptor."""
 
         def fileno(self) -> int:
             """Return it."""
@@ -45,9 +45,9 @@ __all__ = ["Handle", "abandon", "from_token", "register", "to_token"]
 
 
 class Handle(_Handle):
-    """A descriptor that can travel: whoever receives it has one that is open as well.
+    """A descriptor that can be sent: the receiver gets a duplicate, which is open as well.
 
-    From any thread; no method blocks.
+    Use it from any thread; no method blocks.
     """
 
     __slots__ = ()
@@ -56,7 +56,7 @@ class Handle(_Handle):
     def __init__(self, file: "int | HasFileno") -> None:
         """Own a duplicate of a descriptor.
 
-        file: an int >= 0, or what has a `fileno()`. It stays open, and is the caller's.
+        file: an int >= 0, or an object with a `fileno()`. It stays open, and is the caller's.
         Raises TypeError, ValueError, or OSError when it is not open.
         """
         fd = file if isinstance(file, int) and not isinstance(file, bool) else _fileno(file)
@@ -74,7 +74,7 @@ class Handle(_Handle):
         self.close()
 
     def __reduce__(self) -> "tuple[object, ...]":
-        """Travel as a duplicate."""
+        """Be sent as a duplicate."""
         if self.closed:
             raise NotShareableError("the Handle was closed")
         return _handle_of, (package.packing().hand_over(self.fileno()),)
@@ -99,18 +99,18 @@ def _fileno(file: object) -> int:
 def register[T](
     cls: type[T], share: "Callable[[T], bytes]", unshare: "Callable[[bytes], T]"
 ) -> None:
-    """Tell how objects of a class travel that does not know it itself.
+    """Say how objects of a class are sent, if the class itself does not.
 
     cls: objects of this very class; of its subclasses only if they are registered, too.
     share: called with the object, returns `bytes`. It may put tokens (`to_token`) of
         other objects into them.
-    unshare: called with these bytes in the receiving interpreter. It travels as every
-        function does: by its name, if it has one.
+    unshare: called with these bytes in the receiving interpreter. It is sent as every
+        function is: by its name, if it has one.
 
     A class of your own has two methods instead, `__share__(self) -> bytes` and the
     class method `__unshare__(cls, token)`. Needed only in the interpreter that sends:
     for results, register in the workers (in the pool's `initializer`, or where the
-    class is defined). Once more replaces the former ways. Raises TypeError.
+    class is defined). A second call replaces the first one's functions. Raises TypeError.
     """
     _check(cls, "cls", "a class", is_it=isinstance(cls, type))
     _check(share, "share", "callable", is_it=callable(share))
@@ -132,16 +132,16 @@ def _check(value: object, name: str, what: str, *, is_it: bool) -> None:
 def to_token(obj: object) -> bytes:
     """Return bytes that name `obj`, for `from_token` in any interpreter of this process.
 
-    obj: whatever can travel. The token says which process and which descriptor it is,
+    obj: any object that can be sent. The token says which process and which descriptor it is,
     and, last, the object's type.
 
     The object waits in the kernel until somebody takes it by `from_token`, once; or
     until `abandon`; or until the interpreter ends that made the token, if that is not
     the main one. A token that `__share__` puts into its bytes waits no longer than the
-    message does that these travel in. Costs one descriptor while it waits, and those
+    message that contains it. Costs one descriptor while it waits, and those
     of the object. Memory is copied (use a `SharedBuffer`).
 
-    Raises NotShareableError, naming the part that cannot travel. Does not block.
+    Raises NotShareableError, naming the part that cannot be sent. Does not block.
     """
     from interpexec._sharing import functions, tokens
 
@@ -154,8 +154,8 @@ def from_token(token: bytes) -> "Any":
 
     Raises TokenError when the token is malformed, of another process, was used or
     abandoned, or when its maker is gone; TypeError when it is not bytes; OSError when
-    there is no descriptor to be had: the object waits still. What its `__unshare__`
-    raises goes on to the caller. Does not block.
+    no descriptor is free: the object still waits then; and any error of its
+    `__unshare__`. Does not block.
     """
     from interpexec._sharing import tokens, unpickling
 
@@ -163,10 +163,10 @@ def from_token(token: bytes) -> "Any":
 
 
 def abandon(token: bytes) -> bool:
-    """Give back what waits under a token; return False if it was taken, or is gone.
+    """Release the object that waits under a token; return False if it was taken, or is gone.
 
-    Raises TokenError or TypeError for what is no token of this process, and OSError when
-    there is no descriptor to be had: it waits still.
+    Raises TokenError or TypeError if it is no token of this process, and OSError when
+    no descriptor is free: the object still waits then.
     """
     from interpexec._sharing import tokens
 

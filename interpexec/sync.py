@@ -1,16 +1,15 @@
 """Locks and their kin that work across interpreters.
 
 The names and the ways are those of `threading`. Each object can be an argument or a
-result of a call, or part of one, and can go through a channel: whoever receives it has
+result of a call, or part of one, and can go through a channel: the receiver has
 the same lock, and not a copy. Usable from any thread of any interpreter of the process.
 
-Who waits sleeps in the kernel: nothing polls, and timeouts are seconds with fractions.
-The first one to wait is the first one to be served: a lock is handed over to who has
-waited longest, so that nobody starves. A call that is cancelled while it waits gives its
-place back.
+A waiting thread sleeps in the kernel: nothing polls, and timeouts are seconds with
+fractions. Waiters are served in their order: a released lock goes to the thread that has
+waited longest, so that none starves. A call that is cancelled while it waits leaves its
+place in the queue.
 
-What is not shared is death: a lock whose holder ends without releasing it stays held,
-as in `threading`. Use `with`.
+A lock whose holder ends without releasing it stays held, as in `threading`. Use `with`.
 """
 
 from interpexec._sync.barriers import Barrier
