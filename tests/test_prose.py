@@ -39,6 +39,8 @@ WORDS = {
     r"culprits?": "the part that cannot be sent",
     r"engines?": "scheduler",
     r"callback\s+(?:channel|line)s?": "control channel",
+    r"(?:request|reply)\s+channels?": "request queue, reply queue",
+    r"pending\s+line": "backlog",
     r"far\s+side": "worker, worker's side",
     r"(?:lies?|lay|lying)\s+beside": "out-of-band data",
     r"one\s+of\s+us": "a class of this package",
@@ -52,6 +54,7 @@ SUBJECTS = {
     r"(?:\A|[;:])\s*(?:who|whoever)\b": "begin with a noun, not a free relative",
     r";\s+(?:and\s+|but\s+)?(?:what|whatever)\b": "begin with a noun, not a free relative",
     r",\s+(?:but|so)\s+(?:who|whoever|what|whatever)\b": "a free relative as a subject",
+    r"\b(?:to|of|from|by|than)\s+who\s": "a free relative as an object: name it",
     r"\bwhoever\b": "name it: the receiver, the thread that releases it",
 }
 
@@ -195,9 +198,9 @@ def files(paths: Iterable[Path]) -> list[Path]:
 
 def everything() -> list[Path]:
     """Return every file that the rules hold for."""
-    tops = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
-    places = [ROOT / "interpexec", ROOT / "docs", *(top for top in tops if top.exists())]
-    return files(place for place in places if place.exists())
+    documents = [*ROOT.glob("*.md"), *(ROOT / "tests").glob("*/README.md")]
+    folders = [ROOT / "interpexec", ROOT / "docs"]
+    return files([*documents, *(folder for folder in folders if folder.exists())])
 
 
 def listed() -> set[str]:
