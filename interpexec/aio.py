@@ -13,7 +13,9 @@ import asyncio
 from contextlib import suppress
 
 from interpexec._core.error_text import shown
-from interpexec._map.job import CALLS_PER_WORKER, Job, Segment
+from interpexec._map.chunk_list import Chunk
+from interpexec._map.chunk_size import CALLS_PER_WORKER
+from interpexec._map.job import Job
 from interpexec._map.outcomes import Outcomes
 from interpexec._pool import arguments
 from interpexec.executor import InterpreterPoolExecutor
@@ -66,11 +68,11 @@ def map[T](  # noqa: A001  # the executor's name for it
 
 async def _in_order(job: Job) -> "AsyncGenerator[object]":
     try:
-        segment = job.begin()
-        while (following := job.after(segment)) is not None:
-            segment = following
-            value = await asyncio.wrap_future(segment.future)
-            outcomes = job.outcomes(segment, value)
+        chunk = job.begin()
+        while (following := job.after(chunk)) is not None:
+            chunk = following
+            value = await asyncio.wrap_future(chunk.future)
+            outcomes = job.outcomes(chunk, value)
             del value
             while outcomes:
                 job.refill()
@@ -98,10 +100,10 @@ class Unordered[T]:
     """What `imap_unordered` returns. One task may iterate."""
 
     def __init__(self, make: "Callable[..., Job]") -> None:
-        """make: makes the batch, given what is to be told of segments."""
+        """make: makes the batch, given what is to be told of chunks."""
         self._make = make
         self._job: Job | None = None
-        self._arrived: asyncio.Queue[Segment | None] = asyncio.Queue()
+        self._arrived: asyncio.Queue[Chunk | None] = asyncio.Queue()
         self._taken = 0
         self._is_over = False
         self._open = Outcomes([])
@@ -113,7 +115,7 @@ class Unordered[T]:
         """Return the next result; wait for it."""
         while not self._open:
             job = self._begun()
-            if self._is_over or self._taken == job.made:
+            if self._is_over or self._taken == job.chunks.made:
                 raise StopAsyncIteration
             self._open = await self._next_arrived(job)
         outcomes = self._open  # the iterable may close this when it is read
@@ -134,17 +136,17 @@ class Unordered[T]:
     def __del__(self) -> None:
         """Cancel what is still pending, when nobody wants it any more."""
         if self._job is not None and not self._is_over:
-            self._job.give_up()
+            self._job.release()
 
     def _begun(self) -> Job:
         """Return the batch. It begins with the first item that is wanted."""
         if self._job is None:
             loop, put = asyncio.get_running_loop(), self._arrived.put_nowait
 
-            def arrived(segment: Segment) -> None:
+            def arrived(chunk: Chunk) -> None:
                 # A loop that is closed has nobody who waits.
                 with suppress(RuntimeError):
-                    loop.call_soon_threadsafe(put, segment)
+                    loop.call_soon_threadsafe(put, chunk)
 
             self._job = self._make(arrived=arrived)
             if not self._is_over:
@@ -154,22 +156,22 @@ class Unordered[T]:
     async def _next_arrived(self, job: Job) -> Outcomes:
         """Wait for a call to finish and return its outcomes; raise its exception."""
         try:
-            segment = await self._arrived.get()
+            chunk = await self._arrived.get()
         except asyncio.CancelledError:  # the task is: one of the calls would not raise here
             await self.aclose()
             raise
-        if segment is None:
+        if chunk is None:
             raise asyncio.CancelledError
         self._taken += 1
         try:
-            value = await asyncio.wrap_future(segment.future)  # it is finished
+            value = await asyncio.wrap_future(chunk.future)  # it is finished
         except BaseException as error:
             job.refill()
             if isinstance(error, StopAsyncIteration):  # as above
                 message = "the function raised StopAsyncIteration"
                 raise RuntimeError(message) from error  # noqa: TRY004  # as PEP 479 has it
             raise
-        return job.outcomes(segment, value)
+        return job.outcomes(chunk, value)
 
 
 def _job(

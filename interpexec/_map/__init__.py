@@ -1,15 +1,20 @@
 """Maps: many items in few calls.
 
-    iterables -> items -> job -> chunks -> workers -> outcomes -> iterators
+    iterables -> reader -> backlog -> chunks -> workers -> outcomes -> iterators
 
     outcomes     what became of the items of a chunk
-    chunk        running a chunk, in the worker
+    run_chunk    running a chunk, in the worker
     chunk_size   how many items the next call gets
-    items        items that were read, fit to be sent
-    job          the items of one map: what waits, what is out, what came back
+    items        items that were read, in a form in which they can be sent
+    backlog      the items that are in no call yet
+    chunk_list   the chunks, in the order of their items, and the states of one
+    lifecycle    the stages of a map, and the table of its moves
+    call_maker   the calls that are made of a function and items
+    reader       reading the iterables
+    job          one map: what is read, what is out, what came back
     iterators    the iterators of `map` and `imap_unordered`
     via_submit   maps through a `submit` that somebody has replaced
 
-It imports `_pool` and what stands below it. `outcomes` and `chunk` run in workers, and
+It imports `_pool` and what stands below it. `outcomes` and `run_chunk` run in workers, and
 import no more than those may.
 """

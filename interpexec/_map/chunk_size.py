@@ -1,10 +1,10 @@
-"""How many items of a map travel in one call, from what the items so far have cost.
+"""How many items of a map are sent in one call, from what the items so far have cost.
 
-A call costs home some 70 µs, whatever is in it, so many short items travel together: as
-many as take TARGET. At the end of a map, where a worker must not have much left while
+A call costs the caller's side some 70 µs, whatever is in it, so many short items are sent
+together: as many as take TARGET. At the end of a map, where a worker must not have much left while
 the others have nothing, it is a share of what is left ("guided self-scheduling", C. D.
 Polychronopoulos and D. J. Kuck, IEEE Transactions on Computers C-36, 1987). The first
-items travel alone, and at once: nothing is known of them.
+items are sent alone, and at once: nothing is known of them.
 """
 
 TARGET = 5_000_000
@@ -16,6 +16,9 @@ LEAST = 250_000
 
 BUDGET = 4 * TARGET
 """ns: a call that takes longer hands the items back which it has not begun."""
+
+CALLS_PER_WORKER = 2
+"""In flight, where their sizes are measured: one runs, one stands ready."""
 
 MOST = 1 << 14
 """Items in one call."""
@@ -40,7 +43,7 @@ class Sizer:
     def size(self, waiting: int, workers: int, weight: float = 0) -> int:
         """Return how many items the next call takes, of so many that wait.
 
-        weight: bytes of one of them, on the way there.
+        weight: bytes of one of them, as it is sent.
         """
         if self.is_fixed:
             return self._most
@@ -59,3 +62,13 @@ class Sizer:
         self._each = (self._each + each) / 2 if self._each else each
         self._weight = (self._weight + weight / items) / 2 if self._weight else weight / items
         self._reached = max(self._reached, items)
+
+
+def make_sizer(chunksize: int | None, buffersize: int | None, workers: int) -> Sizer:
+    """Make the sizer of a map. The arguments are those of `map`, checked."""
+    if chunksize is not None:
+        most = chunksize if buffersize is None else min(chunksize, buffersize)
+        return Sizer(most, most)
+    if buffersize is None:
+        return Sizer(None, MOST)
+    return Sizer(None, max(1, min(MOST, buffersize // (CALLS_PER_WORKER * workers))))

@@ -97,7 +97,7 @@ class Items:
             type(each) in (bytes, _Refused) for each in self._columns[0]
         )
 
-    def parcel(self) -> "tuple[list[list[object]], dict[int, Packed]]":
+    def sendable(self) -> "tuple[list[list[object]], dict[int, Packed]]":
         """Return what a worker takes: the columns, and the failures of what cannot travel."""
         columns = self.columns()
         failures: dict[int, Packed] = {}
@@ -116,6 +116,10 @@ class Items:
         if isinstance(call, _Refused):
             raise call.error
         return call  # type: ignore[return-value]  # it is one
+
+
+NOTHING = Items([[]])
+"""No items."""
 
 
 class _Refused:

@@ -11,7 +11,8 @@ from concurrent.futures import CancelledError
 
 from interpexec._core.sigint import keep_whole, protected, unbroken
 from interpexec._core.waiting import Deadline
-from interpexec._map.job import Job, Segment
+from interpexec._map.chunk_list import Chunk
+from interpexec._map.job import Job
 from interpexec._map.outcomes import Outcomes
 from interpexec._pool.parking import Parker
 
@@ -28,44 +29,44 @@ def ordered(job: Job, timeout: float | None) -> "Iterator[object]":
     try:
         origin = job.begin()
     except BaseException:
-        job.give_up()
+        job.release()
         raise
     return _in_order(job, origin, deadline)
 
 
-def _in_order(job: Job, segment: Segment, deadline: Deadline) -> "Iterator[object]":
+def _in_order(job: Job, chunk: Chunk, deadline: Deadline) -> "Iterator[object]":
     """Yield the results in the order of the items; cancel what is left at the end.
 
     One that is dropped before it was asked for a result cancels nothing: what was
     submitted is computed.
     """
     try:
-        while (following := job.after(segment)) is not None:
-            segment = following
+        while (following := job.after(chunk)) is not None:
+            chunk = following
             del following
-            outcomes = _outcomes(job, segment, deadline)
+            outcomes = _outcomes(job, chunk, deadline)
             if not job.is_bounded:
                 yield from outcomes.take_all()
             while outcomes:
                 job.refill()
                 yield outcomes.take()  # no name for it: the caller alone holds it
     finally:
-        job.give_up()
+        job.release()
 
 
-def _outcomes(job: Job, segment: Segment, deadline: Deadline) -> Outcomes:
+def _outcomes(job: Job, chunk: Chunk, deadline: Deadline) -> Outcomes:
     """Wait for a call and return the outcomes of its items; raise its exception."""
-    future = segment.future
+    future = chunk.future
     try:
-        return job.outcomes(segment, future.result(deadline.remaining()))
+        return job.outcomes(chunk, future.result(deadline.remaining()))
     except BaseException:
         future.cancel()
         if future.done():
-            job.let_go(segment)
+            job.forget(chunk)
         raise
     finally:
         # One more reference to the result; and what an exception's traceback would keep.
-        del job, segment, future
+        del job, chunk, future
 
 
 class Arrivals[T]:
@@ -105,9 +106,9 @@ class Unordered:
     """
 
     def __init__(self, make: "Callable[..., Job]", timeout: float | None) -> None:
-        """make: makes the batch, given what is to be told of segments."""
+        """make: makes the batch, given what is to be told of chunks."""
         self._deadline = Deadline(timeout)
-        self._arrived: Arrivals[Segment | None] = Arrivals()
+        self._arrived: Arrivals[Chunk | None] = Arrivals()
         self._taken = 0
         self._open = Outcomes([])
         self._is_begun = self._is_over = False
@@ -133,7 +134,7 @@ class Unordered:
             if self._is_over:
                 raise StopIteration
             self._job.check()
-            if self._taken == self._job.made:
+            if self._taken == self._job.chunks.made:
                 raise StopIteration
             self._open = self._next_arrived()
         outcomes = self._open  # the iterable may close this when it is read
@@ -154,18 +155,18 @@ class Unordered:
     def __del__(self) -> None:
         """Cancel what is still pending, when nobody wants the rest any more."""
         if self._is_begun and not self._is_over:
-            self._job.give_up()
+            self._job.release()
 
     _is_begun = False  # where the making has failed
 
     def _next_arrived(self) -> Outcomes:
         """Wait for a call to finish and return its outcomes."""
-        segment = self._arrived.get(self._deadline)
-        if segment is None:
+        chunk = self._arrived.get(self._deadline)
+        if chunk is None:
             raise CancelledError
         self._taken += 1
         try:
-            return _outcomes(self._job, segment, self._deadline)
+            return _outcomes(self._job, chunk, self._deadline)
         except StopIteration as error:
             self._job.refill()
             raise RuntimeError("the function raised StopIteration") from error

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     class Source(Protocol):
         """What was accepted, and comes as calls bit by bit: a map."""
 
-        def end(self, error: BaseException | None) -> None:
+        def close(self, error: BaseException | None) -> None:
             """Bring no further call; what would have, fails, or (None) is cancelled."""
 
         def workers_are_idle(self) -> None:

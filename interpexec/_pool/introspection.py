@@ -8,7 +8,7 @@ from traceback import StackSummary
 from typing import NamedTuple
 
 from interpexec._core.sigint import keep_whole
-from interpexec._map import chunk
+from interpexec._map import run_chunk
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -103,6 +103,6 @@ def _stack(info: WorkerInfo, answer: "AnyFuture") -> str:
     if answer.cancelled():
         return f"{head}  it has ended\n"
     frames: list[tuple[str, int, str]] = answer.result()  # type: ignore[assignment]  # see `control`
-    inner = dropwhile(lambda frame: frame[0] == chunk.__file__, frames)
+    inner = dropwhile(lambda frame: frame[0] == run_chunk.__file__, frames)
     lines = StackSummary.from_list([(*frame, None) for frame in inner]).format()
     return head + ("".join(lines) or "  no Python code at this moment\n")

@@ -461,7 +461,7 @@ class Scheduler:
         with self.lock:
             sources = list(self.table.sources)
         for source in sources:
-            source.end(error)
+            source.close(error)
             self.table.sources.discard(source)
 
     def _give_up(self, futures: list[AnyFuture]) -> None:

@@ -18,8 +18,8 @@ import tasks
 from gates import TIME_LIMIT, Gate
 from interpexec import InterpreterPoolExecutor, WorkerLostError, aio
 from interpexec._map import job
+from interpexec._map.chunk_list import Chunk
 from interpexec._map.chunk_size import Sizer
-from interpexec._map.job import Segment
 from iterators import METHODS, outcomes
 from stops import Pipe, finish, shut_down, start
 
@@ -62,7 +62,7 @@ def test_a_bounded_map_keeps_nothing_of_what_it_has_given(
     for _ in range(2000):
         next(results)
     gc.collect()
-    assert sum(type(each) is Segment for each in gc.get_objects()) < 50
+    assert sum(type(each) is Chunk for each in gc.get_objects()) < 50
     results.close()
 
 

@@ -16,11 +16,13 @@ from interpexec._map import iterators
 from interpexec._map import job as job_module
 from interpexec._map.chunk_size import BUDGET, LEAST, MOST, MOST_WEIGHT, TARGET, Sizer
 from interpexec._map.items import Items, packed
-from interpexec._map.job import Job, Segment
+from interpexec._map.job import Job
 from interpexec._map.outcomes import Outcomes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from interpexec._map.chunk_list import Chunk
 
 # -- sizes --------------------------------------------------------------------------------
 
@@ -92,7 +94,7 @@ STEPS = st.lists(st.tuples(st.integers(0, 12), st.booleans()), max_size=6)
 
 def _values(items: Items) -> list[object]:
     """Return what a worker would call a function of one argument with."""
-    columns, failures = items.parcel()
+    columns, failures = items.sendable()
     assert not failures
     if not items.are_pickled:
         return columns[0]
@@ -295,7 +297,7 @@ def test_to_be_stopped_and_asked_hands_nothing_back_twice() -> None:
     assert cancellation._pop(asked.thread._asks) is None
 
 
-# -- the list of segments --------------------------------------------------------------------
+# -- the list of chunks --------------------------------------------------------------------
 
 
 class FakeScheduler:
@@ -361,7 +363,7 @@ class FakeScheduler:
         return self._orders.pop() if self._orders else 0
 
 
-def _job(scheduler: FakeScheduler, count: int, arrived: "list[Segment] | None" = None) -> Job:
+def _job(scheduler: FakeScheduler, count: int, arrived: "list[Chunk] | None" = None) -> Job:
     """Make a map over so many numbers."""
     return Job(
         scheduler,
@@ -390,7 +392,7 @@ def test_what_is_handed_back_twice_stands_in_its_place(monkeypatch: pytest.Monke
     job = _job(scheduler, 10)
     origin = job.begin()
     monkeypatch.setattr(Sizer, "size", lambda *_: 2)
-    call = next(call for call, segment in job._out.items() if len(segment.items) == 4)
+    call = next(call for call, chunk in job._out.items() if len(chunk.items) == 4)
     scheduler.at_once = [1]
     scheduler.do(call, 1)
     scheduler.work()
@@ -404,13 +406,13 @@ def test_every_item_comes_once_and_in_its_place(
 ) -> None:
     """However calls are divided, on demand or not, and whenever home learns of it."""
     scheduler = FakeScheduler(orders)
-    arrived: list[Segment] = []
+    arrived: list[Chunk] = []
     job = _job(scheduler, count, arrived if is_unordered else None)
     origin = job.begin()
     scheduler.work()
     assert not scheduler.sources
     if is_unordered:
-        assert len(arrived) == job.made
+        assert len(arrived) == job.chunks.made
         outcomes = [job.outcomes(each, each.future.result()) for each in arrived]
         found = [each.take() for each in outcomes for _ in range(len(each))]
         assert sorted(found) == [*range(count)]  # type: ignore[type-var]  # ints

@@ -1,16 +1,16 @@
-"""Several items of a map in one call. Both sides.
+"""Running a chunk: several items of a map in one call. In the worker.
 
-Home sends a function and a `Parcel` of items; the worker answers with `Outcomes`. An item
-that fails costs no other one, whether it fails to travel there, in the function, or on the
-way back.
+A job sends a function and items; the worker answers with `Outcomes`. An item that fails
+costs no other one, whether it cannot be sent, fails in the function, or has a value that
+cannot be sent.
 
-Numbers, strings and the like are sure to travel, and travel together, in one pickle, as
+Numbers, strings and the like can always be sent, and are sent together, in one pickle, as
 columns: one list for each argument. They are run by a loop in C. Of anything else each item
 is pickled by itself, when it is read, so that each can fail by itself.
 
-What a call has not begun may be taken from it, by whoever finds that other workers have
-nothing to do (`Interruptible.cut_off`); and it stops by itself when it has taken much
-longer than it was made for. `Outcomes` are then of the first items only.
+Items that a call has not begun are taken from it when other workers have nothing to do
+(`Interruptible.ask_for_items`); and it hands them back when it has taken much longer than
+it was made for. `Outcomes` are then of the first items only.
 """
 
 from collections import deque
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from interpexec._sharing.package import Packed
 
 
-class Parcel:
-    """The items of a chunk, in the worker."""
+class ChunkRun:
+    """One run of a chunk."""
 
     def __init__(
         self,
@@ -43,11 +43,11 @@ class Parcel:
         *,
         are_pickled: bool,
     ) -> None:
-        """Take them.
+        """Begin nothing yet.
 
         columns: the first arguments of all items, the second ones, ...; or, where they are
             pickled, one column of pickled calls.
-        failures: of items that could not travel. Their pickles are empty.
+        failures: of items that could not be sent. Their pickles are empty.
         budget: the ns after which no further item is begun. 0: no end.
         """
         self._columns = columns
@@ -65,7 +65,7 @@ class Parcel:
         thread.begin_items(uncut)
         results = self._each(fn)
         skip = 2 if self._are_pickled else 1
-        # Between some items the clock is looked at. Between how many depends on what it says.
+        # The clock is looked at between some items. How many depends on what it says.
         count, is_over = 1, False
         while not is_over:
             before = len(values)
@@ -133,13 +133,13 @@ def run(
     budget: int,
     are_pickled: bool,
 ) -> Outcomes:
-    """Run a chunk: what its call calls. In the worker.
+    """Run a chunk: the function of its call.
 
-    function: the pickled call of it, without arguments. The rest is as of `Parcel`.
+    function: the pickled call of it, without arguments. The rest is as of `ChunkRun`.
     """
     try:
         fn = main_module.loads(function)[0]
     except BaseException:  # the user's classes run
         current_call.this_thread().is_unloaded = True
         raise
-    return Parcel(columns, failures, budget, are_pickled=are_pickled).run(fn)
+    return ChunkRun(columns, failures, budget, are_pickled=are_pickled).run(fn)

@@ -1,0 +1,81 @@
+"""The chunks of a map: items that are sent in one call, and their order.
+
+    whole --> asked --> divided --> finished        (or to a later one at once)
+
+    WHOLE      all its items are with one worker, or about to be sent
+    ASKED      the worker was asked to hand back what it has not begun
+    DIVIDED    it has handed items back: they are chunks of their own
+    FINISHED   its future is: nothing is kept of its items
+
+Chunks form a list, in the order of the items. What a worker hands back of one becomes new
+chunks right behind it. So the order of the results is that of the list, whatever workers
+the items were sent to.
+"""
+
+from interpexec._map.items import NOTHING, Items
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+WHOLE, ASKED, DIVIDED, FINISHED = "whole", "asked", "divided", "finished"
+
+MOVES: dict[str, frozenset[str]] = {
+    WHOLE: frozenset({ASKED, DIVIDED, FINISHED}),
+    ASKED: frozenset({DIVIDED, FINISHED}),
+    DIVIDED: frozenset({FINISHED}),
+    FINISHED: frozenset(),
+}
+"""From each state of a chunk, the states that may follow.
+
+WHOLE becomes DIVIDED without being asked when its call took longer than it was made for.
+"""
+
+
+class Chunk:
+    """Consecutive items that are sent in one call. Used under the job's lock."""
+
+    __slots__ = ("future", "items", "next", "state")
+
+    def __init__(self, items: Items) -> None:
+        """Make one that is in no list yet."""
+        self.items = items
+        self.future: Future[object]
+        self.next: Chunk | None = None
+        self.state = WHOLE
+
+    def move(self, state: str) -> bool:
+        """Go to another state, if it may follow; return whether that was so."""
+        if state not in MOVES[self.state]:
+            return False
+        self.state = state
+        return True
+
+    def finish(self) -> bool:
+        """Go to FINISHED, and keep no items; return whether that is new."""
+        self.items = NOTHING  # nobody asks for them any more; and they may hold an error
+        return self.move(FINISHED)
+
+
+class ChunkList:
+    """The chunks of a map, in the order of their items. Used under the job's lock."""
+
+    def __init__(self, *, is_ordered: bool) -> None:
+        """is_ordered: else chunks have no place, and are told of when they are finished."""
+        self._is_ordered = is_ordered
+        self.last = Chunk(NOTHING)
+        self.made = 0
+        """How many chunks there have been."""
+
+    def insert(self, chunk: Chunk, behind: Chunk) -> Chunk:
+        """Put a chunk behind another one, and return it."""
+        self.made += 1
+        if self._is_ordered:
+            chunk.next, behind.next = behind.next, chunk
+            if behind is self.last:
+                self.last = chunk
+        return chunk
+
+    def append(self, items: Items) -> Chunk:
+        """Put a new chunk behind all others, and return it."""
+        return self.insert(Chunk(items), self.last)

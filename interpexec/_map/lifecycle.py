@@ -1,0 +1,82 @@
+"""The stages of a map, and the table of its moves.
+
+    beginning --> reading --> exhausted --> closed --> released     (or to a later one at once)
+
+    BEGINNING   `begin` reads what may be in flight
+    READING     the thread that iterates reads one item for each that it yields
+    EXHAUSTED   nothing more is read: the iterables have ended, or raised
+    CLOSED      the pool ends: nothing more is submitted, what was not fails
+    RELEASED    nobody wants the rest
+
+What the moves of a job do in each stage:
+
+                       BEGINNING   READING      EXHAUSTED    CLOSED       RELEASED
+    begin, refill      read        read         nothing      nothing      nothing
+    items just read    wait        wait         -            dropped      dropped
+    part of a chunk    waits       waits (1)    is sent      -            -
+    rest of a chunk    is sent     is sent      is sent      fails        is cancelled
+    reply to a chunk   taken       taken        taken        taken        ignored
+    idle workers       asked for   asked for    asked for    asked for    ignored
+    close              ends it     ends it      ends it (2)  nothing      nothing
+    cancel, release    cancels     cancels      cancels      cancels      nothing is left
+
+    (1) as long as a chunk is out: its reply may be what lets further items be read
+    (2) it marks the end only if items wait: all others are out
+
+Purpose: a destructor releases a map in the middle of anything, without the job's lock.
+Guarantees: RELEASED is final, and no other move undoes it; what was being submitted
+meanwhile is cancelled, and the pool does not wait for the map.
+Assumptions: all other moves are made under the job's lock.
+
+The race of a release with a move, in steps.
+1. A thread, under the lock, finds that the map may go on to READING.
+2. A destructor, in this thread or another one, releases it.
+3. The first thread stores READING. The release stands in a word of its own, which is
+   looked at first: the stage is RELEASED.
+The race with a submission: see `Job._send`.
+"""
+
+BEGINNING, READING, EXHAUSTED = "beginning", "reading", "exhausted"
+CLOSED, RELEASED = "closed", "released"
+
+MOVES: dict[str, frozenset[str]] = {
+    BEGINNING: frozenset({READING, EXHAUSTED, CLOSED, RELEASED}),
+    READING: frozenset({EXHAUSTED, CLOSED, RELEASED}),
+    EXHAUSTED: frozenset({CLOSED, RELEASED}),
+    CLOSED: frozenset({RELEASED}),
+    RELEASED: frozenset(),
+}
+"""From each stage, the stages that may follow."""
+
+READS = frozenset({BEGINNING, READING})
+"""Where the iterables may still give items."""
+
+SUBMITS = frozenset({BEGINNING, READING, EXHAUSTED})
+"""Where items become calls."""
+
+
+class Lifecycle:
+    """The stage of one map."""
+
+    def __init__(self) -> None:
+        """Begin."""
+        self._stage = BEGINNING
+        self._is_released = False
+
+    @property
+    def stage(self) -> str:
+        """Where the map is now."""
+        return RELEASED if self._is_released else self._stage
+
+    def move(self, stage: str) -> bool:
+        """Go to another stage, if it may follow; return whether that was so.
+
+        Under the job's lock, but for RELEASED.
+        """
+        if stage not in MOVES[self.stage]:
+            return False
+        if stage is RELEASED:
+            self._is_released = True
+        else:
+            self._stage = stage
+        return True

@@ -1,0 +1,51 @@
+"""Reading the iterables of a map."""
+
+from itertools import islice
+
+from interpexec._core.cpython import NotShareableError
+from interpexec._core.error_text import without_frames
+from interpexec._core.sigint import interruptibly
+from interpexec._map.items import NOTHING, Items
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+
+class Reader:
+    """Reads the iterables. By the thread that iterates, without the job's lock."""
+
+    def __init__(
+        self,
+        iterables: "tuple[Iterable[object], ...]",
+        make: "Callable[[list[list[object]]], Items]",
+    ) -> None:
+        """make: makes items of arguments (`CallMaker.items`)."""
+        self._is_single = len(iterables) == 1
+        self._iterator = iter(iterables[0]) if self._is_single else zip(*iterables, strict=False)
+        self._make = make
+        self.is_at_end = False
+        self.error: Exception | None = None
+        """What comes behind the last item."""
+
+    def read(self, count: int) -> Items:
+        """Read so many items, or what there is. What the iterables raise is their end."""
+        values: list[object] = []
+        try:
+            interruptibly(values.extend, islice(self._iterator, count))
+            self.is_at_end = len(values) < count
+        except Exception as error:  # the user's code
+            self.end_with(error)
+        try:
+            return interruptibly(self._items, values) if values else NOTHING
+        except NotShareableError as error:  # the function, and with it every item
+            self.end_with(without_frames(error))
+            return NOTHING
+
+    def end_with(self, error: Exception) -> None:
+        """Read nothing more; the error comes behind the last item."""
+        self.is_at_end, self.error = True, error
+
+    def _items(self, values: "list[object]") -> Items:
+        is_single = self._is_single
+        return self._make([values] if is_single else [*map(list, zip(*values, strict=True))])

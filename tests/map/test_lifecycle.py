@@ -1,0 +1,193 @@
+"""The stages of a map and the states of its chunks; and releases in the middle of a move."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from itertools import count, product
+
+import pytest
+
+from interpexec._map import chunk_list, lifecycle
+from interpexec._map.chunk_list import ASKED, DIVIDED, FINISHED, WHOLE, Chunk
+from interpexec._map.items import packed
+from interpexec._map.job import Job
+from interpexec._map.lifecycle import (
+    BEGINNING,
+    CLOSED,
+    EXHAUSTED,
+    READING,
+    READS,
+    RELEASED,
+    SUBMITS,
+    Lifecycle,
+)
+
+STAGES = BEGINNING, READING, EXHAUSTED, CLOSED, RELEASED
+STATES = WHOLE, ASKED, DIVIDED, FINISHED
+
+
+def _life(stage: str) -> Lifecycle:
+    """Return a life that has come to a stage."""
+    life = Lifecycle()
+    assert stage is BEGINNING or life.move(stage)
+    return life
+
+
+@pytest.mark.parametrize(("origin", "stage"), [*product(STAGES, STAGES)])
+def test_a_map_moves_as_the_table_says(origin: str, stage: str) -> None:
+    """A legal move is made, and an illegal one changes nothing."""
+    life = _life(origin)
+    is_legal = stage in lifecycle.MOVES[origin]
+    assert life.move(stage) is is_legal
+    assert life.stage is (stage if is_legal else origin)
+
+
+@pytest.mark.parametrize(("origin", "state"), [*product(STATES, STATES)])
+def test_a_chunk_moves_as_the_table_says(origin: str, state: str) -> None:
+    """A legal move is made, and an illegal one changes nothing."""
+    chunk = Chunk(packed([[1, 2]]))
+    assert origin is WHOLE or chunk.move(origin)
+    is_legal = state in chunk_list.MOVES[origin]
+    assert chunk.move(state) is is_legal
+    assert chunk.state is (state if is_legal else origin)
+
+
+def test_no_move_leads_back() -> None:
+    """The tables have every stage and every state, in their order."""
+    for order, moves in (STAGES, lifecycle.MOVES), (STATES, chunk_list.MOVES):
+        assert tuple(moves) == order
+        assert all(moves[each] == set(order[place + 1 :]) for place, each in enumerate(order))
+    assert READS < SUBMITS < set(STAGES)
+
+
+def test_a_chunk_that_is_finished_keeps_no_items() -> None:
+    """Its items may hold an error, and the frames of that all else."""
+    chunk = Chunk(packed([[1, 2]]))
+    assert chunk.finish()
+    assert not chunk.items
+    assert not chunk.finish()
+
+
+class Meddled(Lifecycle):
+    """A life that is released while another move looks at the table."""
+
+    @property
+    def stage(self) -> str:
+        """Return the stage that was before the release."""
+        before = super().stage
+        self._is_released = True
+        return before
+
+
+@pytest.mark.parametrize("stage", [READING, EXHAUSTED, CLOSED])
+def test_no_move_undoes_a_release(stage: str) -> None:
+    """A destructor releases the map between the look at the table and the move."""
+    life = Meddled()
+    life.move(stage)
+    assert Lifecycle.stage.fget(life) is RELEASED  # type: ignore[attr-defined]  # of a property
+
+
+class Meddler:
+    """A scheduler that does something in the middle of the job's moves.
+
+    meddle: that, done once, `at` a call of this name.
+    """
+
+    max_workers = 2
+    max_tasks = None
+
+    def __init__(self, at: str, meddle: Callable[[Job], object]) -> None:
+        self._at, self._meddle = at, meddle
+        self.job: Job
+        self.sources: set[object] = set()
+        self.calls: list[Future[object]] = []
+        self.left: list[Callable[[], object]] = []
+
+    def _do(self, name: str) -> None:
+        if name == self._at:
+            self._at = ""
+            self._meddle(self.job)
+
+    def accept(self, source: object) -> None:
+        self._do("accept")
+        self.sources.add(source)
+
+    def release(self, source: object) -> None:
+        self.sources.discard(source)
+
+    def refuse_if_over(self) -> None:
+        self._do("refuse_if_over")
+
+    def idle(self) -> int:
+        self._do("idle")
+        return 0
+
+    def take_back(self, call: "Future[object]") -> bool:
+        return call in self.calls
+
+    def leave_to_collector(self, step: "Callable[[], object]") -> None:
+        self.left.append(step)
+
+    def submit(self, *_: object, **__: object) -> "Future[object]":
+        self._do("submit")
+        call: Future[object] = Future()
+        call.cancel_pending = call.cancel  # type: ignore[attr-defined]  # no worker begins it
+        self.calls.append(call)
+        return call
+
+
+def _job(scheduler: Meddler, items: Iterator[int], bound: int | None = 8) -> Job:
+    """Make a map whose scheduler meddles."""
+    scheduler.job = Job(
+        scheduler,
+        scheduler,  # type: ignore[arg-type]  # as good as one, here
+        abs,
+        (items,),
+        name="abs",
+        limit=None,
+        chunksize=None,
+        buffersize=bound,
+    )
+    return scheduler.job
+
+
+@pytest.mark.parametrize("end", [Job.release, Job.cancel])
+@pytest.mark.parametrize("at", ["accept", "submit", "idle"])
+def test_a_release_in_the_middle_of_a_move_leaves_nothing(
+    at: str, end: Callable[[Job], object]
+) -> None:
+    """A destructor releases the map while it is accepted, or while a call is submitted.
+
+    Then the pool does not wait for the map, every call is cancelled, and no more items are read.
+    """
+    scheduler = Meddler(at, end)
+    read = count()
+    job = _job(scheduler, read)
+    job.begin()
+    for step in scheduler.left:
+        step()
+    assert not scheduler.sources
+    assert all(call.cancelled() for call in scheduler.calls)
+    before = repr(read)
+    job.refill()
+    assert repr(read) == before
+    assert next(read) <= 8
+
+
+@pytest.mark.parametrize("at", ["accept", "submit", "idle"])
+def test_a_pool_that_ends_in_the_middle_of_a_move_ends_the_map_once(at: str) -> None:
+    """What was submitted stays; behind it stands one end, with the error of the pool."""
+    error = RuntimeError("it is over")
+    scheduler = Meddler(at, lambda job: job.close(error))
+    job = _job(scheduler, count())
+    origin = job.begin()
+    job.close(RuntimeError("a second one"))
+    job.refill()
+    chunks: list[Chunk] = []
+    chunk = job.after(origin)
+    while chunk is not None:
+        chunks.append(chunk)
+        chunk = job.after(chunk)
+    ends = [each.future.exception() for each in chunks if each.state is FINISHED]
+    assert ends
+    assert set(ends) == {error}
+    assert len(chunks) == len(ends) + len(scheduler.calls)
