@@ -7,8 +7,8 @@
     DIVIDED    it has handed items back: they are chunks of their own
     FINISHED   its future is: nothing is kept of its items
 
-Chunks form a list, in the order of the items. What a worker hands back of one becomes new
-chunks right behind it. So the order of the results is that of the list, whatever workers
+Chunks form a list, in the order of the items. Items that a worker hands back
+become new chunks right behind theirs. So the order of the results is that of the list, whatever workers
 the items were sent to.
 """
 

@@ -5,10 +5,10 @@
     BEGINNING   `begin` reads what may be in flight
     READING     the thread that iterates reads one item for each that it yields
     EXHAUSTED   nothing more is read: the iterables have ended, or raised
-    CLOSED      the pool ends: nothing more is submitted, what was not fails
+    CLOSED      the pool ends: nothing more is submitted, and the backlog fails
     RELEASED    nobody wants the rest
 
-What the moves of a job do in each stage:
+The moves of a job in each stage:
 
                        BEGINNING   READING      EXHAUSTED    CLOSED       RELEASED
     begin, refill      read        read         nothing      nothing      nothing
@@ -24,7 +24,7 @@ What the moves of a job do in each stage:
     (2) it marks the end only if items wait: all others are out
 
 Purpose: a destructor releases a map in the middle of anything, without the job's lock.
-Guarantees: RELEASED is final, and no other move undoes it; what was being submitted
+Guarantees: RELEASED is final, and no other move undoes it; a call that was being submitted
 meanwhile is cancelled, and the pool does not wait for the map.
 Assumptions: all other moves are made under the job's lock.
 

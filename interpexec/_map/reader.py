@@ -26,10 +26,10 @@ class Reader:
         self._make = make
         self.is_at_end = False
         self.error: Exception | None = None
-        """What comes behind the last item."""
+        """Raised behind the last item."""
 
     def read(self, count: int) -> Items:
-        """Read so many items, or what there is. What the iterables raise is their end."""
+        """Read so many items, or what there is. An exception of the iterables is their end."""
         values: list[object] = []
         try:
             interruptibly(values.extend, islice(self._iterator, count))
