@@ -7,9 +7,9 @@
     DIVIDED    it has handed items back: they are chunks of their own
     FINISHED   its future is: nothing is kept of its items
 
-Chunks form a list, in the order of the items. Items that a worker hands back
-become new chunks right behind theirs. So the order of the results is that of the list, whatever workers
-the items were sent to.
+Chunks form a list, in the order of the items. Items that a worker hands back become new
+chunks right behind theirs. So the order of the results is that of the list, whatever
+workers the items were sent to.
 """
 
 from interpexec._map.items import NOTHING, Items
