@@ -40,6 +40,7 @@ ORDER = [
     "_sharing.tokens",
     "sharing",
     "_sharing.raised",
+    "_sync.wait_queue",
     "_sync.monitor",
     "_sync.base",
     "_sync.locks",

@@ -1,6 +1,7 @@
 """Locks, queues and channels for threads of all interpreters.
 
-    monitor        a few words of shared memory that one thread at a time may change
+    wait_queue     the threads that sleep in a monitor, and how they are woken
+    monitor        words of shared memory that one thread at a time may change
     base           what all of them are made of
     locks          Lock, RLock, semaphores
     conditions     Event, Condition

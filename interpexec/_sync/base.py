@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 keep_whole()
 
 FOREVER = Deadline(None)
-LINE = 0  # of each monitor of one line
+WAITERS = 0  # the wait queue of a monitor that has only one
 
 _LONGEST = 2**63 // 10**9  # seconds: as long as `threading` takes, some 292 years
 _MOST = 2**62  # of what is counted in one word
@@ -102,7 +102,7 @@ def until(timeout: float | None) -> Deadline:
 
 
 def wake_all(monitor: Monitor) -> None:
-    while monitor.wake(LINE):
+    while monitor.wake(WAITERS):
         pass
 
 

@@ -4,7 +4,7 @@ from interpexec._core import current_call
 from interpexec._core.sigint import interruptible, keep_whole
 from interpexec._core.waiting import Deadline, Wakeup
 from interpexec._sharing import package
-from interpexec._sync.base import LINE, Shared, check, nothing, shown, until, wake_all
+from interpexec._sync.base import WAITERS, Shared, check, nothing, shown, until, wake_all
 from interpexec._sync.locks import Lock, RLock
 from interpexec._sync.monitor import Monitor
 
@@ -53,7 +53,7 @@ class Event(Shared):
         self._monitor.words[_FLAG] = 0
 
     def _wait(self, deadline: Deadline) -> bool:
-        return self.is_set() or self._monitor.wait(LINE, deadline, nothing)
+        return self.is_set() or self._monitor.wait(WAITERS, deadline, nothing)
 
 
 class Condition(Shared):
@@ -89,7 +89,7 @@ class Condition(Shared):
         self._lock.release()
 
     def __repr__(self) -> str:
-        return f"<interpexec.sync.Condition({self._lock!r}, {self._monitor.waiting(LINE)})>"
+        return f"<interpexec.sync.Condition({self._lock!r}, {self._monitor.waiting(WAITERS)})>"
 
     @current_call.step
     def wait(self, timeout: float | None = None) -> bool:
@@ -134,20 +134,20 @@ class Condition(Shared):
 
     def notify_all(self) -> None:
         """Wake all who wait."""
-        self.notify(self._monitor.waiting(LINE))
+        self.notify(self._monitor.waiting(WAITERS))
 
     def _wait(self, deadline: Deadline, depth: list[int], wakeup: Wakeup) -> bool:
         def give_lock_back() -> None:
             depth.append(self._lock._release_save())  # noqa: SLF001  # as above
 
-        return self._monitor.wait(LINE, deadline, self._pass_on, give_lock_back, wakeup)
+        return self._monitor.wait(WAITERS, deadline, self._pass_on, give_lock_back, wakeup)
 
     def _notify(self, n: int) -> None:
-        while n > 0 and self._monitor.wake(LINE):
+        while n > 0 and self._monitor.wake(WAITERS):
             n -= 1
 
     def _pass_on(self) -> None:
-        self._monitor.wake(LINE)
+        self._monitor.wake(WAITERS)
 
 
 def _condition_of(monitor: Monitor, lock: "Hold") -> Condition:

@@ -7,7 +7,7 @@ from interpexec._core.sigint import keep_whole
 from interpexec._core.waiting import Deadline, Wakeup
 from interpexec._sync.base import (
     FOREVER,
-    LINE,
+    WAITERS,
     Shared,
     check_count,
     deadline_of,
@@ -79,10 +79,10 @@ class Semaphore(Shared):
         if words[_VALUE]:
             words[_VALUE] -= 1
             return True
-        return deadline is not None and self._monitor.wait(LINE, deadline, self._put)
+        return deadline is not None and self._monitor.wait(WAITERS, deadline, self._put)
 
     def _put(self, n: int = 1) -> None:
-        while n and self._monitor.wake(LINE):  # it is theirs
+        while n and self._monitor.wake(WAITERS):  # it is theirs
             n -= 1
         self._monitor.words[_VALUE] += n
 
@@ -137,7 +137,7 @@ class Lock(Shared):
         """
         deadline = FOREVER if blocking and timeout == -1 else lock_deadline(blocking, timeout)
         monitor = self._monitor
-        return monitor.swap(_HELD, get_ident(), LINE, self) or monitor.run(self._take, deadline)
+        return monitor.swap(_HELD, get_ident(), WAITERS, self) or monitor.run(self._take, deadline)
 
     __enter__ = acquire
 
@@ -146,7 +146,7 @@ class Lock(Shared):
 
         Raises RuntimeError when it is not held.
         """
-        if not self._monitor.swap(_HELD, 0, LINE, self):
+        if not self._monitor.swap(_HELD, 0, WAITERS, self):
             self._monitor.run(self._release)
 
     def __exit__(self, *_error: object) -> None:
@@ -167,7 +167,7 @@ class Lock(Shared):
     def _take(self, deadline: Deadline | None, wakeup: Wakeup | None = None) -> bool:
         monitor, words = self._monitor, self._monitor.words
         if words[_HELD] and (
-            deadline is None or not monitor.wait(LINE, deadline, self._put, wakeup=wakeup)
+            deadline is None or not monitor.wait(WAITERS, deadline, self._put, wakeup=wakeup)
         ):
             return False
         words[_HELD] = get_ident()
@@ -186,7 +186,7 @@ class Lock(Shared):
 
     def _put(self) -> None:
         # Theirs from now on, and held by nobody we know; or free.
-        self._monitor.words[_HELD] = _IN_TRANSIT if self._monitor.wake(LINE) else 0
+        self._monitor.words[_HELD] = _IN_TRANSIT if self._monitor.wake(WAITERS) else 0
 
     # What a `Condition` asks.
 
@@ -265,7 +265,7 @@ class RLock(Shared):
     ) -> bool:
         monitor, words = self._monitor, self._monitor.words
         if words[_DEPTH] and (
-            deadline is None or not monitor.wait(LINE, deadline, self._put, wakeup=wakeup)
+            deadline is None or not monitor.wait(WAITERS, deadline, self._put, wakeup=wakeup)
         ):
             return False
         words[_DEPTH] = depth
@@ -275,7 +275,7 @@ class RLock(Shared):
 
     def _put(self) -> None:
         words = self._monitor.words
-        words[_DEPTH] = 1 if self._monitor.wake(LINE) else 0  # 1: it is theirs, and taken
+        words[_DEPTH] = 1 if self._monitor.wake(WAITERS) else 0  # 1: it is theirs, and taken
         words[_OWNER] = 0
         forget(self)
 

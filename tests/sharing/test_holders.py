@@ -18,7 +18,7 @@ import sync_tasks
 from interpexec import ChannelClosedError, SharedBuffer, TokenError, buffers, create_channel, sync
 from interpexec._core import handles
 from interpexec._sharing import tokens
-from interpexec._sync import monitor
+from interpexec._sync import wait_queue
 from interpexec.sharing import from_token, to_token
 from programs import output, write
 from stops import TIME_LIMIT, Pipe, finish, pool_of, start
@@ -125,7 +125,7 @@ def test_garbage_that_is_collected_inside_of_a_monitor() -> None:
 def test_garbage_that_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """The last sender is collected when its receiver is inside already, about to sleep."""
 
-    class Collecting(monitor.Wakeup):
+    class Collecting(wait_queue.Wakeup):
         def __init__(self, *args: Any) -> None:
             super().__init__(*args)
             gc.collect()
@@ -137,7 +137,7 @@ def test_garbage_that_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
         try:
             _circle(sender)
             del sender
-            monkeypatch.setattr(monitor, "Wakeup", Collecting)
+            monkeypatch.setattr(wait_queue, "Wakeup", Collecting)
             with pytest.raises(ChannelClosedError):
                 receiver.recv(TIME_LIMIT)
         finally:

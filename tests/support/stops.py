@@ -67,10 +67,10 @@ def see_off(pool: InterpreterPoolExecutor) -> None:
         finish(worker)
 
 
-def await_waiting(monitor: "Monitor", count: int = 1, *, line: int = 0) -> None:
-    """Return when so many threads wait in a line of a monitor."""
+def await_waiting(monitor: "Monitor", count: int = 1, *, queue: int = 0) -> None:
+    """Return when so many threads wait in a queue of a monitor."""
     end = monotonic() + TIME_LIMIT
-    while monitor.waiting(line) < count:
+    while monitor.waiting(queue) < count:
         assert monotonic() < end, "nobody waits"
         threading.Event().wait(0.0005)
 

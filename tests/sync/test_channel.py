@@ -65,9 +65,9 @@ def catch(function: Callable[[], object], results: list[object]) -> threading.Th
     return start(call)
 
 
-def await_waiting(end: RecvChannel | SendChannel, count: int = 1, *, line: int) -> None:
-    """Return when so many threads wait in a line: 0 for receivers, 1 for senders."""
-    stops.await_waiting(end._queue._monitor, count, line=line)
+def await_waiting(end: RecvChannel | SendChannel, count: int = 1, *, queue: int) -> None:
+    """Return when so many threads wait in a queue: 0 for receivers, 1 for senders."""
+    stops.await_waiting(end._queue._monitor, count, queue=queue)
 
 
 # -- objects ------------------------------------------------------------------------------
@@ -213,7 +213,7 @@ def test_a_full_channel_holds_its_sender_up(ends: Ends) -> None:
         with pytest.raises(ChannelFullError):
             sender.send_nowait(2)
         thread = catch(lambda: sender.send(2), results)
-        await_waiting(sender, line=1)
+        await_waiting(sender, queue=1)
         assert [receiver.recv() for _ in range(3)] == [0, 1, 2]
         finish(thread)
     assert results == [None]
@@ -304,7 +304,7 @@ def test_receivers_are_woken_at_the_end(by: str) -> None:
     with pool_of(1) as pool, receiver:
         future = pool.submit(sync_tasks.receive, receiver)
         threads = [catch(receiver.recv, results) for _ in range(2)]
-        await_waiting(receiver, 3, line=0)
+        await_waiting(receiver, 3, queue=0)
         if by == "close":
             sender.close()
         elif by == "release":
@@ -326,7 +326,7 @@ def test_senders_are_woken_at_the_end(by: str) -> None:
         sender.send(b"full")
         future = pool.submit(sync_tasks.send_all, sender, [1])
         thread = catch(lambda: sender.send(1), results)
-        await_waiting(sender, 2, line=1)
+        await_waiting(sender, 2, queue=1)
         if by == "close":
             receiver.close()
         elif by == "release":
@@ -373,7 +373,7 @@ def test_releasing_an_end_that_another_thread_uses() -> None:
     receiver, sender = create_channel()
     results: list[object] = []
     thread = catch(receiver.recv, results)
-    await_waiting(receiver, line=0)
+    await_waiting(receiver, queue=0)
     receiver.release()
     sender.release()
     finish(thread)
@@ -584,7 +584,7 @@ def test_a_cancelled_receiver_takes_nothing_along() -> None:
     with receiver, sender, pool_of(1) as pool:
         for number in range(20):
             future = pool.submit(sync_tasks.receive, receiver)
-            await_waiting(receiver, line=0)
+            await_waiting(receiver, queue=0)
             assert future.cancel()
             pool.submit(tasks.same, 1).cancel()
             with SharedBuffer(1) as buffer:
