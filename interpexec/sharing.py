@@ -143,9 +143,9 @@ def to_token(obj: object) -> bytes:
 
     Raises NotShareableError, naming the part that cannot be sent. Does not block.
     """
-    from interpexec._sharing import functions, tokens
+    from interpexec._sharing import pickling, tokens
 
-    packed = functions.pack_or_explain(obj, "the object")
+    packed = pickling.MESSAGES.pack_or_explain(obj, "the object")
     return tokens.make(packed, type(obj).__qualname__)
 
 

@@ -16,7 +16,7 @@ import sys
 
 from interpexec._core import main_module
 from interpexec._core.cpython import NotShareableError, own_builtins
-from interpexec._sharing import pickler, reducers
+from interpexec._sharing import reducers
 
 own_builtins(globals())
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from types import CodeType, FunctionType
     from typing import Any, NoReturn
 
-    from interpexec._sharing.package import Packed
     from interpexec._sharing.pickler import Packer
 
     type Recipe = tuple[Callable[..., Any], tuple[Any, ...]]
@@ -55,25 +54,8 @@ def not_shareable_error() -> type[Exception]:
     return NotShareableError
 
 
-def pack(obj: object, *, lends: bool = False, is_alone: bool = False) -> "Packed":
-    """Pack `obj`, with the functions in it taken by value where that is needed.
-
-    Raises what pickle raises, and NotShareableError for a function that needs more
-    than its code; where `cloudpickle` is installed, that is tried then. The rest is
-    that of `pickler.pack`.
-    """
-    try:
-        return pickler.pack(obj, dump, lends=lends, is_alone=is_alone)
-    except Exception:
-        try:
-            return pickler.pack(obj, _dump_by_cloudpickle(), lends=lends, is_alone=is_alone)
-        except Exception:  # noqa: S110  # there is none; or else ours says better what is the matter
-            pass
-        raise
-
-
-def _dump_by_cloudpickle() -> "Callable[[object, Packer], None]":
-    """Return what pickles by cloudpickle, which is told of what is shared. ImportError."""
+def dump_by_cloudpickle() -> "Callable[[object, Packer], None]":
+    """Return a `dump` that is cloudpickle's, with the table of reducers. Raises ImportError."""
     from cloudpickle import Pickler
 
     class Both(Pickler):  # type: ignore[misc]  # it has no types
@@ -88,29 +70,6 @@ def dump(obj: object, packer: "Packer") -> None:
     by_value = FunctionPickler(packer, 5)
     by_value.dispatch_table = reducers.table()  # type: ignore[assignment]  # it holds any recipe
     by_value.dump(obj)
-
-
-def pack_soon(obj: object, *, lends: bool = False, is_alone: bool = False) -> "Packed":
-    """Do as `pack`, but try the quick way first, where no function is to go by value."""
-    if main_module.can_run_again():
-        try:
-            return pickler.pack(obj, lends=lends, is_alone=is_alone)
-        except Exception:  # noqa: S110  # the user's classes run; tried again with care
-            pass
-    return pack(obj, lends=lends, is_alone=is_alone)
-
-
-def pack_or_explain(obj: object, where: str) -> "Packed":
-    """Pack what travels by itself, not in a call.
-
-    where: what it is called. Raises NotShareableError, naming the part that cannot travel.
-    """
-    try:
-        return pack_soon(obj, is_alone=True)
-    except Exception as error:  # the user's classes run here
-        from interpexec._sharing import diagnose  # something is wrong
-
-        raise diagnose.explain(obj, where, error, pack_soon) from error
 
 
 def is_found_by_name(function: "FunctionType") -> bool:

@@ -22,9 +22,8 @@ from interpexec._core.cpython import NotShareableError
 from interpexec._core.handles import Descriptor, expect_end, expect_end_no_more, outside
 from interpexec._core.sigint import keep_whole
 from interpexec._core.waiting import RING, Deadline, Spinner, Wakeup
-from interpexec._sharing import package, unpickling
+from interpexec._sharing import package, pickling, unpickling
 from interpexec._sharing.flatten import PLAIN, drop, freeze, thaw
-from interpexec._sharing.functions import pack_or_explain
 from interpexec._sync.monitor import Monitor, block_size
 from interpexec._sync.ring import Ring
 from interpexec.errors import ChannelClosedError, ChannelEmptyError, ChannelFullError
@@ -121,7 +120,7 @@ class SharedQueue:
         elif type(item) in _SIMPLE_TYPES and len(message := _dumps(item, 5) + _SIMPLE) <= _ROOM:
             pass
         else:
-            message, beside = freeze(pack_or_explain(item, "the item"), _ROOM)
+            message, beside = freeze(pickling.MESSAGES.pack_or_explain(item, "the item"), _ROOM)
         self._use(self._put, message, beside, deadline)
 
     def get(self, deadline: Deadline | None) -> "package.Packed":

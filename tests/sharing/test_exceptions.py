@@ -12,7 +12,7 @@ import mishaps
 import tasks
 from gates import TIME_LIMIT
 from interpexec import InterpreterPoolExecutor, create_channel
-from interpexec._sharing.functions import pack
+from interpexec._sharing.pickling import RESULTS
 from interpexec._sharing.unpickling import loads as load
 from interpexec.sharing import from_token, to_token
 
@@ -154,15 +154,15 @@ def _set_some_fields(draw: st.DrawFn, error: BaseException) -> None:
 @given(webs())
 def test_exceptions_that_reach_each_other_arrive_as_they_were(errors: list[BaseException]) -> None:
     """Types, arguments, attributes, fields, notes, members, and who is who."""
-    assert shape(load(pack(errors))) == shape(errors)
-    assert shape(load(pack(errors[0]))) == shape(errors[0])
+    assert shape(load(RESULTS.pack(errors))) == shape(errors)
+    assert shape(load(RESULTS.pack(errors[0]))) == shape(errors[0])
 
 
 @given(st.sampled_from(MAKERS))
 def test_an_exception_says_what_it_said(make: Callable[[], BaseException]) -> None:
     """Its text and its repr."""
     error = make()
-    twin = load(pack(error))
+    twin = load(RESULTS.pack(error))
     assert (str(twin), repr(twin)) == (str(error), repr(error))
 
 
@@ -228,5 +228,5 @@ def test_what_an_attribute_error_is_about_arrives_if_it_is_small(
 ) -> None:
     """And costs the error nothing where it cannot travel."""
     error = AttributeError("no", name="name", obj=obj)
-    twin = load(pack(error))
+    twin = load(RESULTS.pack(error))
     assert (twin.args, twin.name, twin.obj) == (("no",), "name", arrived)

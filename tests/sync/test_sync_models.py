@@ -34,7 +34,7 @@ from interpexec import (
     sync,
 )
 from interpexec._core import waiting as waiting_module
-from interpexec._sharing.functions import pack
+from interpexec._sharing.pickling import RESULTS
 from interpexec._sharing.unpickling import loads as load
 from interpexec._sync import ring as ring_module
 
@@ -106,7 +106,7 @@ class Channel(RuleBasedStateMachine):
 
     def again[E: (RecvChannel, SendChannel)](self, end: E) -> E:
         """Let an end travel, to this very interpreter."""
-        other: E = load(pack(end))
+        other: E = load(RESULTS.pack(end))
         self.ends.append(other)
         return other
 
