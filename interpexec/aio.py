@@ -1,12 +1,12 @@
-"""asyncio: what `loop.run_in_executor` cannot say. Thin; the pool does the work.
+"""asyncio: maps, and calls with keywords. Thin; the pool does the work.
 
     await aio.run(pool, fn, *args, key=value)
     async for result in aio.map(pool, fn, items, buffersize=16): ...
     async for result in aio.imap_unordered(pool, fn, items, buffersize=16): ...
 
-To cancel the task that waits here stops the calls, also those that run, since
-`Future.cancel()` does. (So it does with `run_in_executor`: asyncio passes it on.)
-All of it belongs to the thread of the event loop, and never blocks that.
+Cancelling the task that waits stops the calls, also those that run, since `Future.cancel()`
+does. (With `run_in_executor`, too: asyncio passes it on.) All functions belong to the thread
+of the event loop, and never block it.
 """
 
 import asyncio
@@ -97,10 +97,10 @@ def imap_unordered[T](
 
 
 class Unordered[T]:
-    """What `imap_unordered` returns. One task may iterate."""
+    """The iterator that `imap_unordered` returns. One task may iterate."""
 
     def __init__(self, make: "Callable[..., Job]") -> None:
-        """make: makes the batch, given what is to be told of chunks."""
+        """make: makes the job, given a function that is told of chunks."""
         self._make = make
         self._job: Job | None = None
         self._arrived: asyncio.Queue[Chunk | None] = asyncio.Queue()
@@ -139,12 +139,12 @@ class Unordered[T]:
             self._job.release()
 
     def _begun(self) -> Job:
-        """Return the batch. It begins with the first item that is wanted."""
+        """Return the job. It begins with the first item that is wanted."""
         if self._job is None:
             loop, put = asyncio.get_running_loop(), self._arrived.put_nowait
 
             def arrived(chunk: Chunk) -> None:
-                # A loop that is closed has nobody who waits.
+                # In a loop that is closed no task waits.
                 with suppress(RuntimeError):
                     loop.call_soon_threadsafe(put, chunk)
 
@@ -167,7 +167,7 @@ class Unordered[T]:
             value = await asyncio.wrap_future(chunk.future)  # it is finished
         except BaseException as error:
             job.refill()
-            if isinstance(error, StopAsyncIteration):  # as above
+            if isinstance(error, StopAsyncIteration):  # of an item: not the end of all
                 message = "the function raised StopAsyncIteration"
                 raise RuntimeError(message) from error  # noqa: TRY004  # as PEP 479 has it
             raise
@@ -185,6 +185,6 @@ def _job(
     if not isinstance(executor, InterpreterPoolExecutor):
         raise TypeError(f"executor must be an InterpreterPoolExecutor, got {shown(executor)}")
     if buffersize is None:
-        workers = executor._max_workers  # noqa: SLF001  # one of us
+        workers = executor._max_workers  # noqa: SLF001  # a class of this package
         buffersize = CALLS_PER_WORKER * workers * (arguments.chunksize(chunksize) or 1)
-    return executor._job(fn, iterables, chunksize, buffersize)  # noqa: SLF001  # as above
+    return executor._job(fn, iterables, chunksize, buffersize)  # noqa: SLF001  # a class of this package

@@ -2,7 +2,7 @@
 
     iterables -> reader -> backlog -> chunks -> workers -> outcomes -> iterators
 
-    outcomes     what became of the items of a chunk
+    outcomes     the values and the failures of a chunk
     run_chunk    running a chunk, in the worker
     chunk_size   how many items the next call gets
     items        items that were read, in a form in which they can be sent
@@ -11,9 +11,9 @@
     lifecycle    the stages of a map, and the table of its moves
     call_maker   the calls that are made of a function and items
     reader       reading the iterables
-    job          one map: what is read, what is out, what came back
+    job          one map, from its iterables to its outcomes
     iterators    the iterators of `map` and `imap_unordered`
-    via_submit   maps through a `submit` that somebody has replaced
+    via_submit   maps through a `submit` that a program has replaced
 
 It imports `_pool` and what stands below it. `outcomes` and `run_chunk` run in workers, and
 import no more than those may.

@@ -1,4 +1,4 @@
-"""Some items of a map, as they wait for their call: in a form in which they can travel.
+"""Items of a map that wait for their call, in a form in which they can be sent.
 
 plain     columns: the first arguments, the second ones, ...; nothing in them can fail
 pickled   each item by itself, so that it can fail by itself
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
     from interpexec._sharing.package import Packed
 
-# What has something beside its pickle is as good as heavy: of descriptors, and more so of
-# views of memory, only so many can be on their way at a time. And what can travel only
-# once must not share a call with others, which may be handed back.
+# A pickle with out-of-band data counts as heavy: only so many descriptors, and still fewer
+# views of memory, can be lent at a time. And an item that can be sent only once must not
+# share a call with others, which may be handed back.
 _ALONE = MOST_WEIGHT
 _DESCRIPTORS = MOST_WEIGHT // 32
 
 
 class Items:
-    """Consecutive items, in one of these forms."""
+    """Consecutive items, in one form."""
 
     def __init__(
         self, columns: "list[list[object]]", weight: float = 0, *, are_pickled: bool = False
@@ -51,7 +51,7 @@ class Items:
         return True
 
     def join(self, others: "Items") -> None:
-        """Append others, whatever their form."""
+        """Append others, of any form."""
         if others.are_pickled != self.are_pickled:
             self._columns, others = self._pickled_columns(), others.pickled()
             self._start, self.are_pickled = 0, True
@@ -61,11 +61,11 @@ class Items:
         self.weight = weight / (len(self) or 1)
 
     def columns(self) -> "list[list[object]]":
-        """Return them, without what was cut off."""
+        """Return the columns, without what was cut off."""
         return [column[self._start :] for column in self._columns]
 
     def pickled(self) -> "Items":
-        """Return them in the form in which each is pickled by itself."""
+        """Return the items in the form in which each is pickled by itself."""
         return Items(self._pickled_columns(), self.weight, are_pickled=True)
 
     def _pickled_columns(self) -> "list[list[object]]":
@@ -81,7 +81,7 @@ class Items:
         return part
 
     def after(self, count: int) -> "Items":
-        """Return what comes after the first ones."""
+        """Return the items after the first ones."""
         return self._between(self._start + count, None)
 
     def _between(self, start: int, end: int | None) -> "Items":
@@ -90,7 +90,7 @@ class Items:
 
     @property
     def is_bare(self) -> bool:
-        """Whether nothing lies beside their pickles, nor should."""
+        """Whether their pickles have no out-of-band data, nor should have."""
         if self.weight * len(self) >= LARGE:
             return False
         return not self.are_pickled or all(
@@ -98,7 +98,7 @@ class Items:
         )
 
     def sendable(self) -> "tuple[list[list[object]], dict[int, Packed]]":
-        """Return what a worker takes: the columns, and the failures of what cannot travel."""
+        """Return the columns as a worker takes them, and the failures of items that cannot be sent."""
         columns = self.columns()
         failures: dict[int, Packed] = {}
         if self.are_pickled:
@@ -107,7 +107,7 @@ class Items:
                     failures[index] = raised.pack(each.error)
                     columns[0][index] = b""
                 elif isinstance(each, Package) and each.can_be_copied:
-                    columns[0][index] = each.copy()  # it may have to travel once more
+                    columns[0][index] = each.copy()  # it may have to be sent once more
         return columns, failures
 
     def call(self) -> "Packed":
@@ -123,7 +123,7 @@ NOTHING = Items([[]])
 
 
 class _Refused:
-    """Stands for an item that cannot travel."""
+    """Stands for an item that cannot be sent."""
 
     def __init__(self, error: NotShareableError) -> None:
         self.error = without_frames(error)
@@ -151,7 +151,7 @@ def calls(fn: "Callable[..., object]", columns: "list[list[object]]") -> Items:
 
 
 def _nothing() -> None:
-    """Stand for the function, which travels once for all items."""
+    """Stand for the function, which is sent once for all items."""
 
 
 def _pickled(fn: "Callable[..., object]", item: tuple[object, ...]) -> object:

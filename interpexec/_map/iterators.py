@@ -1,6 +1,6 @@
 """The iterators behind `map` and `imap_unordered`.
 
-Both take the outcomes of a `Job`, which starts its calls at once and holds no more
+Both take the outcomes of a `Job`, which submits its calls at once and holds no more
 than `buffersize` items in flight. `map` goes on as `concurrent.futures` does: in order,
 an exception ends it and cancels the rest. `imap_unordered` goes on as `multiprocessing`
 does: as results arrive, and an exception costs its own item only.
@@ -65,12 +65,12 @@ def _outcomes(job: Job, chunk: Chunk, deadline: Deadline) -> Outcomes:
             job.forget(chunk)
         raise
     finally:
-        # One more reference to the result; and what an exception's traceback would keep.
+        # One is a reference to the result; and the traceback of an exception would keep all.
         del job, chunk, future
 
 
 class Arrivals[T]:
-    """What has arrived, first in, first out. Many threads put, one takes."""
+    """Things that have arrived, first in, first out. Many threads put, one takes."""
 
     def __init__(self) -> None:
         self._items: deque[T] = deque()
@@ -106,7 +106,7 @@ class Unordered:
     """
 
     def __init__(self, make: "Callable[..., Job]", timeout: float | None) -> None:
-        """make: makes the batch, given what is to be told of chunks."""
+        """make: makes the job, given a function that is told of chunks."""
         self._deadline = Deadline(timeout)
         self._arrived: Arrivals[Chunk | None] = Arrivals()
         self._taken = 0

@@ -1,4 +1,4 @@
-"""A map: what is read, what is out with the workers, what came back.
+"""One map, from its iterables to its outcomes.
 
     iterables --read--> backlog --cut--> chunks --submit--> workers
                            ^                |
@@ -75,7 +75,7 @@ class Job:
             have a limit: each item counts, and has that time.
         arrived: told of each chunk that is finished. It must not block.
         """
-        # Weakly: who drops the executor and keeps the iterator gets what was read so far,
+        # Weakly: when the executor is dropped, the iterator goes on with what was read so far,
         # as in the stdlib.
         self._executor = weakref.ref(executor)
         self._scheduler = scheduler
@@ -114,8 +114,8 @@ class Job:
     def begin(self) -> Chunk:
         """Read and submit what may be in flight: everything, without a bound.
 
-        Return what stands before the first chunk. Raises what `submit` raises. What the
-        iterables raise comes behind their last item.
+        Return the head of the list, before the first chunk. Raises what `submit` raises. An
+        exception of the iterables comes behind their last item.
         """
         origin = self.chunks.last
         count, left = 1, self._bound
@@ -376,7 +376,7 @@ class Job:
         self._lock = threading.RLock()
 
     def close(self, error: BaseException | None) -> None:
-        """Submit nothing more, for the pool ends. What waits fails, or (None) is cancelled."""
+        """Submit nothing more, for the pool ends. The backlog fails, or (None) is cancelled."""
         with self._lock:
             is_left = bool(self._backlog) or self._life.stage in READS
             if not self._life.move(CLOSED):
@@ -388,7 +388,10 @@ class Job:
 
     @unbroken
     def release(self) -> None:
-        """Cancel what has not begun. A destructor may call this, in the middle of anything."""
+        """Cancel what has not begun: nobody wants the rest.
+
+        A destructor may call this, in the middle of anything.
+        """
         out = self._withdraw()
         for future in out:
             future.cancel_pending()

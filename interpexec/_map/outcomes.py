@@ -1,4 +1,4 @@
-"""What became of the items of a chunk: from the worker to the iterator that wants them."""
+"""The outcomes of a chunk: from the worker to the iterator that wants them."""
 
 from interpexec._core.cpython import NotShareableError, own_builtins
 from interpexec._sharing import pickling, raised, unpickling
@@ -11,15 +11,15 @@ if TYPE_CHECKING:
 
     from interpexec._sharing.package import Packed
 
-# What cannot fail to be pickled or unpickled. No containers: who knows what is in them.
+# Objects of these types cannot fail to be pickled or unpickled. No containers: their items may.
 _SURE = frozenset({int, float, complex, bool, type(None), str, bytes})
 _SIZED = frozenset({str, bytes})
 
-_LIGHT = 1 << 20  # bytes, for which it does not matter whether values are let go one by one
+_LIGHT = 1 << 20  # bytes, for which it does not matter whether values are dropped one by one
 
 
 def weight_if_sure(values: "Iterable[object]") -> int | None:
-    """Return how many bytes some objects take, but for numbers; None: one may fail to travel."""
+    """Return how many bytes some objects take, but for numbers; None: one may fail to be pickled."""
     types = set(map(type, values))
     if not types <= _SURE:
         return None
@@ -31,9 +31,9 @@ def _weight(values: "Iterable[object]") -> int:
 
 
 class Outcomes:
-    """What became of the items of a chunk: their values, or their packed failures."""
+    """The values of the items of a chunk, or their packed failures."""
 
-    def __init__(  # noqa: PLR0913, PLR0917  # what travels home, as one tuple
+    def __init__(  # noqa: PLR0913, PLR0917  # it is sent as one tuple
         self,
         values: list[object],
         failures: "dict[int, Packed] | None" = None,
@@ -54,7 +54,7 @@ class Outcomes:
         self._taken = 0
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Travel home: the values together where that is sure to work, else each."""
+        """Pickle the values together where that is sure to work, else each by itself."""
         values, weight = self._values, weight_if_sure(self._values)
         is_sure = weight is not None
         if not is_sure:
@@ -69,7 +69,7 @@ class Outcomes:
                 return pickling.dumps_value(value)
             except NotShareableError as error:
                 self._failures[index] = raised.pack(error)
-                self._values[index] = None  # it is let go before the answer
+                self._values[index] = None  # it is dropped before the answer
         return b""
 
     def __len__(self) -> int:
@@ -77,9 +77,9 @@ class Outcomes:
         return max(len(self._values) - self._taken, 0)
 
     def take(self) -> object:
-        """Return the next item's value, or raise its exception. At home.
+        """Return the next item's value, or raise its exception. In the main interpreter.
 
-        The value is let go here: whoever takes it holds the only reference.
+        The value is dropped here: the caller holds the only reference.
         """
         index = self._taken
         self._taken += 1
@@ -93,7 +93,7 @@ class Outcomes:
     def take_all(self) -> "Iterator[object]":
         """Return an iterator in C over all values; over none if `take` is needed for one.
 
-        They are let go together.
+        They are dropped together.
         """
         if not self._is_sure or self._failures or self._taken or self.weight > _LIGHT:
             return iter(())

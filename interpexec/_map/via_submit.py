@@ -1,7 +1,7 @@
-"""Maps that go through `submit`, where a subclass or a caller has put another one there.
+"""Maps through a `submit` that a subclass or a caller has replaced.
 
-A bar that counts calls, a bound, a trace: whoever replaces `submit` wants to see each call,
-as every executor of the standard library lets him. So each item, or each chunk of a given
+A progress bar, a bound, a trace: a program that replaces `submit` wants to see each call,
+as with every executor of the standard library. So each item, or each chunk of a given
 size, is one call of it, as `concurrent.futures.Executor.map` does it.
 """
 
@@ -92,11 +92,11 @@ def _in_order(
 
 
 class Unordered:
-    """What `imap_unordered` returns. As `iterators.Unordered`."""
+    """The iterator that `imap_unordered` returns, like `iterators.Unordered`."""
 
     _is_begun = False
 
-    def __init__(  # noqa: PLR0913, PLR0917  # as above
+    def __init__(  # noqa: PLR0913, PLR0917  # what `imap_unordered` was given
         self,
         submit: "Submit",
         fn: "Callable[..., object]",
