@@ -98,7 +98,7 @@ class Items:
         )
 
     def sendable(self) -> "tuple[list[list[object]], dict[int, Packed]]":
-        """Return the columns as a worker takes them, and the failures of items that cannot be sent."""
+        """Return the columns for a worker, and the failures of items that cannot be sent."""
         columns = self.columns()
         failures: dict[int, Packed] = {}
         if self.are_pickled:

@@ -19,7 +19,7 @@ _LIGHT = 1 << 20  # bytes, for which it does not matter whether values are dropp
 
 
 def weight_if_sure(values: "Iterable[object]") -> int | None:
-    """Return how many bytes some objects take, but for numbers; None: one may fail to be pickled."""
+    """Return how many bytes objects take, but for numbers; None: one may fail to be pickled."""
     types = set(map(type, values))
     if not types <= _SURE:
         return None
