@@ -50,7 +50,7 @@ class SharedBuffer:
 
     __slots__ = ("__weakref__", "_handle", "_lock", "_map", "_readonly", "_size")
 
-    @current_call.step
+    @current_call.shielded
     def __init__(self, size: int) -> None:
         """Make a block of `size` bytes, all zero.
 
@@ -67,7 +67,7 @@ class SharedBuffer:
         self._lock = allocate_lock()  # guards the making and the end of the mapping
 
     @classmethod
-    @current_call.step
+    @current_call.shielded
     def copy_of(cls, data: "Buffer") -> "Self":
         """Make a block that holds a copy of the bytes of `data`.
 
@@ -88,7 +88,7 @@ class SharedBuffer:
         return block
 
     @classmethod
-    @current_call.step
+    @current_call.shielded
     def growable(cls, size: int) -> "Self":
         """Make a block whose file may be made larger, and smaller, by any holder.
 
@@ -159,7 +159,7 @@ class SharedBuffer:
         view = memoryview(self)
         return view.cast(format) if shape is None else view.cast(format, shape)  # type: ignore[call-overload,no-any-return]
 
-    @current_call.step
+    @current_call.shielded
     def toreadonly(self) -> "SharedBuffer":
         """Return another holder of the block, which cannot write. So are those it becomes.
 
@@ -218,7 +218,7 @@ class SharedBuffer:
             return self._map
 
 
-@current_call.step
+@current_call.shielded
 def _arrived(index: int, size: int, readonly: bool) -> SharedBuffer:
     """Make the receiver's holder."""
     (fd,) = package.take(index)

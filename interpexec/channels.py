@@ -32,7 +32,7 @@ keep_whole()
 __all__ = ["RecvChannel", "SendChannel", "create_channel"]
 
 
-@current_call.step
+@current_call.shielded
 def create_channel(capacity: int | None = None) -> "tuple[RecvChannel, SendChannel]":
     """Return the two ends of a new channel: the receiving one, and the sending one.
 

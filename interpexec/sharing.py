@@ -52,7 +52,7 @@ class Handle(_Handle):
 
     __slots__ = ()
 
-    @current_call.step
+    @current_call.shielded
     def __init__(self, file: "int | HasFileno") -> None:
         """Own a duplicate of a descriptor.
 
@@ -80,7 +80,7 @@ class Handle(_Handle):
         return _handle_of, (package.packing().hand_over(self.fileno()),)
 
 
-@current_call.step
+@current_call.shielded
 def _handle_of(index: int) -> Handle:
     (fd,) = package.take(index)
     handle = Handle.__new__(Handle)

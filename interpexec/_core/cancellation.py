@@ -38,7 +38,7 @@ from os import write
 from sys import _getframe, settrace
 
 from interpexec._core.cpython import own_builtins
-from interpexec._core.waiting import RING
+from interpexec._core.waiting import WAKE
 from interpexec.errors import TaskCancelled
 
 own_builtins(globals())
@@ -102,8 +102,8 @@ class Interruptible:
         """The call that was stopped. After that the thread is to run no other one."""
         self.wakeup = 0
         """What the thread sleeps on in a step of this package: a descriptor to be rung, or 0."""
-        self.steps = 0
-        """How many of the shields are this package's own: see `begin_step`."""
+        self.sections = 0
+        """How many of the shields are this package's own: see `begin_section`."""
         self.left: object = None  # what a call has left, to be freed when it is answered
         self.unloaded: tuple[int, object] | None = None
         """The id of the last call that could not be unpickled, and its pickle."""
@@ -117,7 +117,7 @@ class Interruptible:
 
     def arm(self, call_id: int) -> bool:
         """Begin a call; return False when it was stopped before that: skip it."""
-        self._shields = self.steps = 0
+        self._shields = self.sections = 0
         if self.held:
             self.held.clear()
         self._uncut = None
@@ -154,7 +154,7 @@ class Interruptible:
                     return False
                 is_thrown = self._throw()
                 if self.wakeup:
-                    write(self.wakeup, RING)
+                    write(self.wakeup, WAKE)
                 return is_thrown
             finally:
                 self._coming = False
@@ -246,23 +246,23 @@ class Interruptible:
             self._is_due = False
             raise TaskCancelled
 
-    def begin_step(self) -> None:
+    def begin_section(self) -> None:
         """Let nothing be thrown in a step of this package, which sleeps outside of it.
 
         What `raise_shield` does, without another call: locks do this.
         """
         self._shields += 1
-        self.steps += 1
+        self.sections += 1
         try:
             self._await_thrower()
         except BaseException:
-            self.steps -= 1
+            self.sections -= 1
             self._shields -= 1
             raise
 
-    def end_step(self) -> None:
+    def end_section(self) -> None:
         """End it, and raise TaskCancelled if that was due. As `lower_shield`."""
-        self.steps -= 1
+        self.sections -= 1
         self._shields -= 1
         if self._coming:
             self._await_thrower()
@@ -270,17 +270,17 @@ class Interruptible:
             self._is_due = False
             raise TaskCancelled
 
-    def leave_steps(self) -> None:
+    def leave_sections(self) -> None:
         """Interrupt all steps, to sleep: raise TaskCancelled if that was due, now or later."""
-        self._shields -= self.steps - 1
-        self.steps = 0
+        self._shields -= self.sections - 1
+        self.sections = 0
         self.lower_shield()
 
-    def return_to_steps(self, steps: int) -> None:
+    def return_to_sections(self, sections: int) -> None:
         """Go on with so many steps, unless that was done already."""
-        if not self.steps:
-            self._shields += steps
-            self.steps = steps
+        if not self.sections:
+            self._shields += sections
+            self.sections = sections
         # What was thrown until now is raised at the latest when this is called.
         self._await_thrower()
 

@@ -49,7 +49,7 @@ def this_thread() -> "Interruptible":
     return running.get(get_ident(), _NEVER)
 
 
-def step[**P, T](function: "Callable[P, T]") -> "Callable[P, T]":
+def shielded[**P, T](function: "Callable[P, T]") -> "Callable[P, T]":
     """Let a function of this package not be torn in the middle: decorate it.
 
     A call that is stopped in it is stopped when it returns, or where it sleeps.
@@ -59,28 +59,28 @@ def step[**P, T](function: "Callable[P, T]") -> "Callable[P, T]":
         thread = running.get(get_ident())
         if thread is None:
             return function(*args, **kwargs)
-        thread.begin_step()
+        thread.begin_section()
         try:
             return function(*args, **kwargs)
         finally:
-            thread.end_step()
+            thread.end_section()
 
     return named_as(function, wrapper)
 
 
 @interruptible
-def outside_of_steps(function: "Callable[[], object]") -> None:
+def outside_of_sections(function: "Callable[[], object]") -> None:
     """Call a function of the user's in the middle of a step: the call may be stopped in it."""
     thread = running.get(get_ident())
     if thread is None:
         function()
         return
-    steps = thread.steps
+    sections = thread.sections
     try:
-        thread.leave_steps()
+        thread.leave_sections()
         function()
     finally:
-        thread.return_to_steps(steps)
+        thread.return_to_sections(sections)
 
 
 def keep_unraisable() -> None:

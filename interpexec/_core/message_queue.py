@@ -33,7 +33,7 @@ from os import write
 
 from interpexec._core.cpython import Fifo, own_builtins
 from interpexec._core.sigint import keep_whole
-from interpexec._core.waiting import RING, Spinner, Wakeup
+from interpexec._core.waiting import WAKE, Spinner, Wakeup
 from interpexec.errors import ChannelClosedError
 
 own_builtins(globals())
@@ -140,7 +140,7 @@ class MessageQueue:
         from interpexec._core.waiting import Deadline  # not what workers do
 
         if (item := self._fifo.recv()) is None:
-            item = self._spinner.look(self._glance)
+            item = self._spinner.spin(self._glance)
         if item is not None:
             return item
         deadline = Deadline(timeout)
@@ -152,11 +152,11 @@ class MessageQueue:
         return item
 
     def take_nothing_when(self, is_leaving: "Callable[[], object]") -> None:
-        """Let `recv_or_ring` take no item any more from when this is true on."""
+        """Let `recv_or_wake` take no item any more from when this is true on."""
         recv = self._fifo.recv
         self._take = lambda: None if is_leaving() else recv()
 
-    def recv_or_ring(
+    def recv_or_wake(
         self, seat: int = 0, timeout: float | None = None, spinner: "Spinner | None" = None
     ) -> object:
         """Take the first item, or sleep once: then None, and there may be an item now.
@@ -170,15 +170,15 @@ class MessageQueue:
         if (item := self._take()) is not None:
             return item
         if spinner is None or self._state[_LOOKER] == _LOOKING:
-            item = self._spinner.look(self._glance)
+            item = self._spinner.spin(self._glance)
         else:
             item = self._look(spinner)
         return self._sleep(seat, timeout) if item is None else item
 
-    def ring(self, seat: int = 0) -> None:
-        """Wake the receiver on a seat, now or when it next sleeps; see `recv_or_ring`."""
+    def wake(self, seat: int = 0) -> None:
+        """Wake the receiver on a seat, now or when it next sleeps; see `recv_or_wake`."""
         if (wakeup := self._wakeup(seat)) is not None:
-            wakeup.ring()
+            wakeup.wake()
 
     def pass_on(self) -> None:
         """Wake another receiver: this one was woken, and takes nothing."""
@@ -199,14 +199,14 @@ class MessageQueue:
         is_maker = isinstance(self._descriptors, bytearray)
         seats = list(self._wakeups) if is_maker else range(len(self._descriptors) // (2 * _INT))
         for seat in seats:
-            self.ring(seat)
+            self.wake(seat)
 
     def closing_steps(self, seat: int = 0) -> "list[Callable[[], object]]":
         """Return what closes the line by C code alone, for one receiver. By who reached it."""
         wakeup = self._wakeup(seat)
         assert wakeup is not None  # it was opened
         close = partial(setitem, self._state, 0, _CLOSED)
-        return [close, partial(write, wakeup.token[1], RING)]
+        return [close, partial(write, wakeup.token[1], WAKE)]
 
     def release(self) -> None:
         """Let go of the line's memory: the last act of one who reached it."""
@@ -252,7 +252,7 @@ class MessageQueue:
         state, is_relied_on = self._state, True
         try:
             state[_LOOKER] = _LOOKING
-            item = spinner.look(self._glance)
+            item = spinner.spin(self._glance)
             is_relied_on = item is not None  # else it looks again before it sleeps
         finally:
             state[_LOOKER] = _AWAKE
@@ -294,4 +294,4 @@ class MessageQueue:
         seat = seats.find(_ASLEEP)
         if seat > 0 and (wakeup := self._wakeup(seat - 1)) is not None:
             state[seat] = _AWAKE
-            wakeup.ring()
+            wakeup.wake()

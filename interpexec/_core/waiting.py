@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 HAS_EVENTFD = hasattr(os, "eventfd")
 """Tests set this to False to force the portable path."""
 
-RING = (1).to_bytes(8, sys.byteorder)
+WAKE = (1).to_bytes(8, sys.byteorder)
 """One ring. An eventfd takes it as the number 1, a pipe as eight bytes."""
 
 # One read takes all rings at once: an eventfd gives its counter and resets it,
 # a pipe gives all that is in it (its capacity on Linux is 64 KiB).
-_ALL_RINGS = 65536
+_ALL_WAKES = 65536
 
 _LONGEST_POLL = 2**31 - 1  # milliseconds, a C int
 
@@ -66,23 +66,23 @@ class Spinner:
     look, with a try of all of them now and then.
     """
 
-    __slots__ = ("_most", "_vain", "looks")
+    __slots__ = ("_most", "_vain", "polls")
 
     def __init__(self, most: int) -> None:
         """most: looks, at most and to begin with."""
         self._most = most
         self._vain = 0
-        self.looks = most
+        self.polls = most
         """How often to look next time."""
 
-    def look(self, for_it: "Callable[[], object]") -> object:
+    def spin(self, poll: "Callable[[], object]") -> object:
         """Return what a function returns that is not None, if that comes soon; else None."""
-        for _ in range(self.looks):
-            if (found := for_it()) is not None:
-                self.looks = self._most
+        for _ in range(self.polls):
+            if (found := poll()) is not None:
+                self.polls = self._most
                 return found
         self._vain += 1
-        self.looks = self._most if self._vain % _RETRY == 0 else self.looks // 2 or 1
+        self.polls = self._most if self._vain % _RETRY == 0 else self.polls // 2 or 1
         return None
 
 
@@ -110,12 +110,12 @@ class Wakeup:
         """Return the descriptor that becomes readable when the bell was rung."""
         return self._reader
 
-    def ring(self) -> None:
+    def wake(self) -> None:
         """Wake the waiter, now or when it next waits. Never blocks."""
         try:
             # Not os.eventfd_write: unlike os.write it gives up when a signal
             # arrives (EINTR).
-            write(self._writer, RING)
+            write(self._writer, WAKE)
         except BlockingIOError:
             pass  # the pipe is full of rings that were not heard yet
 
@@ -127,7 +127,7 @@ class Wakeup:
         """
         if timeout is not None and not _readable(self._reader, timeout):
             return False
-        read(self._reader, _ALL_RINGS)
+        read(self._reader, _ALL_WAKES)
         return True
 
     def close(self) -> None:

@@ -80,7 +80,7 @@ class Link:
     def order_to_leave(self, seat: int) -> None:
         """Have the worker on `seat` take no further call."""
         self.slots.order_to_leave(seat)
-        self._requests.ring(seat)
+        self._requests.wake(seat)
 
     def no_more_calls(self) -> None:
         """Let the workers finish what they were given, and then end.
@@ -99,7 +99,7 @@ class Link:
 
     def nudge(self) -> None:
         """Wake the collector, to look at other things."""
-        self._replies.ring(_COLLECTOR)
+        self._replies.wake(_COLLECTOR)
 
     def wait_directly(self, timeout: float | None) -> list[Message]:
         """Do as `wait`, for at most `timeout` seconds. By one other thread at a time.
@@ -115,12 +115,12 @@ class Link:
 
     def nudge_direct(self) -> None:
         """Wake who is in `wait_directly`."""
-        self._replies.ring(_DIRECT)
+        self._replies.wake(_DIRECT)
 
     def _receive(
         self, seat: int, timeout: float | None, spinner: Spinner | None = None
     ) -> list[Message]:
-        message = self._replies.recv_or_ring(seat, timeout, spinner)
+        message = self._replies.recv_or_wake(seat, timeout, spinner)
         return [] if message is None else [message, *self.take()]  # type: ignore[list-item]
 
     def take(self) -> list[Message]:

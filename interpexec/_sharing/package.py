@@ -185,7 +185,7 @@ class Package:
                 _loading[thread] = outer
             self.abandon()
 
-    @current_call.step
+    @current_call.shielded
     def abandon(self) -> None:
         """Give back what was not taken."""
         self.views = []

@@ -78,7 +78,7 @@ class Packer:
         self._views.append(view)
         return len(self._views) - 1
 
-    @current_call.step
+    @current_call.shielded
     def hand_over(self, *fds: int) -> int:
         """Give the receiver duplicates of descriptors; return the index for `take`."""
         return self.carry((None, duplicates(fds)))
@@ -89,7 +89,7 @@ class Packer:
         self._entries.append(entry)
         return len(self._entries) - 1
 
-    @current_call.step
+    @current_call.shielded
     def carry_all(self, package: Package) -> list[int]:
         """Own the entries of a package that is sent inside this one; return the indices."""
         entries = package.give_away()
@@ -110,7 +110,7 @@ class Packer:
             return payload
         return Package(payload, buffers, self._views, self._entries)
 
-    @current_call.step
+    @current_call.shielded
     def give_up(self) -> None:
         """Give everything back: something cannot be sent."""
         emptied, self._emptied = self._emptied, []

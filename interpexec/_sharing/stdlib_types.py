@@ -99,7 +99,7 @@ def _reduce_socket(sock: socket.socket) -> "Recipe":
     return _socket_of, (index, int(sock.family), int(sock.type), sock.proto, sock.gettimeout())
 
 
-@current_call.step
+@current_call.shielded
 def _socket_of(
     index: int, family: int, kind: int, proto: int, timeout: float | None
 ) -> socket.socket:
@@ -155,7 +155,7 @@ def _name(raw: io.FileIO) -> object:
     return raw.name if isinstance(raw.name, (str, bytes)) else None
 
 
-@current_call.step
+@current_call.shielded
 def _file_of(index: int, mode: str, name: object, cls: "type[AnyFile]") -> "AnyFile":
     (fd,) = package.take(index)
     raw = io.FileIO(fd, mode.replace("x", "w"))
@@ -213,7 +213,7 @@ def _reduce_connection(connection: "Any") -> "Recipe":
     return _connection_of, (index, connection.readable, connection.writable)
 
 
-@current_call.step
+@current_call.shielded
 def _connection_of(index: int, readable: bool, writable: bool) -> object:
     from multiprocessing.connection import Connection
 

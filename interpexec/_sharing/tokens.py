@@ -49,7 +49,7 @@ _most_held = 64
 _is_expected = False
 
 
-@current_call.step
+@current_call.shielded
 def make(packed: "package_module.Packed", name: str) -> bytes:
     """Let an object wait; return the token. name: of its type, for people."""
     watch()
@@ -110,7 +110,7 @@ def _abandon_all() -> None:
         _abandon(_held.pop())
 
 
-@current_call.step
+@current_call.shielded
 def take(token: bytes) -> "Package":
     """Take out what waits under a token. Raises TokenError."""
     _check(token)
@@ -129,7 +129,7 @@ def abandon_token(token: bytes) -> bool:
     return was_there
 
 
-@current_call.step
+@current_call.shielded
 def _abandon(token: bytes) -> bool:
     """Do as `abandon_token`, with a token of this process."""
     package = _claim(token)

@@ -81,7 +81,7 @@ class Barrier:
     def __repr__(self) -> str:
         return shown(self, "broken" if self.broken else f"waiters={self.n_waiting}/{self.parties}")
 
-    @current_call.step
+    @current_call.shielded
     def wait(self, timeout: float | None = None) -> int:
         """Wait until all are there; return a number, another one for each of them.
 
@@ -120,7 +120,7 @@ class Barrier:
     def _open(self) -> None:
         """Let all go: this is the last one."""
         if self._action is not None:
-            current_call.outside_of_steps(self._action)
+            current_call.outside_of_sections(self._action)
         self._words[_STATE] = _DRAINING
         self._condition.notify_all()
 

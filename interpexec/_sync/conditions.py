@@ -91,7 +91,7 @@ class Condition(Shared):
     def __repr__(self) -> str:
         return f"<interpexec.sync.Condition({self._lock!r}, {self._monitor.waiting(WAITERS)})>"
 
-    @current_call.step
+    @current_call.shielded
     def wait(self, timeout: float | None = None) -> bool:
         """Give the lock back, sleep until notified, take it again. Return False when not notified.
 

@@ -59,13 +59,13 @@ class Semaphore(Shared):
         check_count(n, "n", 1)
         self._monitor.run(self._put, n)
 
-    @current_call.step
+    @current_call.shielded
     def __enter__(self) -> bool:
         self._monitor.run(self._take, FOREVER, undo=self._put)
         note(self)
         return True
 
-    @current_call.step
+    @current_call.shielded
     def __exit__(self, *_error: object) -> None:
         self.release()
         forget(self)

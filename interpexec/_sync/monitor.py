@@ -53,7 +53,7 @@ from interpexec._core.handles import Descriptor, Handle, catch_up, expect_end, e
 from interpexec._core.handles import inside as _inside
 from interpexec._core.handles import postponed as _postponed
 from interpexec._core.sigint import keep_whole
-from interpexec._core.waiting import RING, Deadline, Wakeup
+from interpexec._core.waiting import WAKE, Deadline, Wakeup
 from interpexec._sharing import package
 from interpexec._sync.wait_queue import LENGTH, SIZE, WORDS, Sleeper, WaitQueues
 from interpexec.buffers import SharedBuffer
@@ -66,7 +66,7 @@ if TYPE_CHECKING:
 
 keep_whole()
 
-_SIZES = (len(RING),)
+_SIZES = (len(WAKE),)
 
 # Looked up once: each of them is used at every step.
 _read, _write = os.read, os.write
@@ -108,7 +108,7 @@ class Monitor:
         "words",
     )
 
-    @current_call.step
+    @current_call.shielded
     def __init__(self, queues: int = 1, *, grows: bool = False) -> None:
         """Make one with so many wait queues.
 
@@ -123,7 +123,7 @@ class Monitor:
             raise
         owner = Descriptor if grows else Handle
         self._hold(block, *map(owner, dict.fromkeys(wakeup.token)))
-        wakeup.ring()  # the token
+        wakeup.wake()  # the token
 
     def _hold(self, block: SharedBuffer, *mutex: Descriptor) -> None:
         self._block = block
@@ -215,7 +215,7 @@ class Monitor:
         outer = _inside.get(ident)  # this may be a signal's handler
         thread = _running.get(ident)
         if thread is not None:
-            thread.begin_step()
+            thread.begin_section()
         try:
             try:
                 _inside[ident] = taken, outer
@@ -223,7 +223,7 @@ class Monitor:
                 result = step(*args)
             finally:
                 if taken:
-                    _write(self._writer, RING)
+                    _write(self._writer, WAKE)
                 if outer is None:
                     _inside.pop(ident, None)
                     if _postponed:
@@ -231,7 +231,7 @@ class Monitor:
                 else:
                     _inside[ident] = outer
                 if thread is not None:
-                    thread.end_step()
+                    thread.end_section()
         except BaseException:
             if result and undo is not None:
                 self.run(undo)
@@ -249,7 +249,7 @@ class Monitor:
         taken: list[bytes] = []
         thread = _running.get(get_ident())
         if thread is not None:
-            thread.begin_step()
+            thread.begin_section()
         try:
             taken.extend(map(_read, self._reader, _SIZES))
             words = self.words
@@ -258,13 +258,13 @@ class Monitor:
                 result = True
         finally:
             if taken:
-                _write(self._writer, RING)
+                _write(self._writer, WAKE)
             if thread is not None:
                 if result and new:
                     thread.held.append(held)
                 elif result and held in thread.held:
                     thread.held.remove(held)
-                thread.end_step()
+                thread.end_section()
         return result
 
     def wait(
@@ -303,7 +303,7 @@ class Monitor:
         deque(map(_write, (self._writer,), iter(taken.pop, None)), 0)
 
 
-@current_call.step
+@current_call.shielded
 def _arrived(index: int, size: int) -> Monitor:
     block, *mutex = package.take(index)
     return Monitor.adopt(block, size, *mutex)

@@ -21,7 +21,7 @@ from interpexec._core import current_call
 from interpexec._core.cpython import NotShareableError
 from interpexec._core.handles import Descriptor, expect_end, expect_end_no_more, outside
 from interpexec._core.sigint import keep_whole
-from interpexec._core.waiting import RING, Deadline, Spinner, Wakeup
+from interpexec._core.waiting import WAKE, Deadline, Spinner, Wakeup
 from interpexec._sharing import package, pickling, unpickling
 from interpexec._sharing.flatten import PLAIN, drop, freeze, thaw
 from interpexec._sync.monitor import Monitor, block_size
@@ -80,7 +80,7 @@ class SharedQueue:
         "_words",
     )
 
-    @current_call.step
+    @current_call.shielded
     def __init__(self, limit: int = 0, *roles: int) -> None:
         """Make a new one. limit: of the messages in it; 0: none."""
         monitor = Monitor(len(_LINES), grows=True)
@@ -131,7 +131,7 @@ class SharedQueue:
         Raises ChannelEmptyError or ChannelClosedError.
         """
         if deadline is not None and self._is_open:
-            self._spinner.look(self._is_there)
+            self._spinner.spin(self._is_there)
         return self._use(self._get, deadline)
 
     def count(self) -> int:
@@ -276,11 +276,11 @@ class SharedQueue:
                 self._ring_ready()
 
     def _ring_ready(self) -> None:
-        os.write(self._ready[-1].fileno(), RING)
+        os.write(self._ready[-1].fileno(), WAKE)
 
     def _hear_ready(self) -> None:
         try:
-            os.read(self._ready[0].fileno(), len(RING))
+            os.read(self._ready[0].fileno(), len(WAKE))
         except BlockingIOError:
             pass  # Ctrl-C came before it was rung
 
@@ -319,7 +319,7 @@ class SharedQueue:
         """Whether this holder has let go of it."""
         return not self._is_open
 
-    @current_call.step
+    @current_call.shielded
     def release(self) -> None:
         """Let go of it; close it if nobody else sends, or nobody else receives. Once.
 
@@ -392,7 +392,7 @@ class SharedQueue:
 
     # -- travelling -----------------------------------------------------------------
 
-    @current_call.step
+    @current_call.shielded
     def again(self, *roles: int) -> "SharedQueue":
         """Return another holder."""
         entry = self._one_more(roles)
@@ -402,7 +402,7 @@ class SharedQueue:
             self._monitor.run(self._count_in, roles, -1)
             raise
 
-    @current_call.step
+    @current_call.shielded
     def __reduce__(self) -> "tuple[object, ...]":
         """Travel as one more holder, which is counted from now on."""
         if not self._is_open:
@@ -438,7 +438,7 @@ def open_message(message: "package.Packed") -> "Any":
     return message[:-1] if kind == _BYTES else unpickling.loads_anything(message)
 
 
-@current_call.step
+@current_call.shielded
 def _arrived(index: int) -> SharedQueue:
     return _adopted(*package.take(index))
 

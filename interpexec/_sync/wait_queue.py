@@ -49,7 +49,7 @@ from interpexec._core.handles import catch_up
 from interpexec._core.handles import inside as _inside
 from interpexec._core.handles import postponed as _postponed
 from interpexec._core.sigint import keep_whole
-from interpexec._core.waiting import RING, Deadline, Wakeup
+from interpexec._core.waiting import WAKE, Deadline, Wakeup
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class WaitQueues:
         head, length = words[start] >> _HALF, words[start] & LENGTH
         if not length:
             return False
-        write(words[start + 1 + head], RING)
+        write(words[start + 1 + head], WAKE)
         words[start] = (head + 1) % MOST_WAITING << _HALF | length - 1
         return True
 
@@ -143,7 +143,7 @@ class Sleeper:
         "_outer",
         "_queue",
         "_queues",
-        "_steps",
+        "_sections",
         "_taken",
         "_thread",
         "_wakeup",
@@ -163,7 +163,7 @@ class Sleeper:
         self._wakeup = wakeup = wakeup or Wakeup()
         self._ident = get_ident()
         self._thread = thread = _running.get(self._ident)
-        self._steps = 0 if thread is None else thread.steps
+        self._sections = 0 if thread is None else thread.sections
         self._taken, self._outer = _inside[self._ident]
         self._writer = wakeup.token[1]
         self._has_joined = False
@@ -208,7 +208,7 @@ class Sleeper:
             before()
         if thread is not None:
             thread.wakeup = self._writer  # the helper that stops the call rings it, too
-            thread.leave_steps()
+            thread.leave_sections()
         self._wakeup.wait(deadline.remaining())
 
     def _come_back(self) -> None:
@@ -216,7 +216,7 @@ class Sleeper:
         thread = self._thread
         if thread is not None:
             thread.wakeup = 0
-            thread.return_to_steps(self._steps)
+            thread.return_to_sections(self._sections)
         _inside[self._ident] = self._taken, self._outer
         if not self._taken:
             self._mutex.take_token(self._taken)

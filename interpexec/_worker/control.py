@@ -156,7 +156,7 @@ class Helper:
     def _follow_all(self) -> None:
         line = self._line
         while True:
-            order = line.recv_or_ring(timeout=self._wake_stopped())
+            order = line.recv_or_wake(timeout=self._wake_stopped())
             if order is None and line.is_closed:
                 order = line.recv_nowait()  # what was sent before that
                 if order is None:

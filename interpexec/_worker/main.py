@@ -257,7 +257,7 @@ class Worker:
         if self._health is not None and not self._health.is_sound():
             self.leave()
             return None
-        while (message := requests.recv_or_ring(seat, None, self._spinner)) is None:
+        while (message := requests.recv_or_wake(seat, None, self._spinner)) is None:
             if self._slot[LEAVE]:
                 requests.pass_on()  # what this one was woken for
                 return None
@@ -328,7 +328,7 @@ class Worker:
     def leave(self) -> None:
         """Have this worker end after its call. From any thread of the worker."""
         self._slot[LEAVE] = 1
-        self._requests.ring(self._seat)
+        self._requests.wake(self._seat)
 
     def _give_notice(self, kind: int) -> None:
         self._replies.send(wire.notice(self._number, kind))

@@ -197,10 +197,10 @@ class Looks(Spinner):
         super().__init__(len(events))
         self.events = events
 
-    def look(self, for_it: Callable[[], object]) -> object:
+    def spin(self, poll: Callable[[], object]) -> object:
         for event in self.events:
             event()
-            if (found := for_it()) is not None:
+            if (found := poll()) is not None:
                 return found
         return None
 
@@ -223,7 +223,7 @@ def test_while_somebody_looks_nobody_is_woken(
 ) -> None:
     """Who looks takes the item; the next one wakes somebody again."""
     looks = Looks(int, lambda: line.send(b"item"))
-    assert line.recv_or_ring(0, None, looks) == b"item"
+    assert line.recv_or_wake(0, None, looks) == b"item"
     assert not sleeper()
     line.send(b"next")
     assert sleeper()
@@ -240,7 +240,7 @@ def test_only_one_item_is_left_to_the_looker(
         line.send(b"second")
         assert sleeper()
 
-    assert line.recv_or_ring(0, None, Looks(int, send_two)) == b"first"
+    assert line.recv_or_wake(0, None, Looks(int, send_two)) == b"first"
     assert line.recv_nowait() == b"second"
 
 
@@ -254,7 +254,7 @@ def test_for_what_the_looker_does_not_take_somebody_is_woken(
         line.send(b"item")
         assert line._state[2] == message_queue._ASLEEP
 
-    assert line.recv_or_ring(0, None, Looks(int, send_behind_another)) == b"another"
+    assert line.recv_or_wake(0, None, Looks(int, send_behind_another)) == b"another"
     assert sleeper()
     assert line.recv_nowait() == b"item"
 
@@ -274,7 +274,7 @@ def test_who_lies_down_and_finds_something_has_others_woken(
         line._state[message_queue._NEWS] = message_queue._AWAKE  # it has looked for the last time
 
     fifo.hooks[1] = send_two
-    assert line.recv_or_ring(0) == b"first"
+    assert line.recv_or_wake(0) == b"first"
     assert sleeper()
     assert line.recv_nowait() == b"second"
 
@@ -289,7 +289,7 @@ def test_who_leaves_in_the_middle_of_looking_is_not_relied_on(
         line.send(b"item")
         assert sleeper()
 
-    assert line.recv_or_ring(0, None, Looks(int, handle)) == b"item"
+    assert line.recv_or_wake(0, None, Looks(int, handle)) == b"item"
 
 
 def test_an_item_that_comes_when_the_looker_gives_up_is_his(
@@ -297,8 +297,8 @@ def test_an_item_that_comes_when_the_looker_gives_up_is_his(
 ) -> None:
     """Its sender has seen him look; he has looked for the last time."""
     looks = Looks()
-    looks.look = lambda _: line.send(b"item")  # type: ignore[method-assign,assignment]  # no look after that
-    assert line.recv_or_ring(0, None, looks) == b"item"
+    looks.spin = lambda _: line.send(b"item")  # type: ignore[method-assign,assignment]  # no look after that
+    assert line.recv_or_wake(0, None, looks) == b"item"
     assert not sleeper()
 
 
@@ -312,7 +312,7 @@ def test_a_looker_that_is_interrupted_has_somebody_woken(
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        line.recv_or_ring(0, None, Looks(int, send_and_interrupt))
+        line.recv_or_wake(0, None, Looks(int, send_and_interrupt))
     assert sleeper()
     assert line.recv_nowait() == b"item"
 
@@ -322,12 +322,12 @@ def test_only_one_looks_for_long(line: MessageQueue) -> None:
     second: list[Future[object]] = []
 
     def come() -> None:
-        second.append(start(lambda: line.recv_or_ring(1, None, Looks(pytest.fail))))
+        second.append(start(lambda: line.recv_or_wake(1, None, Looks(pytest.fail))))
         while line._state[2] != message_queue._ASLEEP:
             pass
 
     looks = Looks(come, lambda: line.send(b"one"), lambda: line.send(b"two"))
-    assert line.recv_or_ring(0, None, looks) == b"one"
+    assert line.recv_or_wake(0, None, looks) == b"one"
     line.send(b"two")
     assert second[0].result(TIME_LIMIT) in (b"two", None)  # as it is woken, or before it sleeps
 
@@ -398,7 +398,7 @@ def test_whoever_reaches_a_line_finds_all_its_bells() -> None:
     line._state[1 + 2] = message_queue._ASLEEP
     there.send(b"item")
     assert line._wakeups[2].wait(0)
-    there.ring(1)  # nobody has ever sat there
+    there.wake(1)  # nobody has ever sat there
     there.close()
     assert line._wakeups[0].wait(0)
     assert line._wakeups[2].wait(0)

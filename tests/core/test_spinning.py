@@ -22,7 +22,7 @@ class Looker:
 def test_what_is_there_in_time_is_found_at_once(at: int) -> None:
     """And nobody looks any further."""
     looker = Looker(at)
-    assert Spinner(8).look(looker) == "found"
+    assert Spinner(8).spin(looker) == "found"
     assert looker.looks == at
 
 
@@ -31,7 +31,7 @@ def test_in_vain_half_as_often_next_time() -> None:
     spinner, looks = Spinner(8), []
     for _ in range(6):
         looker = Looker(0)
-        assert spinner.look(looker) is None
+        assert spinner.spin(looker) is None
         looks.append(looker.looks)
     assert looks == [8, 4, 2, 1, 1, 1]
 
@@ -40,9 +40,9 @@ def test_all_looks_again_when_one_was_of_use() -> None:
     """However few there were before."""
     spinner = Spinner(8)
     for _ in range(5):
-        spinner.look(Looker(0))
-    assert spinner.look(Looker(1)) == "found"
-    assert spinner.looks == 8
+        spinner.spin(Looker(0))
+    assert spinner.spin(Looker(1)) == "found"
+    assert spinner.polls == 8
 
 
 def test_all_looks_are_tried_again_now_and_then() -> None:
@@ -50,8 +50,8 @@ def test_all_looks_are_tried_again_now_and_then() -> None:
     spinner = Spinner(8)
     looks = []
     for _ in range(3 * waiting._RETRY):
-        looks.append(spinner.looks)
-        spinner.look(Looker(0))
+        looks.append(spinner.polls)
+        spinner.spin(Looker(0))
     assert [index for index, count in enumerate(looks) if count == 8] == [
         0,
         waiting._RETRY,
@@ -61,4 +61,4 @@ def test_all_looks_are_tried_again_now_and_then() -> None:
 
 def test_nothing_that_is_found_is_falsey_to_it() -> None:
     """Only None is nothing."""
-    assert Spinner(1).look(lambda: 0) == 0
+    assert Spinner(1).spin(lambda: 0) == 0

@@ -25,14 +25,14 @@ def wakeup(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
 
 def test_a_ring_before_the_wait_is_heard(wakeup: Wakeup) -> None:
     """Who waits after the ring returns at once."""
-    wakeup.ring()
+    wakeup.wake()
     assert wakeup.wait(30)
 
 
 def test_rings_add_up_to_one_wake_up(wakeup: Wakeup) -> None:
     """Three rings wake once; then it is quiet."""
     for _ in range(3):
-        wakeup.ring()
+        wakeup.wake()
     assert wakeup.wait(30)
     assert not wakeup.wait(0)
 
@@ -48,7 +48,7 @@ def test_wait_ends_when_its_time_is_over(wakeup: Wakeup) -> None:
 def test_wait_without_time_looks_once(wakeup: Wakeup, timeout: float) -> None:
     """A timeout of nothing, or less, still hears what was rung before."""
     assert not wakeup.wait(timeout)
-    wakeup.ring()
+    wakeup.wake()
     assert wakeup.wait(timeout)
 
 
@@ -56,14 +56,14 @@ def test_another_thread_wakes_the_waiter(wakeup: Wakeup) -> None:
     """A wait without a limit ends by a ring from elsewhere."""
     heard = threading.Thread(target=wakeup.wait)
     heard.start()
-    wakeup.ring()
+    wakeup.wake()
     heard.join(30)
     assert not heard.is_alive()
 
 
 def test_a_token_reaches_the_same_bell(wakeup: Wakeup) -> None:
     """The descriptors' numbers are enough to ring it."""
-    Wakeup(wakeup.token).ring()
+    Wakeup(wakeup.token).wake()
     assert wakeup.wait(30)
 
 
@@ -72,7 +72,7 @@ def test_the_descriptor_becomes_readable(wakeup: Wakeup) -> None:
     import select
 
     assert not select.select([wakeup.fileno()], [], [], 0)[0]
-    wakeup.ring()
+    wakeup.wake()
     assert select.select([wakeup.fileno()], [], [], 30)[0]
 
 
@@ -82,7 +82,7 @@ def test_a_full_pipe_does_not_block_the_ringer(monkeypatch: pytest.MonkeyPatch) 
     wakeup = Wakeup()
     try:
         for _ in range(20_000):  # 8 bytes each, into 64 KiB
-            wakeup.ring()
+            wakeup.wake()
         assert wakeup.wait(30)
     finally:
         wakeup.close()

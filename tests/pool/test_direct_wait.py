@@ -130,7 +130,7 @@ def test_signal_handlers_wait_for_other_calls(
 ) -> None:
     """In the thread that waits directly, in the middle of that: the collector takes over."""
     reader, open_for = gate
-    left = [{"look": (Spinner, "look"), "sleep": (Wakeup, "wait")}[place] for place in places]
+    left = [{"look": (Spinner, "spin"), "sleep": (Wakeup, "wait")}[place] for place in places]
     got: list[object] = []
     with InterpreterPoolExecutor(2) as pool:
         pool.warm()

@@ -58,7 +58,7 @@ def lose_next() -> None:
     from interpexec._worker.main import Worker
 
     def receive(worker: Worker) -> None:
-        while worker._requests.recv_or_ring(worker._seat) is None:
+        while worker._requests.recv_or_wake(worker._seat) is None:
             pass
         raise LookupError("just now")
 
@@ -163,7 +163,7 @@ def test_a_worker_that_is_lost_between_two_calls_is_replaced(
     with InterpreterPoolExecutor(1) as pool:
         pool.submit(int).result(TIME_LIMIT)
         worker = pool._scheduler.workers.active[0]
-        pool.submit(unplug, "interpexec._core.message_queue", "MessageQueue.recv_or_ring").result(
+        pool.submit(unplug, "interpexec._core.message_queue", "MessageQueue.recv_or_wake").result(
             TIME_LIMIT
         )
         worker.join(TIME_LIMIT)
