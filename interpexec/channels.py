@@ -20,7 +20,9 @@ from interpexec._core.cpython import NotShareableError
 from interpexec._core.sigint import keep_whole
 from interpexec._sharing import package
 from interpexec._sync.base import check_count, until
-from interpexec._sync.shared_queue import RECEIVER, SENDER, SharedQueue, open_message
+from interpexec._sync.message import open_message
+from interpexec._sync.queue_end import QueueEnd
+from interpexec._sync.shared_queue import RECEIVER, SENDER
 from interpexec.errors import ChannelEmptyError, ChannelFullError
 
 TYPE_CHECKING = False
@@ -44,7 +46,7 @@ def create_channel(capacity: int | None = None) -> "tuple[RecvChannel, SendChann
     """
     if capacity is not None:
         check_count(capacity, "capacity", 1)
-    queue = SharedQueue(capacity or 0, SENDER)
+    queue = QueueEnd(capacity or 0, SENDER)
     return RecvChannel(queue.again(RECEIVER)), SendChannel(queue)
 
 
@@ -53,7 +55,7 @@ class _End:
 
     __slots__ = ("__weakref__", "_queue")
 
-    def __init__(self, queue: SharedQueue) -> None:
+    def __init__(self, queue: QueueEnd) -> None:
         self._queue = queue
 
     @property

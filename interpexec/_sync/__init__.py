@@ -7,7 +7,9 @@
     conditions     Event, Condition
     barriers       Barrier
     ring           messages in a mapped file
-    shared_queue   a bounded queue of messages: what channels and queues are made of
+    message        an object as bytes in a ring
+    shared_queue   a bounded queue of messages, and its steps in a monitor
+    queue_end      an end of a shared queue: what channels and queues hold
     queue          `queue.Queue`, for all interpreters
 
 It imports `_core`, `_sharing` and `buffers`.

@@ -7,7 +7,9 @@ from interpexec._core.sigint import keep_whole
 from interpexec._core.waiting import Deadline
 from interpexec._sharing import package
 from interpexec._sync.base import check_count, until
-from interpexec._sync.shared_queue import RECEIVER, SENDER, SharedQueue, open_message
+from interpexec._sync.message import open_message
+from interpexec._sync.queue_end import QueueEnd
+from interpexec._sync.shared_queue import RECEIVER, SENDER
 from interpexec.errors import ChannelClosedError, ChannelEmptyError, ChannelFullError
 
 TYPE_CHECKING = False
@@ -35,7 +37,7 @@ class Queue:
         Raises TypeError, or OSError when there is no descriptor to be had (it takes three).
         """
         check_count(maxsize if not isinstance(maxsize, int) else max(maxsize, 0), "maxsize", 0)
-        self._queue = SharedQueue(max(maxsize, 0), SENDER, RECEIVER)
+        self._queue = QueueEnd(max(maxsize, 0), SENDER, RECEIVER)
 
     @property
     def maxsize(self) -> int:
@@ -122,9 +124,9 @@ class Queue:
         return _arrived, (self._queue,)
 
 
-def _arrived(shared: SharedQueue) -> Queue:
+def _arrived(end: QueueEnd) -> Queue:
     queue = Queue.__new__(Queue)
-    queue._queue = shared  # noqa: SLF001  # one of us
+    queue._queue = end  # noqa: SLF001  # one of us
     return queue
 
 

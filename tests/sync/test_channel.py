@@ -152,10 +152,10 @@ def test_the_ring_grows_and_shrinks(ends: Ends) -> None:
     for lap in range(3):
         for number in range(1000):
             sender.send((lap, number))
-        size = receiver._queue._words[2]
+        size = receiver._queue._shared.words[2]
         assert size > ring.SMALLEST
         assert [receiver.recv_nowait() for _ in range(1000)] == [(lap, n) for n in range(1000)]
-        assert receiver._queue._words[2] == ring.SMALLEST
+        assert receiver._queue._shared.words[2] == ring.SMALLEST
 
 
 def test_many_senders_and_receivers_lose_nothing() -> None:
