@@ -142,7 +142,7 @@ class Once:
     [
         (message_queue.MessageQueue, "send"),
         (message_queue.MessageQueue, "_wake_one"),
-        (waiting.Wakeup, "ring"),
+        (waiting.Wakeup, "wake"),
         (CallTable, "feed"),
         (Link, "send"),
         (CallFuture, "begin"),

@@ -29,8 +29,8 @@ from stops import TIME_LIMIT, Pipe, finish, pool_of, start
 @pytest.mark.parametrize(
     ("place", "make"),
     [
-        (("_sync.monitor", "Wakeup", "ring"), sync_tasks.make_lock),
-        (("_sync.monitor", "Wakeup", "ring"), sync_tasks.make_channel),
+        (("_sync.monitor", "Wakeup", "wake"), sync_tasks.make_lock),
+        (("_sync.monitor", "Wakeup", "wake"), sync_tasks.make_channel),
         (("_sync.shared_queue", "Ring", "make"), sync_tasks.make_channel),
         (("_sharing.package", "", "duplicates"), sync_tasks.make_channel),
     ],
