@@ -60,6 +60,7 @@ ORDER = [
     "_worker.health",
     "_worker.main",
     "_map.outcomes",
+    "_map.hand_back",
     "_map.run_chunk",
     # From here on the caller's side only: a worker never imports it.
     "_pool.parking",

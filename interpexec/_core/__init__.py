@@ -1,4 +1,4 @@
-"""What both sides of a pool stand on: the runtime, waiting, messages, cancellation.
+"""The ground of both sides of a pool: the runtime, waiting, messages, cancellation.
 
     cpython          the private modules of CPython, and all that depends on its version
     descriptors      making descriptors, none with the number of a standard stream

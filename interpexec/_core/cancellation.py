@@ -1,7 +1,7 @@
-"""Stopping one call in the middle, and no other one. On the far side.
+"""Stopping one call in the middle, and no other one. In the worker.
 
 Two threads of a worker's interpreter meet here: the one that runs calls, and the
-helper that has an order to stop the call `id`, from home.
+helper, which has an order from the pool to stop the call `id`.
 
     the running thread                  the helper
     ------------------                  ----------
@@ -11,16 +11,18 @@ helper that has an order to stop the call `id`, from home.
     armed = 0                               is armed == id? then throw TaskCancelled
     is coming? then wait for the lock       coming = False
 
-Why no other call is hit. All this happens under one GIL, so in some order. If the
-helper read `armed` before it was set back, `coming` was set even earlier: the
-running thread sees it, waits for the end of the throwing, and takes back what was
-thrown and not yet raised. If the helper read it after that, it throws nothing.
+Why no other call is hit. All this happens under one GIL, so in some order.
+1. The helper reads `armed` before it is set back. Then `coming` was set even earlier: the
+   running thread sees it, waits for the end of the throwing, and takes back an exception
+   that was thrown and not yet raised.
+2. The helper reads `armed` after that. Then it throws nothing.
 
-Why no order is lost. Each side first writes, then reads. If the helper came too
-early and did not see `armed`, then the running thread sees the id in `unmet`.
-An order that comes too late stays there and meets nothing: ids are not used twice.
+Why no order is lost. Each side first writes, then reads.
+1. The helper comes too early, and does not see `armed`: then the running thread sees the
+   id in `unmet`.
+2. The order comes too late: it stays in `unmet` and meets nothing, as ids are not used twice.
 
-What was thrown is raised at any bytecode: in the call, or in the few steps around
+The exception is raised at any bytecode: in the call, or in the few lines around
 it. So these stand in a `try` too, and `disarm()` is called again after a stray one.
 
 Why it is not lost in the call. CPython drops an exception that is raised in a
@@ -52,14 +54,17 @@ if TYPE_CHECKING:
     from interpexec._core.capi import Thread
 
     class Held(Protocol):
-        """What a thread can hold."""
+        """A lock that a thread can hold."""
 
         def give_back(self) -> None:
-            """Give it back, if the calling thread still has it."""
+            """Release it, if the calling thread still has it."""
 
+    class Items(Protocol):
+        """The items of a call that it has not begun. See `_map.hand_back`."""
 
-END = object()
-"""Stands behind the items that a call has to do."""
+        def cut_off(self, *, keep_first: bool = False) -> int:
+            """Take the items away, once; return how many."""
+
 
 # How many orders are remembered for calls that are not running. One can be early by
 # some bytecodes only, for a call that was just taken.
@@ -69,8 +74,8 @@ _MOST_UNMET = 64
 def this_thread() -> "Thread | None":
     """Return the calling thread, to be thrown at; None where CPython's C API is out of reach.
 
-    On 3.15.2 `_ctypes` refused a class for no reason once in some 25,000 interpreters. What
-    runs here cannot be stopped then, if it does so twice; that is no reason to lose a pool.
+    On 3.15.2 `_ctypes` refused a class for no reason once in some 25,000 interpreters. If it
+    does so twice, calls cannot be stopped here; that is no reason to lose a pool.
     """
     for _ in range(2):
         try:
@@ -101,26 +106,26 @@ class Interruptible:
         self.hit = 0
         """The call that was stopped. After that the thread is to run no other one."""
         self.wakeup = 0
-        """What the thread sleeps on in a step of this package: a descriptor to be rung, or 0."""
+        """The descriptor that the thread sleeps on in a critical section, or 0."""
         self.sections = 0
-        """How many of the shields are this package's own: see `begin_section`."""
-        self.left: object = None  # what a call has left, to be freed when it is answered
+        """How many of the shields are critical sections of this package: see `begin_section`."""
+        self.left: object = None  # objects of a call, to be freed when it is answered
         self.unloaded: tuple[int, object] | None = None
         """The id of the last call that could not be unpickled, and its pickle."""
-        self.is_unloaded = False  # ... as has been found when it was run: a chunk of items
+        self.is_unloaded = False  # the function of a chunk could not: found when the call ran
         self.held: list[Held] = []
-        """What the call has locked, to be given back if it is stopped."""
-        self._uncut: list[deque[object]] | None = None  # see `begin_items`
+        """The locks that the call holds, to be released if it is stopped."""
+        self._items: Items | None = None
         self._asks: deque[int] = deque()
         self.answer: Callable[[int, int], None] = _nothing
-        """Tells home how many items were cut off, for the id of who asked."""
+        """Tells the pool how many items were cut off. Takes the id of the ask, and the number."""
 
     def arm(self, call_id: int) -> bool:
         """Begin a call; return False when it was stopped before that: skip it."""
         self._shields = self.sections = 0
         if self.held:
             self.held.clear()
-        self._uncut = None
+        self._items = None
         self.armed = call_id
         return not (self._unmet and call_id in self._unmet)
 
@@ -147,8 +152,8 @@ class Interruptible:
                 if self.armed != call_id or self.hit:
                     return False  # once is enough: its `finally` blocks may be running
                 self.hit = call_id
-                if self._uncut is not None:
-                    cut_off(self._uncut)
+                if self._items is not None:
+                    self._items.cut_off()
                 if self._shields:
                     self._is_due = True
                     return False
@@ -160,9 +165,9 @@ class Interruptible:
                 self._coming = False
 
     def raise_again(self, frame: "FrameType | None") -> None:
-        """Raise what was dropped once more, at the next line of `frame`. By the thread itself.
+        """Raise the dropped exception once more, at the next line of `frame`.
 
-        Or of a frame around it, if it ends before.
+        Or of a frame around it, if it ends before. By the thread itself.
         """
 
         def trace(_frame: "FrameType", event: str, _argument: object) -> None:
@@ -198,30 +203,27 @@ class Interruptible:
         self.thread.throw(Thrown)
         return True
 
-    def begin_items(self, uncut: "list[deque[object]]") -> None:
-        """Let what a call has not begun be cut off. By its thread, before the first item.
-
-        uncut: what `cut_off` takes.
-        """
-        self._uncut = uncut
+    def begin_items(self, items: "Items") -> None:
+        """Let items be cut off that the call has not begun. By its thread, before the first."""
+        self._items = items
         while self._asks:  # they came before this: one item is enough then
             if (ask := _pop(self._asks)) is not None:
-                self.answer(ask, cut_off(uncut, keep_first=True))
+                self.answer(ask, items.cut_off(keep_first=True))
 
     def ask_for_items(self, call_id: int, ask: int) -> None:
-        """Cut off what a call has not begun, and answer how many items that is. By the helper.
+        """Cut off the items that a call has not begun, and answer how many. By the helper.
 
         Each ask is answered once: here, when the items begin, or when the call has ended.
         """
         self._asks.append(ask)
-        uncut = self._uncut  # first: if it is the next call's, the ask was answered already
+        items = self._items  # first: if they are the next call's, the ask was answered already
         if self.armed != call_id:
             self.answer_asks()
-        elif uncut is not None and (mine := _pop(self._asks)) is not None:
-            self.answer(mine, cut_off(uncut))
+        elif items is not None and (mine := _pop(self._asks)) is not None:
+            self.answer(mine, items.cut_off())
 
     def answer_asks(self) -> None:
-        """Answer that nothing was cut off: the call is over, or had no items."""
+        """Answer each ask with 0: the call is over, or had no items."""
         while self._asks:  # after each call: nearly always there is none
             if (ask := _pop(self._asks)) is not None:
                 self.answer(ask, 0)
@@ -230,15 +232,16 @@ class Interruptible:
         """Let nothing be thrown from here on, until `lower_shield`."""
         self._shields += 1
         try:
-            # Who is throwing just now did not see the shield: it is hit outside of it.
-            # What was thrown before that is raised at the latest when this is called.
+            # A helper that is throwing just now did not see the shield: the exception is raised
+            # outside of it. One that was thrown before is raised at the latest when this is
+            # called.
             self._await_thrower()
         except BaseException:
             self._shields -= 1
             raise
 
     def lower_shield(self) -> None:
-        """End it, and raise TaskCancelled if that was due."""
+        """End a shield, and raise TaskCancelled if that was due."""
         self._shields -= 1
         if self._coming:
             self._await_thrower()
@@ -247,9 +250,10 @@ class Interruptible:
             raise TaskCancelled
 
     def begin_section(self) -> None:
-        """Let nothing be thrown in a step of this package, which sleeps outside of it.
+        """Begin a critical section of this package, which sleeps outside of it.
 
-        What `raise_shield` does, without another call: locks do this.
+        Nothing is thrown in it. Does what `raise_shield` does, without another call: locks
+        do this.
         """
         self._shields += 1
         self.sections += 1
@@ -261,7 +265,7 @@ class Interruptible:
             raise
 
     def end_section(self) -> None:
-        """End it, and raise TaskCancelled if that was due. As `lower_shield`."""
+        """End a critical section, and raise TaskCancelled if that was due."""
         self.sections -= 1
         self._shields -= 1
         if self._coming:
@@ -271,21 +275,21 @@ class Interruptible:
             raise TaskCancelled
 
     def leave_sections(self) -> None:
-        """Interrupt all steps, to sleep: raise TaskCancelled if that was due, now or later."""
+        """Leave all critical sections, to sleep: TaskCancelled is raised if due, now or later."""
         self._shields -= self.sections - 1
         self.sections = 0
         self.lower_shield()
 
     def return_to_sections(self, sections: int) -> None:
-        """Go on with so many steps, unless that was done already."""
+        """Be in so many critical sections again, unless that was done already."""
         if not self.sections:
             self._shields += sections
             self.sections = sections
-        # What was thrown until now is raised at the latest when this is called.
+        # An exception that was thrown until now is raised at the latest when this is called.
         self._await_thrower()
 
     def give_back_held(self) -> None:
-        """Give back what the call has locked. By its thread, when it was stopped."""
+        """Release the locks that the call holds. By its thread, when it was stopped."""
         while self.held:
             self.held.pop().give_back()
 
@@ -297,31 +301,9 @@ class Interruptible:
             with self._lock:
                 pass
         finally:
-            # On 3.14, what was thrown is raised between the locking and the block.
+            # On 3.14, the exception is raised between the locking and the block.
             if self._lock._is_owned():  # type: ignore[attr-defined]  # noqa: SLF001  # there is no public way
                 self._lock.release()
-
-
-def cut_off(uncut: "list[deque[object]]", *, keep_first: bool = False) -> int:
-    """Take the items away that a call has not begun; return how many.
-
-    uncut: the items, which the running thread takes from the left, and END behind them.
-        In a list, from which whoever cuts them off takes them: it happens once.
-    keep_first: leave one. By the running thread only, before it has taken any.
-
-    One call of C code brings END to the front, so it is before an item, or after it, that
-    the running thread finds it there. It takes no further one then.
-    """
-    try:
-        items = uncut.pop()
-    except IndexError:
-        return 0
-    items.rotate(1)
-    if keep_first and len(items) > 1:
-        items[0], items[1] = items[1], END
-        return len(items) - 2
-    left = items.copy()
-    return len(left) - 1 if left and left[0] is END else len(left)
 
 
 def _pop(ids: "deque[int]") -> int | None:

@@ -1,30 +1,32 @@
-"""Lines between interpreters: a raw first-in-first-out of objects, and kernel wake-ups.
+"""Message queues between interpreters: a first-in-first-out of objects, with wake-ups.
 
-A `MessageQueue` has any number of senders and a fixed number of receivers, each of
-which sits on a *seat* of its own: a byte of shared memory that says whether
-it sleeps, and a `Wakeup` that wakes it.
+A `MessageQueue` has any number of senders and a fixed number of receivers. Each receiver has a
+*seat*: a byte of shared memory that says whether it sleeps, and a `Wakeup` that wakes it.
 
     sender                                receiver on seat 3
     ------                                ------------------
     fifo.send(item)                       item = fifo.recv()        empty?
     seat = state.find(ASLEEP)             state[3] = ASLEEP
     state[seat] = AWAKE                   item = fifo.recv()        still empty?
-    bells[seat].ring()                    bells[3].wait()           then again
+    wakeups[seat].wake()                  wakeups[3].wait()         then again
 
-Nobody is woken who does not sleep, so a busy line costs no system call at
+A receiver that does not sleep is not woken, so a busy queue costs no system call at
 all: with small messages the wake-ups are the price, not the copying.
 
-Why no wake-up is lost. The sender writes the line, then reads the state; the
-receiver writes the state, then reads the line. Each access to the line is
-made under its mutex. If the receiver's second look came before the sender's
-`send`, then its ASLEEP was written before that mutex was handed over, and the
-sender sees it. If it came after, the receiver sees the item. The other way
-round, a bell may ring for an item that somebody else has taken already: a
-receiver that finds nothing sleeps again.
+Why no wake-up is lost. The sender writes the queue, then reads the state; the
+receiver writes the state, then reads the queue. Each access to the queue is
+made under its mutex.
+1. If the receiver's second `recv` came before the sender's `send`, its ASLEEP was written
+   before that mutex was handed over: the sender sees it, and wakes the receiver.
+2. If it came after, the receiver takes the item.
+A receiver may also be woken for an item that another one has taken already: it finds
+nothing, and sleeps again.
 
-Nor is anybody woken for the next item while a receiver looks for it, instead of sleeping
-(`_look`): it says so in one more byte. It finds what is sent; and when it stops looking,
-it takes that back first, and then sees to it that nothing is left to nobody.
+A receiver that spins (`_spin`) says so in one more byte: then no sender wakes another one for
+the next item.
+1. The spinning receiver finds the item that was sent.
+2. When it stops spinning, it first takes that byte back, and then makes sure that no item is
+   left that nobody was woken for.
 """
 
 from _functools import partial
@@ -44,62 +46,64 @@ if TYPE_CHECKING:
 
 keep_whole()
 
-# The values in the shared bytes. The first one is the line's, the seats follow. The last
-# but one says whether something was sent since somebody has looked; the last one, whether
-# somebody does so now, instead of sleeping.
-_AWAKE, _ASLEEP, _CLOSED, _LOOKING, _SENT = range(5)
-_NEWS, _LOOKER = -2, -1
+# The values in the shared bytes. The first byte is the queue's, those of the seats follow. The
+# last but one says whether an item was sent since the last poll; the last one, whether a
+# receiver spins now.
+_AWAKE, _ASLEEP, _CLOSED, _SPINNING, _SENT = range(5)
+_NEWS, _SPINNER = -2, -1
 
-# How often a receiver looks at an empty line before it sleeps (0.07 µs a look), if it does
-# not say, or somebody else looks already: two lookers and a sender are one too many for
-# two cores. None: it sleeps between any two small messages, and each costs a wake-up of
-# tens of µs. Eight to 256 made no difference.
-_LOOKS = 20
+# How often a receiver polls an empty queue before it sleeps (0.07 µs a poll), if it brings no
+# spinner, or another receiver spins already: two spinning receivers and a sender are one thread
+# too many for two cores. None: it sleeps between any two small messages, and each costs a
+# wake-up of tens of µs. Eight to 256 made no difference.
+_POLLS = 20
 
 type Token = tuple[int, memoryview, memoryview]
-"""The number of the raw line, the bytes above, and the descriptors of the bells by seat."""
+"""The number of the `Fifo`, the bytes above, and the descriptors of the wake-ups by seat."""
 
-_INT = 4  # bytes of a descriptor; a bell has two. They are one more than they are: 0 is none.
+# Bytes of a descriptor; a seat has two descriptors. The numbers are one more than the
+# descriptors: 0 is none.
+_INT = 4
 
 
 class MessageQueue:
-    """A line of objects from any sender to whichever receiver is free.
+    """A queue of objects from any sender to whichever receiver is free.
 
     Send and receive from any thread of any interpreter, but let one thread at
-    a time use a seat. What may be sent: see `Fifo`. The maker keeps the line
+    a time use a seat. For the objects that may be sent see `Fifo`. The maker keeps the queue
     alive; others reach it by its token and `release()` it before their
     interpreter ends.
     """
 
     def __init__(self, seats: int = 1, *, token: Token | None = None) -> None:
-        """Make a new line with so many seats, or reach the one `token` names."""
-        self._spinner = Spinner(_LOOKS)
+        """Make a new queue with so many seats, or reach the one `token` names."""
+        self._spinner = Spinner(_POLLS)
         self._state: bytearray | memoryview
         if token is None:
             self._fifo = Fifo()
             self._state = bytearray(1 + seats + 2)
             self._descriptors: bytearray | memoryview = bytearray(2 * _INT * seats)
         else:
-            line, self._state, self._descriptors = token
-            self._fifo = Fifo(line)
-        self._wakeups: dict[int, Wakeup] = {}  # of those that were used
+            fifo_id, self._state, self._descriptors = token
+            self._fifo = Fifo(fifo_id)
+        self._wakeups: dict[int, Wakeup] = {}  # of the seats that were used
         self._take: Callable[[], object] = self._fifo.recv
 
     @property
     def token(self) -> Token:
-        """What reaches this line from another interpreter. It is shareable.
+        """A shareable token, by which another interpreter reaches this queue.
 
-        It holds a view of the line's memory; the receiver's copy pins it.
+        It holds a view of the queue's memory; the receiver's copy pins it.
         """
         return self._fifo.id, memoryview(self._state), memoryview(self._descriptors)
 
     @property
     def is_closed(self) -> bool:
-        """Whether nothing more is to come. What came before may still be there."""
+        """Whether nothing more is to come. Items that came before may still be there."""
         return self._state[0] == _CLOSED
 
     def open_seat(self, seat: int = 0) -> None:
-        """Let somebody receive on a seat. By the maker.
+        """Let a receiver use a seat. By the maker.
 
         A seat costs descriptors only from then on.
         """
@@ -109,7 +113,7 @@ class MessageQueue:
                 self._descriptors[index * _INT : (index + 1) * _INT] = (fd + 1).to_bytes(_INT)
 
     def _wakeup(self, seat: int) -> Wakeup | None:
-        """Return the bell of a seat; None if nobody has ever sat there."""
+        """Return the wake-up of a seat; None if the seat was never opened."""
         wakeup = self._wakeups.get(seat)
         if wakeup is None:
             start = 2 * seat * _INT
@@ -124,7 +128,7 @@ class MessageQueue:
         """Append `item` and wake a receiver that sleeps. Never blocks.
 
         Raises `NotShareableError` when the item cannot be sent. A closed
-        line still takes items; whether anybody takes them is the owner's
+        queue still takes items; whether anybody takes them is the owner's
         business.
         """
         self._fifo.send(item)
@@ -134,13 +138,13 @@ class MessageQueue:
     def recv(self, seat: int = 0, timeout: float | None = None) -> object:
         """Take the first item; wait for it at most `timeout` seconds (None: forever).
 
-        Raises `ChannelClosedError` when the line is closed and nothing is
+        Raises `ChannelClosedError` when the queue is closed and nothing is
         left in it, `TimeoutError` when the time is over. Blocks without the GIL.
         """
         from interpexec._core.waiting import Deadline  # not what workers do
 
         if (item := self._fifo.recv()) is None:
-            item = self._spinner.spin(self._glance)
+            item = self._spinner.spin(self._poll)
         if item is not None:
             return item
         deadline = Deadline(timeout)
@@ -152,7 +156,7 @@ class MessageQueue:
         return item
 
     def take_nothing_when(self, is_leaving: "Callable[[], object]") -> None:
-        """Let `recv_or_wake` take no item any more from when this is true on."""
+        """Have `recv_or_wake` take no item once this function returns something true."""
         recv = self._fifo.recv
         self._take = lambda: None if is_leaving() else recv()
 
@@ -161,18 +165,18 @@ class MessageQueue:
     ) -> object:
         """Take the first item, or sleep once: then None, and there may be an item now.
 
-        Wakes for an item, for `ring()` and `close()`, and when the time is over.
-        Who gets None must look once more, or `pass_on`: a sender may have chosen this
-        bell, and nobody else was woken for its item.
+        Wakes for an item, for `wake()` and `close()`, and when the time is over.
+        A caller that gets None must try once more, or `pass_on`: a sender may have woken
+        this seat for its item, and no other one.
 
-        patience: how often to look before that, if nobody else does on this line.
+        spinner: how long to spin before that, if no other receiver of the queue spins.
         """
         if (item := self._take()) is not None:
             return item
-        if spinner is None or self._state[_LOOKER] == _LOOKING:
-            item = self._spinner.spin(self._glance)
+        if spinner is None or self._state[_SPINNER] == _SPINNING:
+            item = self._spinner.spin(self._poll)
         else:
-            item = self._look(spinner)
+            item = self._spin(spinner)
         return self._sleep(seat, timeout) if item is None else item
 
     def wake(self, seat: int = 0) -> None:
@@ -187,7 +191,7 @@ class MessageQueue:
     def leave_seat(self, seat: int) -> None:
         """Have no sender wake the receiver on a seat, until it sleeps there again."""
         self._state[1 + seat] = _AWAKE
-        self._state[_LOOKER] = _AWAKE
+        self._state[_SPINNER] = _AWAKE
 
     def recv_nowait(self) -> object:
         """Take the first item, or return None when there is none."""
@@ -202,14 +206,14 @@ class MessageQueue:
             self.wake(seat)
 
     def closing_steps(self, seat: int = 0) -> "list[Callable[[], object]]":
-        """Return what closes the line by C code alone, for one receiver. By who reached it."""
+        """Return C functions that close the queue for one receiver. Not for its maker."""
         wakeup = self._wakeup(seat)
         assert wakeup is not None  # it was opened
         close = partial(setitem, self._state, 0, _CLOSED)
         return [close, partial(write, wakeup.token[1], WAKE)]
 
     def release(self) -> None:
-        """Let go of the line's memory: the last act of one who reached it."""
+        """Let go of the queue's memory: the last act of an interpreter that reached it."""
         if isinstance(self._state, memoryview) and isinstance(self._descriptors, memoryview):
             self._state.release()
             self._descriptors.release()
@@ -225,46 +229,46 @@ class MessageQueue:
         try:
             self._state[1 + seat] = _ASLEEP
             item = self._take()
-            # A closing rings all bells, but a bell may have been heard already.
+            # Closing wakes all seats, but this one may have taken that wake-up already.
             if item is None and self._state[0] != _CLOSED:
                 wakeup = self._wakeup(seat)
                 assert wakeup is not None  # it was opened
                 wakeup.wait(timeout)
                 item = self._take()
         except BaseException:
-            # A sender may have chosen this seat an instant ago, for an item
-            # that is now left to nobody: pass the wake-up on.
+            # A sender may have woken this seat an instant ago, for an item
+            # that nobody takes now: pass the wake-up on.
             self._state[1 + seat] = _AWAKE
             self._wake_one()
             raise
         self._state[1 + seat] = _AWAKE
         if item is not None and self._fifo.count():
-            # Another sender may have chosen this seat, too, for another item than this one.
+            # Another sender may have woken this seat, too, for another item than this one.
             self._wake_one()
         return item
 
-    def _look(self, spinner: Spinner) -> object:
-        """Look for an item, for so long that the next sender need not wake anybody.
+    def _spin(self, spinner: Spinner) -> object:
+        """Take an item, spinning for so long that the next sender need not wake a receiver.
 
-        The item that is taken may be another one than his: then another receiver is woken
-        for that. He had sent it before he relied on this one.
+        The item that is taken may not be that sender's: then another receiver is woken
+        for that. It was sent before its sender relied on this receiver.
         """
         state, is_relied_on = self._state, True
         try:
-            state[_LOOKER] = _LOOKING
-            item = spinner.spin(self._glance)
+            state[_SPINNER] = _SPINNING
+            item = spinner.spin(self._poll)
             is_relied_on = item is not None  # else it looks again before it sleeps
         finally:
-            state[_LOOKER] = _AWAKE
+            state[_SPINNER] = _AWAKE
             if is_relied_on and self._fifo.count():
                 self._wake_one()
         return item
 
-    def _glance(self) -> object:
-        """Take an item, if one was sent since the last look.
+    def _poll(self) -> object:
+        """Take an item, if one was sent since the last poll.
 
-        The byte that says so costs half of a look into the line, and nobody needs the
-        mutex for it that all lines of the process share.
+        To read that byte costs half of a look into the `Fifo`, and needs no mutex, which
+        all channels of the process share.
         """
         state = self._state
         if state[_NEWS] != _SENT:
@@ -273,10 +277,10 @@ class MessageQueue:
         return self._take()
 
     def _last_item(self, error: Exception) -> object:
-        """Look once more before giving up.
+        """Return an item that is left, or raise the error.
 
-        What was sent before the closing comes before it; and a sender that chose
-        this seat's bell has sent its item by now.
+        Items that were sent before the closing come before it; and a sender that has woken
+        this seat has sent its item by now.
         """
         if (item := self._fifo.recv()) is None:
             raise error
@@ -286,10 +290,10 @@ class MessageQueue:
         """Wake one receiver that sleeps, if there is one."""
         state = self._state
         seats = state if isinstance(state, bytearray) else state.tobytes()
-        if seats[_LOOKER] == _LOOKING:
-            state[_LOOKER] = _AWAKE  # for one item only
+        if seats[_SPINNER] == _SPINNING:
+            state[_SPINNER] = _AWAKE  # for one item only
             return
-        # Twice at once, two senders may ring one bell. Who is woken looks whether there
+        # Two senders at the same time may wake one seat. A woken receiver looks whether there
         # are more items than the one that it takes.
         seat = seats.find(_ASLEEP)
         if seat > 0 and (wakeup := self._wakeup(seat - 1)) is not None:

@@ -1,10 +1,10 @@
 """How a thread waits for another thread, in this interpreter or in another one.
 
     Deadline   the moment at which a wait ends
-    Spinner    looks for what is to come, for some time, before the thread sleeps
+    Spinner    polls for some time before the thread sleeps
     Wakeup     a kernel object: one thread sleeps on it, any thread wakes it
 
-A wake-up costs tens of µs, and as much again for the thread that gives it; a look costs
+A wake-up costs tens of µs, and as much again for the thread that gives it; a poll costs
 0.1 µs. So a thread spins before it sleeps, as often as spinning has paid off.
 """
 
@@ -29,14 +29,13 @@ HAS_EVENTFD = hasattr(os, "eventfd")
 """Tests set this to False to force the portable path."""
 
 WAKE = (1).to_bytes(8, sys.byteorder)
-"""One ring. An eventfd takes it as the number 1, a pipe as eight bytes."""
+"""One wake-up. An eventfd takes it as the number 1, a pipe as eight bytes."""
 
-# One read takes all rings at once: an eventfd gives its counter and resets it,
+# One read takes all wake-ups at once: an eventfd gives its counter and resets it,
 # a pipe gives all that is in it (its capacity on Linux is 64 KiB).
 _ALL_WAKES = 65536
 
 _LONGEST_POLL = 2**31 - 1  # milliseconds, a C int
-
 
 # Longer than this (68 years) is for ever: the system's own waits take no more.
 _LONGEST = 2**31
@@ -62,21 +61,21 @@ class Spinner:
     """Adaptive spinning, of one thread that waits for one thing.
 
     A spin that finds nothing has taken its time in vain, and where two threads share a core,
-    from the very one that is to answer. So the next one is half as long, down to a single
-    look, with a try of all of them now and then.
+    from the very thread that is to answer. So the next spin is half as long, down to a single
+    poll; now and then a spin takes the longest time again.
     """
 
     __slots__ = ("_most", "_vain", "polls")
 
     def __init__(self, most: int) -> None:
-        """most: looks, at most and to begin with."""
+        """most: polls in one spin, at most and to begin with."""
         self._most = most
         self._vain = 0
         self.polls = most
-        """How often to look next time."""
+        """How often to poll in the next spin."""
 
     def spin(self, poll: "Callable[[], object]") -> object:
-        """Return what a function returns that is not None, if that comes soon; else None."""
+        """Return the first result of `poll` that is not None, if it comes soon; else None."""
         for _ in range(self.polls):
             if (found := poll()) is not None:
                 self.polls = self._most
@@ -92,22 +91,22 @@ class Wakeup:
     An `eventfd` where there is one (Linux), else a pipe. Both are descriptors, and a
     descriptor's number means the same in every interpreter of the process.
 
-    Rings add up to one wake-up until somebody waits: a bell that was rung
-    before `wait()` makes it return at once. Any thread of any interpreter may
-    ring; one thread at a time waits.
+    A wake-up is kept until a thread waits: `wait()` returns at once then. Several
+    that come before add up to one. Any thread of any interpreter may call `wake()`;
+    one thread at a time waits.
     """
 
     def __init__(self, token: tuple[int, int] | None = None) -> None:
-        """Make a new bell, or reach the existing one that `token` names."""
+        """Make a new one, or reach the existing one that `token` names."""
         self._reader, self._writer = token or _descriptors()
 
     @property
     def token(self) -> tuple[int, int]:
-        """What names this bell in every interpreter of the process."""
+        """Two descriptors, which name it in every interpreter of the process."""
         return self._reader, self._writer
 
     def fileno(self) -> int:
-        """Return the descriptor that becomes readable when the bell was rung."""
+        """Return the descriptor that is readable as long as a wake-up is kept."""
         return self._reader
 
     def wake(self) -> None:
@@ -117,13 +116,13 @@ class Wakeup:
             # arrives (EINTR).
             write(self._writer, WAKE)
         except BlockingIOError:
-            pass  # the pipe is full of rings that were not heard yet
+            pass  # the pipe is full of wake-ups that nobody has taken yet
 
     @interruptible
     def wait(self, timeout: float | None = None) -> bool:
-        """Block until the bell is rung, for at most `timeout` seconds (and 24 days).
+        """Block until woken, for at most `timeout` seconds (and 24 days).
 
-        Returns whether it was rung. The GIL is released meanwhile.
+        Returns whether it was woken. The GIL is released meanwhile.
         """
         if timeout is not None and not _readable(self._reader, timeout):
             return False
@@ -149,7 +148,7 @@ def _descriptors() -> tuple[int, int]:
 @interruptible
 def _readable(fd: int, timeout: float) -> bool:
     """Wait until `fd` can be read, for at most `timeout` seconds."""
-    import select  # only who waits with a timeout pays for it
+    import select  # few waits of a worker have a timeout
 
     if not hasattr(select, "poll"):
         return bool(select.select([fd], [], [], max(timeout, 0))[0])

@@ -3,6 +3,7 @@
     iterables -> reader -> backlog -> chunks -> workers -> outcomes -> iterators
 
     outcomes     the values and the failures of a chunk
+    hand_back    the items that a call has not begun, and cutting them off
     run_chunk    running a chunk, in the worker
     chunk_size   how many items the next call gets
     items        items that were read, in a form in which they can be sent
@@ -15,6 +16,6 @@
     iterators    the iterators of `map` and `imap_unordered`
     via_submit   maps through a `submit` that a program has replaced
 
-It imports `_pool` and what stands below it. `outcomes` and `run_chunk` run in workers, and
-import no more than those may.
+It imports `_pool` and what stands below it. `outcomes`, `hand_back` and `run_chunk` run in
+workers, and import no more than those may.
 """

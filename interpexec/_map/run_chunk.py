@@ -17,8 +17,8 @@ from collections import deque
 from itertools import islice
 
 from interpexec._core import current_call, main_module
-from interpexec._core.cancellation import END, cut_off
 from interpexec._core.cpython import monotonic_ns, own_builtins
+from interpexec._map.hand_back import Remaining
 from interpexec._map.outcomes import Outcomes
 from interpexec._sharing import raised
 from interpexec.errors import TaskCancelled
@@ -55,14 +55,13 @@ class ChunkRun:
         self._budget = budget
         self._are_pickled = are_pickled
         self._values: list[object] = []
-        self._rest: deque[object] = deque(columns[0])  # what has not begun, and END behind it
-        self._rest.append(END)
+        self._remaining = Remaining(deque(columns[0]))
 
     def run(self, fn: "Callable[..., object]") -> Outcomes:
         """Call `fn(*item)` for each item that is not taken away."""
         thread, values = current_call.this_thread(), self._values
-        begun, uncut = monotonic_ns(), [self._rest]
-        thread.begin_items(uncut)
+        begun = monotonic_ns()
+        thread.begin_items(self._remaining)
         results = self._each(fn)
         skip = 2 if self._are_pickled else 1
         # The clock is looked at between some items. How many depends on what it says.
@@ -77,19 +76,19 @@ class ChunkRun:
                 self._fail(raised.pack(error, skip=skip))
             if thread.hit:  # an item has kept what should have stopped all of them
                 raise TaskCancelled
-            if is_over and self._has_more():
+            if is_over and self._remaining.has_more():
                 # The function has raised what `map` takes for the end of the items.
                 self._fail(raised.pack(StopIteration()))
                 is_over = False
             spent = monotonic_ns() - begun
             if self._budget and spent > self._budget:
-                cut_off(uncut)
+                self._remaining.cut_off()
             count = self._affordable(2 * count, spent)
         return Outcomes(values, self._failures, after_main=main_module.was_run(), spent=spent)
 
     def _each(self, fn: "Callable[..., object]") -> "Iterator[object]":
         """Return an iterator that calls the function for the next item."""
-        first, *others = iter(self._rest.popleft, END), *self._columns[1:]
+        first, *others = self._remaining.take(), *self._columns[1:]
         return map(self._unpickle_and(fn) if self._are_pickled else fn, first, *others)
 
     def _unpickle_and(self, fn: "Callable[..., object]") -> "Callable[[Packed], object]":
@@ -107,11 +106,6 @@ class ChunkRun:
             return fn(*args)
 
         return call
-
-    def _has_more(self) -> bool:
-        """Say whether the end mark was not taken yet: behind the items, or brought before them."""
-        rest = self._rest
-        return bool(rest) and (rest[-1] is END or rest[0] is END)
 
     def _fail(self, failure: "Packed") -> None:
         """Note the failure of the item whose turn it is."""

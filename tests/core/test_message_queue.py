@@ -70,7 +70,7 @@ class HookedFifo:
 @pytest.fixture
 def fifo(line: MessageQueue, monkeypatch: pytest.MonkeyPatch) -> HookedFifo:
     """Let the test into the receiver's looks at the line; it looks once before it sleeps."""
-    monkeypatch.setattr("interpexec._core.message_queue._LOOKS", 1)
+    monkeypatch.setattr("interpexec._core.message_queue._POLLS", 1)
     fake = HookedFifo(line._fifo)
     line._fifo = fake  # type: ignore[assignment]
     line._take = fake.recv

@@ -10,11 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interpexec._core import cancellation
-from interpexec._core.cancellation import END, Interruptible, cut_off
+from interpexec._core.cancellation import Interruptible
 from interpexec._core.waiting import Deadline
-from interpexec._map import iterators
+from interpexec._map import hand_back, iterators
 from interpexec._map import job as job_module
 from interpexec._map.chunk_size import BUDGET, LEAST, MOST, MOST_WEIGHT, TARGET, Sizer
+from interpexec._map.hand_back import Remaining
 from interpexec._map.items import Items, packed
 from interpexec._map.job import Job
 from interpexec._map.outcomes import Outcomes
@@ -137,7 +138,7 @@ class Shared(deque[object]):
     """Items that the running thread takes in between the steps of who cuts them off."""
 
     def __init__(self, items: list[object], between: tuple[int, int, int]) -> None:
-        super().__init__([*items, END])
+        super().__init__(items)
         self._between = list(between)
         self.taken: list[object] = []
         self._is_over = False
@@ -148,7 +149,7 @@ class Shared(deque[object]):
             if self._is_over:
                 return
             item = self.popleft()
-            if item is END:
+            if item is hand_back._END:
                 self._is_over = True
             else:
                 self.taken.append(item)
@@ -175,20 +176,19 @@ def test_each_item_is_either_run_or_handed_back(
 ) -> None:
     """Wherever the running thread is when the rest is cut off: none twice, none never."""
     items = Shared([*range(count)], between)
+    remaining = Remaining(items)
     items.run(before)
-    uncut: list[deque[object]] = [items]
-    handed_back = cut_off(uncut)
+    handed_back = remaining.cut_off()
     items.run(count + 1)
     assert items.taken == [*range(count - handed_back)]
-    assert cut_off(uncut) == 0
+    assert remaining.cut_off() == 0
 
 
 @given(st.integers(0, 5))
 def test_one_item_is_kept_where_none_was_begun(count: int) -> None:
     """Else a call would be handed round and never get on."""
     items = Shared([*range(count)], (0, 0, 0))
-    uncut: list[deque[object]] = [items]
-    assert cut_off(uncut, keep_first=True) == max(count - 1, 0)
+    assert Remaining(items).cut_off(keep_first=True) == max(count - 1, 0)
     items.run(count + 1)
     assert items.taken == [0][:count]
 
@@ -204,7 +204,7 @@ class Asked:
     def begin(self, call_id: int) -> None:
         """Begin a call of ten items."""
         self.thread.arm(call_id)
-        self.thread.begin_items([deque([*range(10), END])])
+        self.thread.begin_items(Remaining(deque(range(10))))
 
     def end(self) -> None:
         """End it."""
@@ -219,7 +219,7 @@ def test_a_call_is_asked_before_it_runs_and_after() -> None:
     assert asked.answers == [(1, 0)]
     asked.thread.arm(5)
     asked.thread.ask_for_items(5, 2)  # its items are still being unpickled
-    asked.thread.begin_items([deque([*range(10), END])])
+    asked.thread.begin_items(Remaining(deque(range(10))))
     assert asked.answers.pop() == (2, 9)
     asked.thread.ask_for_items(5, 3)
     assert asked.answers.pop() == (3, 0)
@@ -277,8 +277,8 @@ def test_no_other_call_is_cut(when: str, reaches: str) -> None:
         pass
 
     asked.begin(5)
-    assert asked.thread._uncut is not None
-    asked.thread._uncut[0].clear()  # the last item is being run; END was taken
+    assert isinstance(asked.thread._items, Remaining)
+    asked.thread._items._items.clear()  # the last item is being run; the end was taken
     asked.thread._asks = Treacherous([go_on, nothing] if when == "before" else [nothing, go_on])
     asked.thread.ask_for_items(5, 1)
     assert asked.answers == [(1, 0)]
