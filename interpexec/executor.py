@@ -15,9 +15,10 @@ from interpexec._map import via_submit
 from interpexec._map.iterators import Unordered, ordered
 from interpexec._map.job import Job
 from interpexec._pool import arguments, wake_signal
+from interpexec._pool.cancelling import TERMINATION_LIMIT
 from interpexec._pool.future import REFUSED, CallFuture
 from interpexec._pool.process_end import INTERRUPT_LIMIT
-from interpexec._pool.scheduler import TERMINATION_LIMIT, Scheduler
+from interpexec._pool.scheduler import Scheduler
 from interpexec._sharing import pickling
 from interpexec.errors import NotShareableError
 
@@ -296,7 +297,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         scheduler = self._scheduler
         scheduler.close()
         if cancel_futures:
-            scheduler.cancel_pending()
+            scheduler.cancel_backlog()
         if not wait:
             return
         self._await_end(None)
@@ -331,7 +332,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
                     " terminate_workers(), or Ctrl-C",
                     type(error).__qualname__,
                     self._thread_name_prefix,
-                    len(scheduler.table),
+                    len(scheduler.state.table),
                 )
             scheduler.join()
         except KeyboardInterrupt:
@@ -349,7 +350,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         at most, on a machine that is overloaded.) May be called more than once, from
         any thread; from a callback, too. The name is that of `ProcessPoolExecutor`.
         """
-        self._scheduler.terminate()
+        self._scheduler.terminate(TERMINATION_LIMIT)
 
     def broadcast[**P, T](
         self, fn: "Callable[P, T]", /, *args: "P.args", **kwargs: "P.kwargs"
@@ -381,7 +382,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         """
         from interpexec._pool import introspection  # few programs ask
 
-        return introspection.workers(self._scheduler)
+        return introspection.workers(self._scheduler.state)
 
     def dump_stacks(self, timeout: float = 1.0) -> str:
         """Return the Python stacks of the running calls, as text, while they run.
@@ -400,18 +401,18 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
     @property
     def _threads(self) -> "set[Thread]":  # type: ignore[override]  # a view of the engine
         """The workers' threads. The standard library has it, and its tests read it."""
-        return set(self._scheduler.workers.active.values())
+        return set(self._scheduler.state.workers.active.values())
 
     @property
     def _broken(self) -> str | bool:  # type: ignore[override]  # as above
         """Why the pool is broken, or False. As `threads`."""
-        broken = self._scheduler.broken
+        broken = self._scheduler.state.broken
         return broken[0] if broken is not None else False
 
     @property
     def _shutdown(self) -> bool:  # type: ignore[override]  # as above
         """Whether no more calls are taken. As `threads`."""
-        return self._scheduler.closing
+        return self._scheduler.state.is_closing
 
 
 def _refused(error: NotShareableError) -> "CallFuture[Any]":

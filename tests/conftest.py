@@ -58,12 +58,10 @@ def _descriptors() -> set[tuple[int, str]]:
 @contextmanager
 def _collectors_come_and_go(threads: set[threading.Thread]) -> Iterator[None]:
     """Put into `threads` those that pools start which many tests share, as they hand over."""
-    schedulers = list(process_hooks._schedulers)
+    states = [pool.state for pool in process_hooks._active]  # type: ignore[attr-defined]
     yield
-    relays = [
-        scheduler._collectors for scheduler in schedulers if scheduler._collectors is not None
-    ]
-    threads.update(thread for collectors in relays for thread in collectors._threads)
+    groups = [state.collectors for state in states if state.collectors is not None]
+    threads.update(thread for group in groups for thread in group._threads)
 
 
 def leftovers(before: tuple[set[threading.Thread], set[int], set[tuple[int, str]]]) -> str:

@@ -65,21 +65,31 @@ ORDER = [
     # From here on the caller's side only: a worker never imports it.
     "_pool.parking",
     "_pool.process_end",
+    "_pool.call_states",
+    "_pool.done_callbacks",
+    "_pool.stdlib_waiting",
     "_pool.future",
+    "_pool.call_ends",
     "_pool.clock",
     "_pool.lending",
     "_pool.slots",
     "_pool.link",
     "_pool.control_channel",
-    "_pool.call_table",
     "_pool.process_hooks",
     "_pool.wake_signal",
     "_pool.worker_thread",
     "_pool.workers",
-    "_pool.stopping",
+    "_pool.call_table",
     "_pool.leader",
-    "_pool.fork_rest",
+    "_pool.state",
+    "_pool.stopping",
+    "_pool.dispatch",
+    "_pool.losses",
+    "_pool.cancelling",
     "_pool.direct_wait",
+    "_pool.collector",
+    "_pool.control_calls",
+    "_pool.fork_rest",
     "_pool.scheduler",
     "_map.chunk_size",
     "_map.items",
@@ -110,12 +120,6 @@ RANKS = {
 # What closes a circle, late or for the type checker only, and why it may.
 EXCEPTIONS = {
     ("errors", "_core.late_errors"),  # at first use: two classes that workers never need
-    ("_pool.process_hooks", "_pool.scheduler"),  # for its type
-    ("_pool.worker_thread", "_pool.scheduler"),  # for its type: it is handed the scheduler
-    ("_pool.workers", "_pool.scheduler"),  # as above
-    ("_pool.direct_wait", "_pool.scheduler"),  # as above
-    ("_pool.fork_rest", "_pool.scheduler"),  # as above
-    ("_pool.call_table", "_pool.worker_thread"),  # for its type
 }
 
 FILES = sorted(PACKAGE.rglob("*.py"))

@@ -36,14 +36,14 @@ from interpexec._map.lifecycle import (
 )
 from interpexec._map.outcomes import Outcomes, opened
 from interpexec._map.reader import Reader
-from interpexec._pool.future import MARK
+from interpexec._pool.done_callbacks import MARK
 from interpexec._pool.lending import MOST_AHEAD
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from interpexec._pool.call_table import AnyFuture
+    from interpexec._pool.future import AnyFuture
     from interpexec._pool.scheduler import Scheduler
 
 _QUICK = 1_000_000  # ns: what is read faster than that is read in larger pieces
@@ -415,7 +415,7 @@ class Job:
     def _recall_all(self, calls: "list[AnyFuture]") -> None:
         """Take calls back, or let them end after the item that they are at. By the collector."""
         for call in calls:
-            if self._scheduler.take_back(call):
+            if self._scheduler.recall_one(call):
                 call.cancel()
             else:
                 self._scheduler.ask_items(call)

@@ -1,27 +1,45 @@
 """The pool: all that runs in the interpreter which made it.
 
-    submit -> scheduler -> link -> workers
-                  ^          |
-    future <- collector <----+
+    submit -> scheduler -> dispatch -> link -> workers
+                                        |
+    future <-------- collector <--------+
+
+What a pool is made of, from the ground up:
 
     parking          sleeping until another thread of this interpreter says so
     process_end      the end of a process with workers that cannot be stopped
-    future           the future of a call, and the table of its states
+    call_states      the states of a call: a table
+    done_callbacks   which callbacks may block, and calling them
+    stdlib_waiting   `concurrent.futures.wait()`, made interruptible
+    future           the future of a call
+    call_ends        how calls end that no worker answers
     clock            when the collector has to look at the time
     lending          what was lent to other interpreters, and how much may be
     slots            what each worker is doing
     link             the queues between a pool and its workers
-    call_table       which calls wait, and which are with the workers
+    control_channel  orders for one worker, while it runs a call
     process_hooks    exit and fork
     wake_signal      the signal that gets a thread out of a system call
-    control_channel  orders for one worker, while it runs a call
     worker_thread    the thread that owns a worker's interpreter
     workers          which workers there are, and in which state
-    stopping         stopping calls: cancelled, or out of time
+    call_table       which calls wait, and which are with the workers
     leader           threads that take turns as the collector
+
+The state of a pool, and the moves that change it:
+
+    state            what the parts share, under one lock
+    stopping         orders to stop calls that workers have
+    dispatch         workers for the calls, and calls for the workers
+    losses           workers that were lost, and pools that break
+    cancelling       cancelling one call, late calls, all calls
+    direct_wait      waiting for one call in the collector's stead
+    collector        replies in, futures settled
+    control_calls    broadcasts, stacks, the items of a call
     fork_rest        a pool steps aside for a fork
-    direct_wait      waiting for one call in the collector's place
-    scheduler        the state of a pool, and its moves
+    scheduler        what the executor and the maps call
+
+What the executor needs beside it:
+
     arguments        the checks of public arguments
     introspection    what the workers are doing, for people to read
 

@@ -1,11 +1,11 @@
-"""The books of a pool: which calls wait at home, and which are out with the workers.
+"""The calls of a pool that have not ended: the backlog, and those that were sent.
 
-    pending  --feed-->  out  --take_off-->  settled
+    backlog  --send-->  out  --settle-->  (answered)
        ^                 |
-       +-----recall------+   as long as no worker has begun them
+       +-----recall------+---drop------>  (stopped, lost, or out of time)
 
-Only a bounded number is out, because what is out is copied, and hard to cancel.
-How many is not configured and not guessed at: see `_measure`.
+A call is recalled as long as no worker has begun it. Only a bounded number of calls is out,
+because a sent call is copied, and harder to cancel. How many is measured: see `_measure`.
 """
 
 from collections import deque
@@ -14,7 +14,7 @@ from contextlib import suppress
 from interpexec._core.cpython import NotShareableError
 from interpexec._core.sigint import keep_whole
 from interpexec._pool.clock import Clock
-from interpexec._pool.future import CallFuture
+from interpexec._pool.future import AnyFuture
 from interpexec._pool.lending import (
     FOR_BROADCASTS,
     FOR_CALLS,
@@ -36,10 +36,10 @@ if TYPE_CHECKING:
     from interpexec._worker.wire import Message
 
     class Source(Protocol):
-        """What was accepted, and comes as calls bit by bit: a map."""
+        """A map that was accepted, and whose calls come bit by bit."""
 
         def close(self, error: BaseException | None) -> None:
-            """Bring no further call; what would have, fails, or (None) is cancelled."""
+            """Bring no further call. The items that are left fail, or (None) are cancelled."""
 
         def workers_are_idle(self) -> None:
             """Learn that workers have nothing to do."""
@@ -51,9 +51,8 @@ if TYPE_CHECKING:
 keep_whole()
 
 
-type AnyFuture = CallFuture[object]
 type Entry = tuple[AnyFuture | None, Packed, int]
-"""What is to be settled: a future (None: it was given up, or this is a notice), a
+"""What is to be settled: a future (None: the call was dropped, or this is a notice), a
 payload, its kind."""
 
 # How many calls may be out, beyond one for each worker. One keeps the workers
@@ -76,15 +75,15 @@ def check_weight(payload: Packed, workers: int) -> None:
 
 
 class CallTable:
-    """The calls of a pool that are not settled. Used under the engine's lock only."""
+    """The calls of a pool that are not settled. Used under the pool's lock only."""
 
     def __init__(self, nudge: "Callable[[], None]" = lambda: None) -> None:
-        """Open empty books. nudge: has somebody feed, soon."""
-        self.pending: deque[AnyFuture] = deque()
+        """Make an empty table. nudge: has the collector send calls, soon."""
+        self.backlog: deque[AnyFuture] = deque()
         self.out: dict[int, AnyFuture] = {}  # by call id
-        # Over the callback channels, by call id: what, and of whom.
+        # Over the control channels, by call id: the call, and the worker.
         self.asked: dict[int, tuple[AnyFuture, WorkerThread]] = {}
-        self.cancelled: deque[AnyFuture] = deque()  # to be let go without the lock
+        self.released: deque[AnyFuture] = deque()  # to be destroyed without the lock
         self.sources: set[Source] = set()  # what will bring further calls
         self._ahead = LEAST_AHEAD
         self._nudge = nudge
@@ -94,28 +93,28 @@ class CallTable:
 
     def __len__(self) -> int:
         """Return how many calls are not settled."""
-        return len(self.pending) + len(self.out)
+        return len(self.backlog) + len(self.out)
 
     def is_clear(self) -> bool:
-        """Say whether nothing is to be done, nor will be by what was accepted."""
-        return not (self.pending or self.out or self.sources)
+        """Say whether there is no call, and no source will bring one."""
+        return not (self.backlog or self.out or self.sources)
 
-    def feed(self, link: Link, workers: int, clock: Clock) -> bool:
-        """Send pending calls to the workers while there is room.
+    def send(self, link: Link, workers: int, clock: Clock) -> bool:
+        """Send calls of the backlog to the workers while there is room.
 
-        Return whether somebody must look at the clock earlier than was known.
+        Return whether the clock is due earlier than it was.
         """
         is_sooner = False
         most = workers + min(self._ahead, LOANS.most_ahead(workers))
-        while self.pending and len(self.out) < most:
-            future = self.pending[0]
+        while self.backlog and len(self.out) < most:
+            future = self.backlog[0]
             if not isinstance(future.payload, bytes) and not self._lend(future):
                 break
-            self.pending.popleft()
+            self.backlog.popleft()
             payload = future.payload
-            if not future.begin():
-                # Kept until the lock is free: its end may run the user's code.
-                self.cancelled.append(future)
+            if not future.mark_sent():
+                # Kept until the lock is free: its destructor may run the user's code.
+                self.released.append(future)
                 self._forget_loan(future)
                 continue
             assert payload is not None
@@ -125,14 +124,14 @@ class CallTable:
                 is_sooner |= clock.expect(future.limit)
             try:
                 link.send(payload, future.call_id)
-            except BaseException:  # there is no memory
+            except BaseException:  # no memory is left
                 del self.out[future.call_id]
                 self._forget_loan(future)
                 raise
         return is_sooner
 
     def _lend(self, future: AnyFuture) -> bool:
-        """Lend what lies beside the pickle of a call; False when there is no room for it yet."""
+        """Lend the out-of-band data of a call; False when there is no room for it yet."""
         payload = future.payload
         if payload is None or not payload.weight:  # type: ignore[union-attr]  # a Package
             return True
@@ -144,7 +143,7 @@ class CallTable:
         return True
 
     def lend_to_all(self, payloads: list[Packed]) -> list[Loan | None]:
-        """Lend what lies beside the pickles of a broadcast, or raise NotShareableError."""
+        """Lend the out-of-band data of a broadcast, or raise NotShareableError."""
         loans: list[Loan | None] = []
         for payload in payloads:
             if isinstance(payload, bytes) or not payload.weight:
@@ -168,21 +167,21 @@ class CallTable:
         if loan is not None:
             self._loans[future.call_id] = loan
 
-    def unask(self, future: AnyFuture) -> "WorkerThread | None":
-        """Note that no answer is waited for; return whom it was asked of, None if nobody."""
+    def drop_asked(self, future: AnyFuture) -> "WorkerThread | None":
+        """Take what a worker was asked off the table; return the worker, None if there is none."""
         _, worker = self.asked.pop(future.call_id, _NOBODY)
         if worker is not None:
             self._forget_loan(future)
         return worker
 
     def _forget_loan(self, future: AnyFuture) -> None:
-        """Forget what was lent with a call that nobody answers."""
+        """Forget what was lent with a call that is not answered."""
         if self._loans and (loan := self._loans.pop(future.call_id, None)) is not None:
             LOANS.forget(loan)
 
-    def take_off(self, replies: "list[Message]") -> list[Entry]:
-        """Strike off the calls that have been answered; return what is to be settled."""
-        LOANS.wait_no_more(self._nudge)  # there will be a feeding
+    def settle(self, replies: "list[Message]") -> list[Entry]:
+        """Take the answered calls off the table; return what is to be settled."""
+        LOANS.wait_no_more(self._nudge)  # calls are sent after this anyway
         self._measure(len(replies))
         entries: list[Entry] = []
         for payload, call_id, kind in map(wire.unseal, replies):
@@ -198,44 +197,44 @@ class CallTable:
         return entries
 
     def _take_returned(self, payload: Packed, call_id: int) -> None:
-        """Let a call wait anew, before all others, which a damaged worker could not begin."""
+        """Put a call that a damaged worker could not begin at the head of the backlog."""
         self._suspects.discard(call_id)
-        if (future := self._bring_home(payload, call_id)) is not None:
-            self.pending.appendleft(future)
+        if (future := self._recalled(payload, call_id)) is not None:
+            self.backlog.appendleft(future)
 
     def _measure(self, answered: int) -> None:
-        """Adapt how far the workers are kept ahead.
+        """Adapt how many calls the workers have ahead.
 
-        No clock is needed: when all that was out has come back before home
-        looked, the workers ran dry; when little has, they had more than enough.
-        When there is nothing left to do, it starts anew.
+        No clock is needed: when all calls that were out have been answered before the
+        collector looked, the workers ran dry; when few have, they had more than enough.
+        When there is no backlog, it starts anew.
         """
         if answered >= len(self.out):
-            self._ahead = min(2 * self._ahead, MOST_AHEAD) if self.pending else LEAST_AHEAD
+            self._ahead = min(2 * self._ahead, MOST_AHEAD) if self.backlog else LEAST_AHEAD
         elif 0 < 4 * answered <= self._ahead:
             self._ahead = max(self._ahead // 2, LEAST_AHEAD)
 
     def recall(self, link: Link) -> None:
-        """Take the calls back that no worker has begun, before all that is pending."""
-        recalled = [self._bring_home(payload, call_id) for payload, call_id in link.recall()]
-        self.pending.extendleft(future for future in reversed(recalled) if future is not None)
+        """Recall the calls that no worker has begun, to the head of the backlog."""
+        recalled = [self._recalled(payload, call_id) for payload, call_id in link.recall()]
+        self.backlog.extendleft(future for future in reversed(recalled) if future is not None)
 
-    def _bring_home(self, payload: Packed, call_id: int) -> AnyFuture | None:
-        """Return a call that was out to PENDING; None if nobody wants it any more."""
+    def _recalled(self, payload: Packed, call_id: int) -> AnyFuture | None:
+        """Move a call that was out back to PENDING; None if it was stopped or cancelled."""
         future = self.out.pop(call_id, None)
         if future is None:
-            return None  # it was stopped
+            return None
         self._forget_loan(future)
         wire.end_lease(payload)  # there will be another one
-        # In this order: who cancels it from now on lets go of the payload.
+        # In this order: a thread that cancels it from now on releases the payload.
         future.payload = payload
-        if future.become_pending():
+        if future.mark_recalled():
             return future
         future.payload = None
         return None
 
-    def take_back(self, link: Link, future: AnyFuture) -> bool:
-        """Take a call out of the request channel; say whether no worker has begun it.
+    def recall_one(self, link: Link, future: AnyFuture) -> bool:
+        """Recall all calls because of one; say whether no worker has begun that one.
 
         Fewer calls are sent ahead for a while.
         """
@@ -246,32 +245,22 @@ class CallTable:
         return future.call_id not in self.out
 
     def withdraw(self, link: Link, future: AnyFuture) -> bool:
-        """Take a call out of the books that no worker has begun; say whether that is so."""
-        if not self.take_back(link, future):
+        """Recall a call and take it off the table; False if a worker has begun it."""
+        if not self.recall_one(link, future):
             return False
         with suppress(ValueError):  # it was cancelled just now
-            self.pending.remove(future)
+            self.backlog.remove(future)
         future.payload = None
         return True
 
-    def take_pending(self) -> list[AnyFuture]:
-        """Take what is pending out of the books."""
-        futures = list(self.pending)
-        self.pending.clear()
+    def take_backlog(self) -> list[AnyFuture]:
+        """Take the backlog off the table."""
+        futures = list(self.backlog)
+        self.backlog.clear()
         return futures
 
-    def give_up(self, future: AnyFuture) -> bool:
-        """Take a call out of the books that is out; say whether it was.
-
-        What its worker may answer is thrown away.
-        """
-        if self.out.pop(future.call_id, None) is None:
-            return False
-        self._forget_loan(future)
-        return True
-
-    def strike_off_asked(self, worker: "WorkerThread") -> list[AnyFuture]:
-        """Take what a worker was asked, and never answers, off the books."""
+    def drop_asked_of(self, worker: "WorkerThread") -> list[AnyFuture]:
+        """Take what a worker was asked, and never answers, off the table."""
         ids = [call_id for call_id, (_, whom) in self.asked.items() if whom is worker]
         futures = [self.asked.pop(call_id)[0] for call_id in ids]
         for future in futures:
@@ -281,29 +270,29 @@ class CallTable:
     def suspect(self, link: Link) -> bool:
         """Suspect the calls that no worker has begun of being lost; return if there are any.
 
-        A worker may have been lost just when it had taken one. Those that are on their way
-        between a line and a worker are suspected, too: for as long as that takes.
+        A worker may have been lost just when it had taken one. Calls on their way from the
+        request queue to another worker are suspected, too, for as long as that takes.
         """
         if not link.is_closing:
             self.recall(link)
         self._suspects.update(self.out)
         return bool(self._suspects)
 
-    def strike_off_suspects(self, running: "Container[int]") -> list[AnyFuture]:
-        """Take the suspected calls off the books that no worker runs; return them."""
+    def drop_suspects(self, running: "Container[int]") -> list[AnyFuture]:
+        """Take the suspected calls off the table that no worker runs; return them."""
         suspects, self._suspects = self._suspects, set()
-        lost = (self.strike_off(call_id) for call_id in suspects if call_id not in running)
+        lost = (self.drop(call_id) for call_id in suspects if call_id not in running)
         return [future for future in lost if future is not None]
 
-    def strike_off(self, call_id: int) -> AnyFuture | None:
-        """Take a call off the books that is out, and that nobody answers."""
+    def drop(self, call_id: int) -> AnyFuture | None:
+        """Take a call off the table that is out; None if it is not. Its answer is thrown away."""
         future = self.out.pop(call_id, None)
         if future is not None:
             self._forget_loan(future)
         return future
 
     def close(self) -> list[AnyFuture]:
-        """Take all off the books that is out, as the last worker is gone; return the calls."""
+        """Take all calls that are out off the table, as the last worker is gone; return them."""
         LOANS.wait_no_more(self._nudge)
         calls = list(self.out.values())
         for loan in self._loans.values():
@@ -314,7 +303,7 @@ class CallTable:
         return calls
 
     def leave_one_for_each(self, link: Link, workers: int, clock: Clock) -> None:
-        """Take back what is out beyond one call for each worker."""
+        """Recall the calls that are out beyond one for each worker."""
         self.recall(link)
         self._ahead = 0  # for good: no call comes after this
-        self.feed(link, workers, clock)
+        self.send(link, workers, clock)

@@ -1,7 +1,22 @@
-"""Waiting for one call in the collector's place.
+"""Waiting for one call in the collector's stead.
 
-It saves a wake-up of tens of µs: the worker's reply wakes the very thread that
-waits for it. Possible when that call is the only one that is out.
+A thread in `result()` that takes the worker's reply itself saves the collector's wake-up,
+which takes tens of µs. It may do so when its call is the only one that workers have.
+
+Purpose: the reply to a single call wakes the thread that waits for it, and no other one.
+Guarantees: no reply is lost or left lying; only that call is settled here, and its callbacks
+are left to the collector, since the thread may hold a lock of the user's.
+Assumptions: one thread at a time has the place, and the link lives as long as it is taken.
+
+The races, in steps.
+1. A reply comes while the thread leaves: it takes what is there once more before it goes.
+2. The call is recalled because of a fork: the collector nudges, and the thread sees that the
+   call runs no more.
+3. A second call is submitted meanwhile: the thread sees more than one call on the table, and
+   leaves; the collector does that better.
+4. A signal handler interrupts the thread and waits for another call, or for the end of the
+   pool: it lends the place (`lend`), so that replies wake the collector. The thread gets it
+   back when the handler has returned.
 """
 
 import threading
@@ -9,27 +24,36 @@ from functools import partial
 from threading import get_ident
 
 from interpexec._core.sigint import keep_whole
+from interpexec._pool.call_ends import run_callbacks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from interpexec._core.waiting import Deadline
-    from interpexec._pool.call_table import AnyFuture
+    from interpexec._pool.call_table import Entry
+    from interpexec._pool.future import AnyFuture
     from interpexec._pool.link import Link
-    from interpexec._pool.scheduler import Scheduler
+    from interpexec._pool.state import PoolState
+    from interpexec._sharing.package import Packed
     from interpexec._worker.wire import Message
+
+    type Receive = Callable[[Link, list[Message]], list[Entry]]
+    type Settle = Callable[[AnyFuture | None, Packed, int], None]
 
 keep_whole()
 
 
 class DirectWait:
-    """The one thread that may wait so, at a time. Any thread at home."""
+    """The place of the one thread that waits so. From any thread."""
 
-    def __init__(self, scheduler: "Scheduler") -> None:
-        self._scheduler = scheduler
-        # Held by the thread that waits. It is taken before the engine's, and never
-        # waited for, but at the very end.
+    def __init__(self, state: "PoolState", receive: "Receive", settle: "Settle") -> None:
+        """receive, settle: what the collector does with replies, and with each of them."""
+        self._state = state
+        self._receive = receive
+        self._settle = settle
+        # Held by the thread that waits. It is taken before the pool's lock, and never
+        # waited for, except when the link is given back.
         self.lock = threading.Lock()
         self._awaited: AnyFuture | None = None
         self._thread = 0  # its ident
@@ -37,19 +61,18 @@ class DirectWait:
         self._last: Link | None = None  # to be destroyed
 
     def wait(self, future: "AnyFuture", deadline: "Deadline") -> None:
-        """Wait for a call, if it is the only one that is out.
+        """Wait for a call, if workers have no other one.
 
-        Returns when the future is finished, the time is over, or somebody else is at
-        it already. Only this future is settled here, and its callbacks are left to
-        the collector: this thread may hold a lock of the user's.
+        Returns when the future is finished, the time is over, or another thread has the
+        place.
         """
-        self.lend()  # where this is a signal handler that interrupted just that
+        self.lend()  # where a signal handler calls this, and has interrupted this thread here
         if self._is_lent or not self.lock.acquire(blocking=False):
             return
         try:
             self._wait(future, deadline)
         except BaseException:  # it was interrupted while it slept, or unpickled
-            self._scheduler.leave_to_collector(int)  # nothing, but it looks for that reply now
+            self._state.have_collector_look()  # for that reply
             raise
         finally:
             self._awaited = None
@@ -57,9 +80,9 @@ class DirectWait:
             self._leave()
 
     def _wait(self, future: "AnyFuture", deadline: "Deadline") -> None:
-        with self._scheduler.lock:
-            link = self._scheduler.link
-            if link is None or len(self._scheduler.table) != 1 or not future.running():
+        with self._state.lock:
+            link = self._state.link
+            if link is None or len(self._state.table) != 1 or not future.running():
                 return
             self._thread = get_ident()
             self._awaited = future
@@ -67,29 +90,33 @@ class DirectWait:
         while future.running() and deadline.remaining() != 0:
             replies = link.wait_directly(deadline.remaining())
             self._take_turn(link, future, replies)
-            if len(self._scheduler.table) > 1:  # the collector does that better
+            if len(self._state.table) > 1:  # the collector does that better
                 break
         # Once more: a reply that came meanwhile woke this thread, and no other.
         self._take_turn(link, future, link.take())
 
     def lend(self) -> None:
-        """Give the place up, if this thread has it: a signal handler waits for a call, or the end.
+        """Release the place, if this thread has it: a signal handler is about to block.
 
-        It interrupted the waiting, so that cannot take replies, and must not be waited for.
+        The handler has interrupted this thread, which so can take no replies.
         """
         if self._thread != get_ident():
             return
-        link = self._scheduler.link
+        link = self._state.link
         if not self._is_lent:
             self._is_lent = True
             self.lock.release()
-        # Each time: it goes on looking, and sleeping, between two handlers.
+        # Each time, as this thread goes on waiting between two handlers.
         if link is not None:
             link.leave_direct_seat()
-            self._scheduler.leave_to_collector(int)  # nothing, but it looks for replies now
+            self._state.have_collector_look()  # for replies
+
+    def renew_lock(self) -> None:
+        """Make a new lock, in a forked child."""
+        self.lock = threading.Lock()
 
     def destroy(self, link: "Link") -> None:
-        """Give a crossing back, or leave that to the thread that is inside of it. Under `lock`."""
+        """Destroy a link, or leave that to the thread that is inside of it. Under `lock`."""
         if self._is_lent:
             self._last = link
         else:
@@ -110,32 +137,32 @@ class DirectWait:
         """Settle the future if its reply is here; leave the others to the collector."""
         if not replies:
             return
-        scheduler = self._scheduler
-        with scheduler.lock:
-            entries = scheduler.receive(link, replies)
+        state = self._state
+        with state.lock:
+            entries = self._receive(link, replies)
         mine = [entry for entry in entries if entry[0] is future]
         others = [entry for entry in entries if entry[0] is not future]
-        scheduler.leave_to_collector(*(partial(scheduler.settle, *entry) for entry in others))
+        state.leave_to_collector(*(partial(self._settle, *entry) for entry in others))
         for _, payload, kind in mine:
             self._awaited = None
             try:
                 future.settle(payload, kind)
             finally:
                 if not future.done():  # it was interrupted while it unpickled
-                    scheduler.leave_to_collector(partial(scheduler.settle, future, payload, kind))
+                    state.leave_to_collector(partial(self._settle, future, payload, kind))
 
     def postpone(self, callbacks: "Callable[[], None]") -> bool:
         """Leave callbacks to the collector, if this thread waits directly.
 
-        It has been promised no more than its result: it may hold a lock that they
+        That thread was promised no more than its result: it may hold a lock that the callbacks
         take.
         """
         if self._thread != get_ident():
             return False
-        self._scheduler.leave_to_collector(partial(self._scheduler.run_callbacks, callbacks))
+        self._state.leave_to_collector(partial(run_callbacks, callbacks))
         return True
 
     def is_settled(self, future: "AnyFuture") -> None:
         """Wake the thread that waits for this call, unless it settled it itself."""
         if self._awaited is future:
-            self._scheduler.nudge_direct()
+            self._state.nudge_direct()

@@ -12,9 +12,10 @@ from interpexec._map import run_chunk
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from interpexec._pool.call_table import AnyFuture
+    from interpexec._pool.future import AnyFuture
     from interpexec._pool.link import Link
     from interpexec._pool.scheduler import Scheduler
+    from interpexec._pool.state import PoolState
     from interpexec._pool.worker_thread import WorkerThread
 
 keep_whole()
@@ -41,36 +42,36 @@ class WorkerInfo(NamedTuple):
     """How many calls it has run to their end. A chunk of a map counts as one."""
 
 
-def workers(scheduler: "Scheduler") -> list[WorkerInfo]:
+def workers(state: "PoolState") -> list[WorkerInfo]:
     """Return what the workers of a pool are doing now."""
-    with scheduler.lock:
-        link = scheduler.link
+    with state.lock:
+        link = state.link
         if link is None:
             return []
-        return [_info(scheduler, link, worker) for worker in scheduler.workers.everyone()]
+        return [_info(state, link, worker) for worker in state.workers.everyone()]
 
 
-def _info(scheduler: "Scheduler", link: "Link", worker: "WorkerThread") -> WorkerInfo:
-    """Return what one worker is doing. Under the engine's lock."""
-    calls = link.slots.done(worker.seat)  # first, so that none is told of an idle newcomer
+def _info(state: "PoolState", link: "Link", worker: "WorkerThread") -> WorkerInfo:
+    """Return what one worker is doing. Under the lock."""
+    calls = link.slots.done(worker.seat)  # first, so that an idle newcomer has run none
     call_id, since = link.slots.running(worker.seat)
     function = None
-    if worker.seat in scheduler.workers.leaving:
-        state = "leaving"
+    if worker.seat in state.workers.leaving:
+        name = "leaving"
     elif not since or call_id == worker.number:
-        state = "starting"
+        name = "starting"
     else:
-        state = "running" if call_id else "idle"
+        name = "running" if call_id else "idle"
     if call_id == worker.number:
-        function = scheduler.initializer_name
-    elif call_id in scheduler.table.out:
-        function = scheduler.table.out[call_id].name
+        function = state.initializer_name
+    elif call_id in state.table.out:
+        function = state.table.out[call_id].name
     elif call_id == worker.stopped[0]:
         function = worker.stopped[1]
     return WorkerInfo(
         worker.interpreter_id,
         worker.name,
-        state,
+        name,
         function if call_id else None,
         max(monotonic() - since, 0.0) if call_id else None,
         calls,
@@ -80,13 +81,14 @@ def _info(scheduler: "Scheduler", link: "Link", worker: "WorkerThread") -> Worke
 def stacks(scheduler: "Scheduler", timeout: float | None) -> str:
     """Return the stacks of the running calls as text."""
     asked: list[tuple[WorkerInfo, AnyFuture]] = []
-    scheduler.direct.lend()  # as in `submit`
-    with scheduler.lock:
-        link = scheduler.link
-        for worker in () if link is None else scheduler.workers.everyone():
-            info = _info(scheduler, link, worker)  # type: ignore[arg-type]  # it is not None
+    scheduler.direct.lend()  # a signal handler may call this, and waits
+    state = scheduler.state
+    with state.lock:
+        link = state.link
+        for worker in () if link is None else state.workers.everyone():
+            info = _info(state, link, worker)  # type: ignore[arg-type]  # it is not None
             if info.function is not None:
-                asked.append((info, scheduler.ask(worker, "stack", None)))
+                asked.append((info, scheduler.control_calls.ask(worker, "stack", None)))
     wait([answer for _, answer in asked], timeout)
     linecache.checkcache()
     return "\n".join(_stack(info, answer) for info, answer in asked)

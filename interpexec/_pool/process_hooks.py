@@ -36,14 +36,59 @@ from interpexec._pool.lending import LOANS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from interpexec._pool.scheduler import Scheduler
+    from typing import Protocol
+
+    class Pool(Protocol):
+        """What the process asks of a pool."""
+
+        @property
+        def name(self) -> str:
+            """Its name, for messages."""
+
+        @property
+        def rest(self) -> "Rest":
+            """How it steps aside for a fork."""
+
+        def close(self) -> None:
+            """Take no more calls."""
+
+        def finish(self) -> None:
+            """Wait until the pool has ended, but not for calls that were stopped and go on."""
+
+        def stop(self) -> None:
+            """Cancel everything, and stop what runs."""
+
+        def await_stop(self, limit: float) -> None:
+            """Wait for that, for at most so many seconds."""
+
+        def has_workers(self) -> bool:
+            """Say whether a worker's interpreter is there."""
+
+        def after_fork_in_child(self, reason: str) -> bool:
+            """Renew the locks; say whether the pool had calls, and is of no use here."""
+
+    class Rest(Protocol):
+        """How a pool steps aside for a fork."""
+
+        def start(self) -> None:
+            """Send no call and make no worker from now on."""
+
+        def begin(self) -> bool:
+            """Have the workers leave; say whether they can be waited for."""
+
+        def wait(self, begun: float) -> bool:
+            """Wait until they are gone; say whether they are."""
+
+        def end(self) -> None:
+            """Go on."""
+
 
 keep_whole()
 
-_schedulers: "set[Scheduler]" = set()
+_active: "set[Pool]" = set()
 """The pools that have threads. Each operation on it is atomic."""
 
-_all: "WeakSet[Scheduler]" = WeakSet()
+_all: "WeakSet[Pool]" = WeakSet()
 """All pools: in a forked child each needs new locks."""
 
 _exiting = False
@@ -56,28 +101,28 @@ _REASON = (
 )
 
 
-def know(scheduler: "Scheduler") -> None:
+def know(pool: "Pool") -> None:
     """Remember a pool, as long as it lives."""
-    _all.add(scheduler)
+    _all.add(pool)
 
 
-def enter(scheduler: "Scheduler") -> bool:
+def enter(pool: "Pool") -> bool:
     """Remember a pool that is about to start its first thread. Under its lock.
 
     False while the process forks: then it goes on after that.
     """
     with _gate:
         if _forks:
-            scheduler.rest.start()
-            _resting.append(scheduler)
+            pool.rest.start()
+            _resting.append(pool)
             return False
-        _schedulers.add(scheduler)
+        _active.add(pool)
         return True
 
 
-def leave(scheduler: "Scheduler") -> None:
+def leave(pool: "Pool") -> None:
     """Forget a pool whose threads have ended."""
-    _schedulers.discard(scheduler)
+    _active.discard(pool)
 
 
 def refuse_if_over() -> None:
@@ -95,35 +140,33 @@ def _at_exit() -> None:
     global _exiting  # noqa: PLW0603  # there is one process
     _exiting = True
     watch()
-    schedulers, interrupt = list(_schedulers), None
+    pools, interrupt = list(_active), None
     try:
         if process_end.ended_by_interrupt():
-            _stop(schedulers)
+            _stop(pools)
         else:
-            _finish(schedulers)
+            _finish(pools)
     except KeyboardInterrupt as error:
         interrupt = error
-        _stop(schedulers)
-    if cpython.is_main() and (
-        interrupt or not all(scheduler.workers.is_empty() for scheduler in schedulers)
-    ):
+        _stop(pools)
+    if cpython.is_main() and (interrupt or any(pool.has_workers() for pool in pools)):
         process_end.end_without_workers(interrupt)
 
 
-def _finish(schedulers: "list[Scheduler]") -> None:
-    for scheduler in schedulers:
-        scheduler.close()
-    for scheduler in schedulers:
-        scheduler.finish()
+def _finish(pools: "list[Pool]") -> None:
+    for pool in pools:
+        pool.close()
+    for pool in pools:
+        pool.finish()
 
 
-def _stop(schedulers: "list[Scheduler]") -> None:
+def _stop(pools: "list[Pool]") -> None:
     """Stop all that runs. A further Ctrl-C ends the waiting for that."""
     with suppress(KeyboardInterrupt):
-        for scheduler in schedulers:
-            scheduler.stop()
-        for scheduler in schedulers:
-            scheduler.await_stop(process_end.INTERRUPT_LIMIT)
+        for pool in pools:
+            pool.stop()
+        for pool in pools:
+            pool.await_stop(process_end.INTERRUPT_LIMIT)
 
 
 _forking = threading.RLock()
@@ -136,7 +179,7 @@ _gate = threading.RLock()
 _forks: list[bool] = []
 """One for each fork that is under way: more than one where a signal handler forks."""
 
-_resting: "list[Scheduler]" = []
+_resting: "list[Pool]" = []
 """The pools that stand still because of that."""
 
 
@@ -148,22 +191,22 @@ def _before_fork() -> None:
     _forking.acquire()
     with _gate:
         _forks.append(True)
-        schedulers = list(_schedulers)
+        pools = list(_active)
     begun = monotonic()
-    can_rest = {scheduler for scheduler in schedulers if scheduler.rest.begin()}  # all at once
+    can_rest = {pool for pool in pools if pool.rest.begin()}  # all at once
     with _gate:
         _resting.extend(can_rest)
-    for scheduler in schedulers:
-        if scheduler not in can_rest or not scheduler.rest.wait(begun):
-            _warn(scheduler)
+    for pool in pools:
+        if pool not in can_rest or not pool.rest.wait(begun):
+            _warn(pool)
 
 
-def _warn(scheduler: "Scheduler") -> None:
+def _warn(pool: "Pool") -> None:
     _logger.warning(
         "fork() while worker interpreters of %s are busy: the child process will"
         " crash (gh-139759). Fork before the pool is used, or start processes by"
         " 'spawn' or 'forkserver'",
-        scheduler.name,
+        pool.name,
     )
 
 
@@ -183,11 +226,11 @@ def _go_on() -> None:
         _forks.pop()
         resting = [] if _forks else _resting.copy()
         del _resting[: len(resting)]
-    for scheduler in resting:
+    for pool in resting:
         try:
-            scheduler.rest.end()
+            pool.rest.end()
         except (RuntimeError, OSError):  # there is no thread or no descriptor to be had
-            _logger.exception("%s could not go on after fork()", scheduler.name)
+            _logger.exception("%s could not go on after fork()", pool.name)
 
 
 def _after_fork_in_child() -> None:
@@ -199,11 +242,9 @@ def _after_fork_in_child() -> None:
     LOANS.begin()
     held.clear()
     noted.clear()  # the parent's: CPython, too, forgets the signals that came before
-    for scheduler in list(_all):
-        scheduler.renew_locks()
-        if scheduler.link is not None or not scheduler.table.is_clear():
-            scheduler.abandon(_REASON)
-            _schedulers.discard(scheduler)
+    for pool in list(_all):
+        if pool.after_fork_in_child(_REASON):
+            _active.discard(pool)
     _go_on()
     _forking.release()
 

@@ -1,10 +1,11 @@
-"""What stops calls that are out: because they were cancelled, or their time is over.
+"""Stopping calls that workers have: because they were cancelled, or are out of time.
 
-    stop      the call is off the books, and an order is on its way to its worker
-    look      when the clock says so: whose time is over? who still runs a stopped call?
+    stop      the call is off the table, and an order is on its way to its worker
+    look      when the clock says so: which calls are out of time, and which workers still
+              run a stopped call?
 
-A stopped call is given some grace to come to its end. Then its worker is counted out,
-so that another one can take its place.
+A stopped call is given some grace to come to its end. Then its worker leaves, so that
+another one can take its place.
 """
 
 from time import monotonic
@@ -17,7 +18,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from interpexec._pool.call_table import AnyFuture, CallTable
+    from interpexec._pool.call_table import CallTable
+    from interpexec._pool.future import AnyFuture
     from interpexec._pool.link import Link
     from interpexec._pool.workers import Workers
 
@@ -37,27 +39,29 @@ about to begin, because a worker is: that takes as long."""
 
 
 class Stopper:
-    """Used under the engine's lock."""
+    """Used under the pool's lock."""
 
-    def __init__(self, table: "CallTable", workers: "Workers", wake: "Callable[[], None]") -> None:
-        """wake: has the collector look at the clock, which it sleeps by."""
+    def __init__(
+        self, table: "CallTable", workers: "Workers", clock: Clock, wake: "Callable[[], None]"
+    ) -> None:
+        """wake: wakes the collector, which sleeps by the clock."""
         self._table = table
         self._workers = workers
         self._wake = wake
-        self.clock = Clock()
+        self.clock = clock
         # Of the calls that had not begun when the clock was last looked at.
         self._least_limit: float | None = None
 
     def stop(self, link: "Link", future: "AnyFuture") -> bool:
-        """Stop a call that is out, and take it off the books; return whether it was."""
-        worker = self._table.unask(future)
+        """Stop a call that a worker has, and take it off the table; return whether it was there."""
+        worker = self._table.drop_asked(future)
         if worker is not None:
             if link.slots.beside(worker.seat) == future.call_id:
-                # What it has half changed is in that interpreter.
+                # Its half made changes are in that interpreter.
                 link.order_to_leave(worker.seat)
-            worker.line.stop_call(future.call_id, wake_signal.number())
+            worker.control.stop_call(future.call_id, wake_signal.number())
             return True
-        if not self._table.give_up(future):
+        if self._table.drop(future.call_id) is None:
             return False
         self._workers.stop_call(link, future.call_id, future.name)
         if self.clock.give_grace(future.call_id, GRACE):
@@ -65,13 +69,13 @@ class Stopper:
         return True
 
     def stop_everything(self, link: "Link", initializer_name: str) -> "list[AnyFuture]":
-        """Stop all that is out, initializers too; return the futures."""
+        """Stop all calls that workers have, and initializers; return the futures."""
         table = self._table
         running = [*table.out.values(), *(future for future, _ in table.asked.values())]
         stopped = [future for future in running if self.stop(link, future)]
-        for worker in self._workers.everyone():  # whose initializer may run
+        for worker in self._workers.everyone():  # its initializer may run
             worker.stopped = worker.number, initializer_name
-            worker.line.stop_call(worker.number, wake_signal.number())
+            worker.control.stop_call(worker.number, wake_signal.number())
             self.clock.give_grace(worker.number, GRACE)
         return stopped
 
@@ -81,21 +85,20 @@ class Stopper:
             self._wake()
 
     def look(self, link: "Link") -> "tuple[int, list[AnyFuture]]":
-        """Do what it is time for.
+        """Stop the calls that are out of time, and let go of workers that do not stop.
 
-        Return how many workers are to be replaced, and the futures of the calls whose
-        time is over.
+        Return how many workers are to be replaced, and the futures of the late calls.
         """
         over = self.clock.over()
         vacancies = sum(self._workers.abandon(link, call_id) for call_id in over)
         return vacancies, self._stop_late(link)
 
     def _stop_late(self, link: "Link") -> "list[AnyFuture]":
-        """Stop the calls whose time is over.
+        """Stop the calls that are out of time.
 
-        One that has not begun has all its time yet. It can begin after a reply, or at any
-        moment where a worker may take a call before anything comes from it. That is asked
-        first: so what is not running an instant later cannot begin without a reply.
+        A call that has not begun has all its time yet. It can begin after a reply, or at any
+        moment where a worker may take a call before it sends anything. That is asked first:
+        so a call that does not run an instant later cannot begin without a reply.
         """
         self._least_limit = None
         out = self._table.out

@@ -1,7 +1,7 @@
-"""The home side of a worker: the thread that owns its interpreter.
+"""The thread of the pool that owns a worker's interpreter.
 
 create the interpreter -> run `main.main` in it, until it has nothing
-left to do -> take its last messages -> destroy it -> tell the engine
+left to do -> take its last messages -> destroy it -> tell the pool
 """
 
 import pickle
@@ -19,13 +19,28 @@ from interpexec.errors import WorkerLostError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import SimpleNamespace
+    from typing import Protocol
 
     from interpexec._pool.lending import Loan
     from interpexec._pool.link import Link
-    from interpexec._pool.scheduler import Scheduler
     from interpexec._sharing.package import Packed
     from interpexec._worker.main import Config, Setup
+
+    class Pool(Protocol):
+        """What a worker's thread asks of its pool."""
+
+        name: str
+        max_tasks: int | None
+        dump_initializer: "Callable[[], Packed | None]"
+
+        def take_replies(self, link: Link) -> None:
+            """Take the worker's replies before its interpreter ends."""
+
+        def worker_gone(self, worker: "WorkerThread", loss: BaseException | None) -> None:
+            """Learn that the interpreter is gone, and why, if it was lost."""
+
 
 keep_whole()
 
@@ -60,23 +75,23 @@ class WorkerThread(threading.Thread):
 
     def __init__(
         self,
-        scheduler: "Scheduler",
+        pool: "Pool",
         link: "Link",
         seat: int,
         number: int,
         *,
         is_successor: bool,
     ) -> None:
-        """Make the thread. It holds the engine, and never the executor."""
+        """Make the thread. It refers to the pool's state, and never to the executor."""
         # A daemon: `process_hooks` waits for it when the program ends, as long as that is of use.
         # (Not in a worker, where no thread may be one.)
-        super().__init__(name=f"{scheduler.name}_{seat}", daemon=is_main())
-        self._scheduler = scheduler
+        super().__init__(name=f"{pool.name}_{seat}", daemon=is_main())
+        self._pool = pool
         self._link = link
         self._is_successor = is_successor
         self.seat = seat
         self.number = number
-        self.line = ControlChannel()
+        self.control = ControlChannel()
         self.interpreter_id: int | None = None  # before there is one
         self.is_ready = False  # it has said so
         self.stopped = -1, ""  # the id and the name of the call that was stopped in it
@@ -84,23 +99,23 @@ class WorkerThread(threading.Thread):
         self.left_at = 0.0  # when it was counted out, in seconds of the monotonic clock
 
     def run(self) -> None:
-        """Own an interpreter, and tell the engine when it is gone, and why."""
+        """Own an interpreter, and tell the pool when it is gone, and why."""
         loss = None
         try:
             self._own_interpreter()
-        except BaseException as error:  # the engine must learn of it
+        except BaseException as error:  # the pool must learn of it
             loss = error
         if self._loan is not None:
             LOANS.forget(self._loan)
-        self._scheduler.worker_gone(self, loss)
-        del self._scheduler, self._link
+        self._pool.worker_gone(self, loss)
+        del self._pool, self._link
 
     def _own_interpreter(self) -> None:
         """Create, run, destroy.
 
         Raises NotShareableError when the pool's initializer cannot travel.
         """
-        initializer = self._scheduler.dump_initializer()
+        initializer = self._pool.dump_initializer()
         package = None if isinstance(initializer, bytes) else initializer
         if package is not None:
             self._loan = LOANS.lend(package, FOR_INITIALIZERS)
@@ -124,10 +139,10 @@ class WorkerThread(threading.Thread):
             try:
                 # Its messages are taken before it ends: those left in the channel
                 # would be removed with it.
-                self._scheduler.take_replies(self._link)
+                self._pool.take_replies(self._link)
             finally:
                 if is_beyond_help:
-                    self.line.abandon()
+                    self.control.abandon()
                 else:
                     interpreter.destroy()
         if summary is not None:
@@ -166,7 +181,7 @@ class WorkerThread(threading.Thread):
             argv,
             main_module.describe(),
             initializer is not None,
-            (begun, self._scheduler.max_tasks, self._is_successor),
+            (begun, self._pool.max_tasks, self._is_successor),
         )
         requests, replies = self._link.tokens(self.seat)
         slot = self._link.slots.view(self.seat)
@@ -175,7 +190,7 @@ class WorkerThread(threading.Thread):
             self.seat,
             requests,
             replies,
-            self.line.token,
+            self.control.token,
             slot,
             pickle.dumps(config, 5),
             b"" if initializer is None else seal(initializer, 0),

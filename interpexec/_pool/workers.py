@@ -1,4 +1,4 @@
-r"""The workers of a pool: who is there, who comes, and who goes.
+r"""The workers of a pool: which ones there are, which come, and which go.
 
                   hire                 let_go                  bury
     (nobody) --------------> active ------------> leaving ------------> (nobody)
@@ -6,12 +6,11 @@ r"""The workers of a pool: who is there, who comes, and who goes.
          \   hire_successor   | its predecessor is let go
           \----------------> successor
 
-An active worker takes calls; there are never more of them than the pool is wide.
-One that leaves takes no further call: a call was stopped in it, so that what it
-holds may be half changed; or it has run as many as it may; or nothing more can
-come. Its interpreter is closed as soon as its last call comes to an end, which may
-take long where that cannot be interrupted. It is not waited for: its seat is
-another one than that of the worker which takes its place.
+An active worker takes calls; there are never more active workers than the pool is wide.
+A leaving worker takes no further call: a call was stopped in it, so that its state may be
+half changed; or it has run as many calls as it may; or no call can come any more. Its
+interpreter is closed as soon as its last call ends, which may take long where that call
+cannot be interrupted. A replacement starts immediately, on another seat.
 """
 
 from contextlib import suppress
@@ -26,22 +25,30 @@ from interpexec._pool.worker_thread import WorkerThread
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator
+    from typing import Protocol
 
     from interpexec._pool.link import Link
-    from interpexec._pool.scheduler import Scheduler
+    from interpexec._pool.worker_thread import Pool
+
+    class Hirer(Pool, Protocol):
+        """What a pool gives its workers."""
+
+        def next_id(self) -> int:
+            """Return the id of a new call, or of a worker."""
+
 
 keep_whole()
 
 
 _LEFT_BEHIND = -1.0
-"""When a worker has left that still runs a stopped call: its grace is over."""
+"""Stands for the time at which a worker has left that still runs a stopped call."""
 
 
 class Workers:
-    """The workers, by seat. Used under the engine's lock."""
+    """The workers, by seat. Used under the pool's lock."""
 
-    def __init__(self, scheduler: "Scheduler") -> None:
-        self._scheduler = scheduler
+    def __init__(self, pool: "Hirer") -> None:
+        self._pool = pool
         self.active: dict[int, WorkerThread] = {}
         self.leaving: dict[int, WorkerThread] = {}
         self._successors: dict[int, WorkerThread] = {}  # by their predecessors' seats
@@ -72,9 +79,9 @@ class Workers:
         return all(worker.left_at == _LEFT_BEHIND for worker in self.leaving.values())
 
     def hire(self, link: "Link") -> None:
-        """Start one more worker. RuntimeError when there is no thread to be had.
+        """Start one more worker. RuntimeError, OSError when no thread or descriptor is left.
 
-        Or when workers are not safe: see `refuse_tracing`.
+        RuntimeError also where workers are not safe: see `refuse_tracing`.
         """
         worker = self._start(link, is_successor=False)
         self.active[worker.seat] = worker
@@ -89,9 +96,9 @@ class Workers:
             worker.is_ready = worker.is_ready or worker.number == number
 
     def hire_successor(self, link: "Link", worker: WorkerThread) -> None:
-        """Start who is to take the place of an active worker, and waits for that.
+        """Start a successor, which waits until an active worker leaves its place.
 
-        Where there is no thread or descriptor to be had, the place is filled when it is vacant.
+        Where no thread or descriptor is left, the place is filled when it is vacant.
         """
         if worker.seat not in self._successors:
             with suppress(RuntimeError, OSError):
@@ -104,17 +111,17 @@ class Workers:
         if seat is None:
             raise RuntimeError("too many workers are blocked in calls that were stopped")
         link.slots.clear(seat)
-        scheduler = self._scheduler
-        worker = WorkerThread(scheduler, link, seat, scheduler.next_id(), is_successor=is_successor)
+        number = self._pool.next_id()
+        worker = WorkerThread(self._pool, link, seat, number, is_successor=is_successor)
         try:
             worker.start()
-        except BaseException:  # there is no thread to be had
-            worker.line.close()
+        except BaseException:  # no thread is left
+            worker.control.close()
             raise
         return worker
 
     def let_go(self, worker: WorkerThread) -> bool:
-        """Count a worker out, if it is in, as it takes no further call.
+        """Move a worker from active to leaving, as it takes no further call.
 
         Its successor, if it has one, takes its place. Return whether that is vacant.
         """
@@ -127,7 +134,7 @@ class Workers:
         if successor is None:
             return True
         self.active[successor.seat] = successor
-        successor.line.go()
+        successor.control.go()
         return False
 
     def bury(self, worker: WorkerThread) -> bool:
@@ -148,7 +155,7 @@ class Workers:
         signal = wake_signal.number()
         runner = self.runner(link, call_id)
         for worker in self.everyone() if runner is None else (runner,):
-            worker.line.stop_call(call_id, signal)
+            worker.control.stop_call(call_id, signal)
         if runner is not None:
             runner.stopped = call_id, name
 
@@ -158,7 +165,7 @@ class Workers:
         return next((each for each in self.everyone() if call(each.seat) == call_id), None)
 
     def abandon(self, link: "Link", call_id: int) -> bool:
-        """Count out the worker that still runs a stopped call; return as `let_go`."""
+        """Let go of the worker that still runs a stopped call. Returns as `let_go`."""
         worker = self.runner(link, call_id)
         if worker is None:
             return False
@@ -174,11 +181,12 @@ class Workers:
         return any(slots.call(each.seat) or slots.beside(each.seat) for each in self.everyone())
 
     def may_begin(self, link: "Link", out: "Container[int]") -> bool:
-        """Say whether a worker may take a call before anything comes from it.
+        """Say whether a worker may take a call before it sends anything.
 
-        out: the calls that home waits for. Who runs one of these answers it first, and
-        who runs the initializer gives notice. But not who runs nothing, or what is not
-        waited for: it has just answered that, or skips it, as it was stopped.
+        out: the calls that the pool waits for. A worker that runs one of these answers it
+        first, and one that runs the initializer gives notice. But a worker that runs nothing,
+        or a call that is not waited for, sends nothing: it has just answered that call, or
+        skips it, as it was stopped.
         """
         runs = [(worker, link.slots.call(seat)) for seat, worker in self.active.items()]
         return any(call_id not in out and call_id != worker.number for worker, call_id in runs)

@@ -17,7 +17,8 @@ from gates import Gate
 from interpexec import InterpreterPoolExecutor, TaskCancelled, current_task
 from interpexec._core import current_call
 from interpexec._core.cancellation import Interruptible, this_thread
-from interpexec._pool import scheduler
+from interpexec._pool import cancelling
+from interpexec._pool.losses import Losses
 from stops import TIME_LIMIT, Pipe, finish, pool_of, shut_down, start
 
 ROUNDS = int(os.environ.get("INTERPEXEC_RACES", "1000"))
@@ -393,18 +394,18 @@ def test_cancel_races_with_the_time_limit(begun: Pipe) -> None:
 def test_cancel_comes_between_the_time_limit_and_its_error(
     cancels: int, begun: Pipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Forced: the call was taken off the books, and its future is not finished yet.
+    """Forced: the call was taken off the table, and its future is not finished yet.
 
     Those who wait for it, now or later, learn how it ended; callbacks run once.
     """
-    finish_late = scheduler._fail_late
+    fail_late = cancelling.fail_late
     answers: list[bool] = []
 
     def cancel_first(future: Future[object]) -> None:
         answers.extend(future.cancel() for _ in range(cancels))
-        finish_late(future)  # type: ignore[arg-type]
+        fail_late(future)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(scheduler, "_fail_late", cancel_first)
+    monkeypatch.setattr(cancelling, "fail_late", cancel_first)
     called: list[object] = []
     with pool_of(1) as pool:
         future = pool.with_options(timeout=0.05).submit(stoppable.spin, begun.writer)
@@ -419,14 +420,14 @@ def test_cancel_comes_between_the_time_limit_and_its_error(
 
 def test_cancel_comes_while_the_pool_breaks(door: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
     """Forced: as above, for a call that is about to fail because the initializer did."""
-    fail = scheduler.Scheduler._fail
+    fail = Losses.fail
     answers: list[bool] = []
 
-    def cancel_first(scheduler: scheduler.Scheduler, future: Future[object]) -> None:
+    def cancel_first(losses: Losses, future: Future[object]) -> None:
         answers.append(future.cancel())
-        fail(scheduler, future)  # type: ignore[arg-type]
+        fail(losses, future)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(scheduler.Scheduler, "_fail", cancel_first)
+    monkeypatch.setattr(Losses, "fail", cancel_first)
     args = door.handle, LookupError(1)
     with pool_of(1, initializer=tasks.pass_gate_and_fail, initargs=args) as pool:
         futures = [pool.submit(stoppable.same, n) for n in range(5)]

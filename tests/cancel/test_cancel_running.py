@@ -293,7 +293,7 @@ def test_cancelled_calls_that_have_not_begun_are_skipped(begun: Pipe, door: Gate
     with pool_of(1) as pool:
         first = pool.submit(stoppable.spin_until, begun.writer, door.handle[1])
         begun.hear()
-        pool._scheduler.table._ahead = 4
+        pool._scheduler.state.table._ahead = 4
         futures = [pool.submit(stoppable.note, begun.writer, bytes([n])) for n in range(8)]
         for number in (0, 2, 5, 7):
             assert futures[number].cancel()
@@ -313,7 +313,7 @@ def test_cancelled_calls_in_the_channel_are_skipped_after_shutdown(
         pool.submit(stoppable.spin_until, begun.writer, door.handle[1]) for _ in range(width)
     ]
     begun.hear(width)
-    pool._scheduler.table._ahead = 40
+    pool._scheduler.state.table._ahead = 40
     futures = [pool.submit(stoppable.note, told.writer, bytes([n])) for n in range(40)]
     pool.shutdown(wait=False)
     assert all(future.running() for future in futures)
@@ -332,7 +332,7 @@ def test_what_stands_in_the_channel_is_done_when_the_running_call_is_cancelled(
     pool = InterpreterPoolExecutor(1)
     running = pool.submit(stoppable.spin, begun.writer)
     begun.hear()
-    pool._scheduler.table._ahead = 5
+    pool._scheduler.state.table._ahead = 5
     futures = [pool.submit(stoppable.note, told.writer, bytes([n])) for n in range(5)]
     pool.shutdown(wait=False)
     assert running.cancel()
@@ -386,7 +386,7 @@ def test_a_blocked_worker_is_replaced_too(
         assert pool.submit(stoppable.interpreter).result(TIME_LIMIT) != where
         assert not told.has_word()
         assert where in interpreters()
-        (owner,) = pool._scheduler.workers.leaving.values()
+        (owner,) = pool._scheduler.state.workers.leaving.values()
         door.let_in()
         assert told.hear() == b"e"
         owner.join(TIME_LIMIT)

@@ -11,8 +11,8 @@ import pytest
 
 import stoppable
 from gates import Gate
-from interpexec import InterpreterPoolExecutor
-from interpexec._pool import scheduler, stopping
+from interpexec import InterpreterPoolExecutor, executor
+from interpexec._pool import cancelling, collector, losses, stopping
 from programs import PATHS, output, write
 from stops import TIME_LIMIT, Pipe, finish, interpreters, run, shut_down, start
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @pytest.fixture(autouse=True)
 def _no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let who terminates wait for longer than these tests do: a hang fails, a slow machine not."""
-    monkeypatch.setattr(scheduler, "TERMINATION_LIMIT", 2 * TIME_LIMIT)
+    monkeypatch.setattr(executor, "TERMINATION_LIMIT", 2 * TIME_LIMIT)
 
 
 def terminate(pool: InterpreterPoolExecutor) -> None:
@@ -34,7 +34,7 @@ def terminate(pool: InterpreterPoolExecutor) -> None:
 @pytest.fixture
 def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a worker have all its time to end: on a busy machine it may be more than the grace."""
-    for module in (scheduler, stopping):
+    for module in (cancelling, collector, losses, stopping):
         monkeypatch.setattr(module, "GRACE", TIME_LIMIT)
 
 
@@ -57,7 +57,7 @@ def test_everything_is_cancelled_and_stopped(cancel_running: bool, begun: Pipe, 
         pool.submit(stoppable.spin_and_tell, begun.writer, told.writer) for _ in range(2)
     ]
     begun.hear(2)
-    pool._scheduler.table._ahead = 5
+    pool._scheduler.state.table._ahead = 5
     futures.extend(pool.submit(stoppable.note, begun.writer) for _ in range(20))
     terminate(pool)
     assert all(future.cancelled() for future in futures)
@@ -123,7 +123,7 @@ def test_while_another_thread_is_in_shutdown(begun: Pipe) -> None:
     future = pool.submit(stoppable.spin, begun.writer)
     begun.hear()
     waiting = start(pool.shutdown)
-    while not pool._scheduler.closing:
+    while not pool._scheduler.state.is_closing:
         waiting.join(0)
     terminate(pool)
     finish(waiting)

@@ -121,7 +121,7 @@ class Meddler:
         self._do("idle")
         return 0
 
-    def take_back(self, call: "Future[object]") -> bool:
+    def recall_one(self, call: "Future[object]") -> bool:
         return call in self.calls
 
     def leave_to_collector(self, step: "Callable[[], object]") -> None:

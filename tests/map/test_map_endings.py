@@ -272,7 +272,7 @@ def test_who_stops_iterating_is_done_with_the_rest(
 def _let_collector_come_by(pool: InterpreterPoolExecutor) -> None:
     """Wait until the collector has done what it had to do, and its orders were followed."""
     came = threading.Event()
-    pool._scheduler.leave_to_collector(came.set)
+    pool._scheduler.state.leave_to_collector(came.set)
     assert came.wait(TIME_LIMIT)
     # Orders are followed in turn. One that ends has followed them, and may cancel the last.
     assert not wait(pool.broadcast(tasks.same, 0), TIME_LIMIT).not_done
@@ -381,6 +381,6 @@ def test_an_iterator_that_is_dropped_after_its_first_result(
     next(results)
     del results
     gc.collect()
-    assert not pool._scheduler.table.sources
+    assert not pool._scheduler.state.table.sources
     door.open()
     assert pool.submit(abs, -1).result(TIME_LIMIT) == 1

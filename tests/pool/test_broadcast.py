@@ -183,8 +183,8 @@ def test_shutdown_waits_for_what_was_broadcast(begun: Pipe, told: Pipe, door: Ga
     for number in range(10):
         futures += pool.broadcast(stoppable.note, told.writer, bytes([number]))
     begun.hear()
-    with pool._scheduler.lock:
-        (worker,) = pool._scheduler.workers.active.values()
+    with pool._scheduler.state.lock:
+        (worker,) = pool._scheduler.state.workers.active.values()
         answer = pool._scheduler.ask(worker, "stack", None)
     answer.result(TIME_LIMIT)  # it has come behind the orders
     closing = start(pool.shutdown)

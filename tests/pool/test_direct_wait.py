@@ -9,6 +9,7 @@ import pytest
 
 from interpexec import BrokenInterpreterPool, InterpreterPoolExecutor
 from interpexec._core.waiting import Deadline, Spinner, Wakeup
+from interpexec._pool import call_ends
 from interpexec._pool.future import CallFuture
 from interpexec._pool.scheduler import Scheduler
 from interpexec._sharing import pickling
@@ -32,7 +33,7 @@ class Waiting:
         self._future, self._timeout = future, timeout
         self._thread = threading.Thread(target=self._wait)
         self._thread.start()
-        await_direct_wait(scheduler.link)
+        await_direct_wait(scheduler.state.link)
 
     def _wait(self) -> None:
         try:
@@ -54,7 +55,7 @@ def test_the_reply_wakes_the_one_that_waits(gate: tuple[int, Callable[[int], obj
         pool.warm()  # that is what a worker says beside
         future = pool.submit(pass_gate, reader)
         waiting = Waiting(pool._scheduler, future, None)
-        link = pool._scheduler.link
+        link = pool._scheduler.state.link
         assert link is not None
         sleeps: list[float | None] = []
         collect = link.wait
@@ -90,7 +91,7 @@ def test_its_time_is_over(gate: tuple[int, Callable[[int], object]]) -> None:
     reader, open_for = gate
     with InterpreterPoolExecutor(1) as pool:
         future = pool.submit(pass_gate, reader)
-        link = pool._scheduler.link
+        link = pool._scheduler.state.link
         assert link is not None
         wait_directly, waits = link.wait_directly, []
 
@@ -113,7 +114,7 @@ def test_the_call_is_cancelled_meanwhile(gate: tuple[int, Callable[[int], object
         running = pool.submit(pass_gate, reader)
         scheduler = pool._scheduler
         ahead = pool.submit(pass_gate, reader)
-        out = scheduler.table.out
+        out = scheduler.state.table.out
         held = out.pop(running.call_id)  # so that the other one seems to be the only one
         waiting = Waiting(scheduler, ahead, None)
         out[running.call_id] = held
@@ -169,9 +170,9 @@ def test_the_pool_breaks_meanwhile(
     scheduler = Scheduler(1, "test", lambda: None)
     future = scheduler.submit(pickling.dumps_call(pass_gate, (reader,), {}))
     waiting = Waiting(scheduler, future, None)  # type: ignore[arg-type]
-    scheduler.broken = "broken by the test", None
-    scheduler.table.out.pop(future.call_id)
-    scheduler._fail(future)
+    scheduler.state.broken = "broken by the test", None
+    scheduler.state.table.out.pop(future.call_id)
+    call_ends.fail(future, scheduler.state.error_of_broken())
     assert isinstance(waiting.end().error, BrokenInterpreterPool)
     gate[1](1)
     scheduler.close()
@@ -214,18 +215,18 @@ def test_a_reply_that_comes_while_it_leaves_is_not_lost() -> None:
     mine: CallFuture[object] = CallFuture(1, None, scheduler)
     other: CallFuture[object] = CallFuture(2, None, scheduler)
     mine.set_running_or_notify_cancel()
-    scheduler.table.out = {1: mine}
+    scheduler.state.table.out = {1: mine}
 
     def settled_elsewhere() -> None:
         mine.set_result("mine")
-        scheduler.table.out = {2: other}
+        scheduler.state.table.out = {2: other}
 
     reply = wire.seal(pickling.dumps_value("other"), 2, wire.VALUE)
     link = Link(step=settled_elsewhere, last=[reply])
-    scheduler.link = link  # type: ignore[assignment]
+    scheduler.state.link = link  # type: ignore[assignment]
     scheduler.direct.wait(mine, Deadline(None))
     assert link.nudged == 1
-    scheduler._todo.popleft()()
+    scheduler.state.todo.popleft()()
     assert other.result(0) == "other"
 
 
@@ -239,7 +240,7 @@ def test_callbacks_left_at_the_very_end_are_run() -> None:
     scheduler = Scheduler(1, "test", lambda: None)
     assert scheduler.submit(pickling.dumps_call(int, (), {})).result(TIME_LIMIT) == 0
     done = threading.Event()
-    collectors, collector_waits = scheduler._collectors, threading.Event()
+    collectors, collector_waits = scheduler.state.collectors, threading.Event()
     assert collectors is not None
 
     class Direct:
@@ -251,7 +252,7 @@ def test_callbacks_left_at_the_very_end_are_run() -> None:
         def __enter__(self) -> None:
             if not collector_waits.is_set():
                 collector_waits.set()
-                scheduler.leave_to_collector(done.set)
+                scheduler.state.leave_to_collector(done.set)
 
         def __exit__(self, *_: object) -> None:
             pass

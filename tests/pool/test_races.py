@@ -48,7 +48,7 @@ def test_cancelling_after_shutdown_strands_no_other_call(
     reader, open_for = gate
     pool = InterpreterPoolExecutor(1)
     first = pool.submit(pass_gate, reader)
-    pool._scheduler.table._ahead = 10
+    pool._scheduler.state.table._ahead = 10
     others = [pool.submit(pass_gate, reader) for _ in range(10)]
     pool.shutdown(wait=False)
     others[5].cancel()
@@ -134,12 +134,12 @@ def test_an_executor_is_dropped_while_somebody_holds_the_engines_lock() -> None:
     pool = InterpreterPoolExecutor(1)
     assert pool.submit(int).result(TIME_LIMIT) == 0
     scheduler = pool._scheduler
-    collectors = scheduler._collectors
+    collectors = scheduler.state.collectors
     assert collectors is not None
-    with scheduler.lock:
+    with scheduler.state.lock:
         del pool
     collectors.join()
-    assert not scheduler.workers.active
+    assert not scheduler.state.workers.active
 
 
 def test_a_callback_that_raises_anything_while_the_pool_breaks(

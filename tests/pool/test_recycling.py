@@ -175,7 +175,7 @@ def test_shutdown_with_calls_in_the_channel(begun: Pipe, door: Gate) -> None:
     pool = InterpreterPoolExecutor(1, max_tasks_per_child=1)
     first = pool.submit(stoppable.spin_until, begun.writer, door.handle[1])
     begun.hear()
-    pool._scheduler.table._ahead = 20
+    pool._scheduler.state.table._ahead = 20
     futures = [pool.submit(stoppable.same, n) for n in range(10)]
     pool.shutdown(wait=False)
     door.open()

@@ -13,7 +13,7 @@ import pytest
 
 from interpexec import BrokenInterpreterPool, InterpreterPoolExecutor, WorkerLostError
 from interpexec._core.cpython import Interpreter
-from interpexec._pool import call_table, scheduler
+from interpexec._pool import call_table, dispatch
 from interpexec._pool import future as future_module
 from interpexec._pool.call_table import CallTable
 from interpexec._pool.scheduler import Scheduler
@@ -90,13 +90,15 @@ def test_a_call_that_stands_ready_can_be_cancelled(
     with InterpreterPoolExecutor(1, cancel_running=False) as pool:
         running = pool.submit(announce_and_pass_gate, begun[1], reader)
         os.read(begun[0], 1)
-        pool._scheduler.table._ahead = 3
+        pool._scheduler.state.table._ahead = 3
         ahead = [pool.submit(pass_gate, reader) for _ in range(3)]
         assert states([running, *ahead]) == ["RUNNING"] * 4
         assert ahead[1].cancel()
         assert not running.cancel()
         assert states(ahead) == ["RUNNING", "CANCELLED_AND_NOTIFIED", "PENDING"]
-        assert [future.call_id for future in pool._scheduler.table.pending] == [ahead[2].call_id]
+        assert [future.call_id for future in pool._scheduler.state.table.backlog] == [
+            ahead[2].call_id
+        ]
         open_for(3)
     assert states([running, ahead[0], ahead[2]]) == ["FINISHED"] * 3
 
@@ -109,7 +111,7 @@ def test_shutdown_cancels_what_stands_ready(
     pool = InterpreterPoolExecutor(1)
     running = pool.submit(announce_and_pass_gate, begun[1], reader)
     os.read(begun[0], 1)
-    pool._scheduler.table._ahead = 3
+    pool._scheduler.state.table._ahead = 3
     others = [pool.submit(pass_gate, reader) for _ in range(6)]
     pool.shutdown(wait=False, cancel_futures=True)
     assert all(future.cancelled() for future in others)
@@ -145,7 +147,7 @@ def test_how_far_the_workers_are_kept_ahead(
     table._ahead = ahead
     # `out` counts those that are still out, among them the ones just answered.
     table.out = dict.fromkeys(range(out or answered))  # type: ignore[arg-type]
-    table.pending.extend([None] if pending else [])  # type: ignore[list-item]
+    table.backlog.extend([None] if pending else [])  # type: ignore[list-item]
     table._measure(answered)
     assert table._ahead == expected
 
@@ -162,7 +164,7 @@ def test_a_worker_that_is_lost_between_two_calls_is_replaced(
     caplog.set_level(logging.INFO, "interpexec")
     with InterpreterPoolExecutor(1) as pool:
         pool.submit(int).result(TIME_LIMIT)
-        worker = pool._scheduler.workers.active[0]
+        worker = pool._scheduler.state.workers.active[0]
         pool.submit(unplug, "interpexec._core.message_queue", "MessageQueue.recv_or_wake").result(
             TIME_LIMIT
         )
@@ -241,7 +243,7 @@ def test_workers_that_are_lost_before_they_are_ready_break_the_pool(
             pool.submit(int)
     assert isinstance(error, BrokenInterpreterPool)
     assert isinstance(error.__cause__, MemoryError)
-    assert len(made) == scheduler._MOST_UNREADY
+    assert len(made) == dispatch.MOST_UNREADY
     assert [record.levelno for record in caplog.records] == [logging.CRITICAL]
 
 
@@ -262,7 +264,7 @@ def test_a_pool_whose_further_workers_are_lost_is_narrower(
         futures = [pool.submit(pass_gate, reader) for _ in range(20)]
         open_for(20)
         assert [future.result(TIME_LIMIT) for future in futures] == [None] * 20
-    assert 1 <= len(made) <= 7 + scheduler._MOST_UNREADY
+    assert 1 <= len(made) <= 7 + dispatch.MOST_UNREADY
 
 
 def test_the_collector_survives_a_callback_that_raises_anything(
@@ -347,13 +349,13 @@ def test_an_executor_dropped_while_the_collector_holds_the_lock() -> None:
     3. the collector leaves the lock, and must not go to sleep now
     """
     scheduler = Scheduler(1, "test", lambda: None)
-    lock = scheduler.lock = Lock()  # type: ignore[assignment]
+    lock = scheduler.state.lock = Lock()  # type: ignore[assignment]
     assert scheduler.submit(dumps_call(int, (), {})).result(TIME_LIMIT) == 0
-    assert scheduler._collectors is not None
-    (collector,) = scheduler._collectors._threads
+    assert scheduler.state.collectors is not None
+    (collector,) = scheduler.state.collectors._threads
     lock.hooks["_is_over"] = scheduler.close
     with lock._lock:
-        scheduler._nudge()  # the collector takes a turn, and looks whether it is over
+        scheduler.state.nudge()  # the collector takes a turn, and looks whether it is over
     collector.join(TIME_LIMIT)
     assert not collector.is_alive()
 
@@ -422,7 +424,7 @@ def test_calls_submitted_during_a_fork_wait_for_its_end() -> None:
 def test_calls_submitted_while_the_workers_stop_for_a_fork_wait_too() -> None:
     """The race, in steps: 1. the rest begins; 2. a call comes; 3. the last worker ends."""
     scheduler = Scheduler(1, "test", lambda: None)
-    lock = scheduler.lock = Lock()  # type: ignore[assignment]
+    lock = scheduler.state.lock = Lock()  # type: ignore[assignment]
     assert scheduler.submit(dumps_call(int, (), {})).result(TIME_LIMIT) == 0
     futures: list[future_module.CallFuture[object]] = []
     call = dumps_call(sum, ([1, 2],), {})

@@ -65,7 +65,7 @@ def test_a_fork_while_a_result_is_unpickled(door: Gate, monkeypatch: pytest.Monk
         monkeypatch.setattr(stoppable, "at_home", fork)
         future = pool.submit(stoppable.pass_and_make, door.handle)
         waiter = start(future.result, TIME_LIMIT)
-        await_direct_wait(pool._scheduler.link)
+        await_direct_wait(pool._scheduler.state.link)
         door.open()
         ident = waiter.ident
         finish(waiter)
@@ -212,7 +212,7 @@ def test_a_thread_that_waits_directly_for_a_call_that_comes_home(
     with pool_of(1) as pool:
         future = pool.submit(stoppable.same, 1)
         waiter = start(future.result, TIME_LIMIT)
-        await_direct_wait(pool._scheduler.link)
+        await_direct_wait(pool._scheduler.state.link)
         resting, rested = rest_in_thread(pool)
         may_begin.set()
         finish(resting)
@@ -281,7 +281,7 @@ def test_a_fork_in_the_middle_of_a_move() -> None:
     """By a destructor: the pool cannot be stopped then, and goes on."""
     with pool_of(1) as pool:
         pool.submit(stoppable.same, 1).result(TIME_LIMIT)
-        with pool._scheduler.lock:
+        with pool._scheduler.state.lock:
             assert not pool._scheduler.rest.begin()
             pool._scheduler.rest.end()
         assert pool.submit(stoppable.same, 2).result(TIME_LIMIT) == 2

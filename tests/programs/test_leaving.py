@@ -111,7 +111,9 @@ def test_ctrl_c_in_shutdown_stops_the_calls(begun: Pipe, told: Pipe) -> None:
 
     def interrupt() -> None:
         end = time.monotonic() + TIME_LIMIT
-        while not (pool._scheduler._collectors and pool._scheduler._collectors._over._waiting):
+        while not (
+            pool._scheduler.state.collectors and pool._scheduler.state.collectors._over._waiting
+        ):
             assert time.monotonic() < end, "it does not wait"
         signal.pthread_kill(main, signal.SIGINT)
 

@@ -126,7 +126,7 @@ from interpexec._worker.main'''
 worker_thread._BOOTSTRAP = worker_thread._BOOTSTRAP.replace("from interpexec._worker.main", refuse)
 with InterpreterPoolExecutor(3) as pool:
     use(pool)
-    assert "can't start new thread" in str(pool._scheduler.broken[1])
+    assert "can't start new thread" in str(pool._scheduler.state.broken[1])
 """
     right, refused, failed = run(text)
     assert (right, refused + failed) == (0, 40)

@@ -10,9 +10,9 @@ import stoppable
 from gates import Gate
 from interpexec._core import message_queue, waiting
 from interpexec._pool.call_table import CallTable
+from interpexec._pool.cancelling import Canceller
 from interpexec._pool.future import CallFuture
 from interpexec._pool.link import Link
-from interpexec._pool.scheduler import Scheduler
 from interpexec._pool.workers import Workers
 from programs import output, run, write
 from stops import TIME_LIMIT, Pipe, await_sleep, pool_of
@@ -165,8 +165,8 @@ def test_ctrl_c_while_a_call_is_sent(
 @pytest.mark.parametrize(
     ("owner", "name"),
     [
-        (Scheduler, "forget_cancelled"),
-        (CallFuture, "_move"),
+        (Canceller, "stop_all_cancelled"),
+        (CallFuture, "_become"),
         (Link, "recall"),
         (Workers, "stop_call"),
     ],

@@ -369,8 +369,8 @@ def test_cancelled_broadcasts(stock: Stock, begun: Pipe, door: Gate) -> None:
         door.await_knocks(1)
         others = [pool.broadcast(there.nothing, stock.all())[0] for _ in range(10)]
         assert all(future.cancel() for future in others)
-        with pool._scheduler.lock:
-            (worker,) = pool._scheduler.workers.active.values()
+        with pool._scheduler.state.lock:
+            (worker,) = pool._scheduler.state.workers.active.values()
             answer = pool._scheduler.ask(worker, "stack", None)
         answer.result(TIME_LIMIT)  # it has come behind the orders not to run these
         door.open()

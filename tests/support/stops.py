@@ -63,7 +63,7 @@ def rest(pool: InterpreterPoolExecutor) -> bool:
 
 def see_off(pool: InterpreterPoolExecutor) -> None:
     """Wait until the workers are gone that are leaving now."""
-    for worker in list(pool._scheduler.workers.leaving.values()):
+    for worker in list(pool._scheduler.state.workers.leaving.values()):
         finish(worker)
 
 
@@ -86,9 +86,9 @@ def await_direct_wait(link: "Link | None") -> None:
 
 def await_sleep(pool: InterpreterPoolExecutor) -> None:
     """Return when the only worker of a pool sleeps, until a call comes."""
-    link = pool._scheduler.link
+    link = pool._scheduler.state.link
     assert link is not None
-    (seat,) = pool._scheduler.workers.active
+    (seat,) = pool._scheduler.state.workers.active
     end = monotonic() + TIME_LIMIT
     while link._requests._state[1 + seat] != message_queue._ASLEEP:
         assert monotonic() < end, "the worker is awake"
