@@ -48,12 +48,12 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
     `ThreadPoolExecutor` by inheritance only, as the standard library's class of
     this name is, so that `loop.set_default_executor()` takes it.
 
-    A call travels by pickle: the function by its name, or by value where it is
+    A call is sent by pickle: the function by its name, or by value where it is
     a lambda or a local function that needs nothing but its code; arguments and
     results as copies. Workers import what they need themselves and keep their
     modules' state from one call to the next.
 
-    What runs can be stopped: `Future.cancel()` interrupts a running call, and
+    Running calls can be stopped: `Future.cancel()` interrupts a running call, and
     `with_options(timeout=...)` limits how long one may run. A worker in which a call
     was stopped is replaced by a fresh one.
 
@@ -86,7 +86,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
             one's result.
         thread_name_prefix: of the workers' threads, as seen from both sides.
         initializer, initargs: called in each worker before its first call. If it
-            raises, or cannot travel, that is logged by `concurrent.futures`, and
+            raises, or cannot be sent, that is logged by `concurrent.futures`, and
             every call gets BrokenInterpreterPool.
         max_tasks_per_child: after so many calls a worker is replaced by a fresh one,
             which is made ready before that. None: never. Each item of a map counts, or
@@ -118,7 +118,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         self._cancels_on_error = arguments.on_error(on_error)
         wake_signal.prepare()
         watch()
-        # At exit the engine is closed by `process_hooks`, and earlier.
+        # At exit `process_hooks` closes the scheduler, and earlier than this would.
         weakref.finalize(self, self._scheduler.close).atexit = False
 
     def submit[**P, T](
@@ -127,7 +127,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         """Schedule `fn(*args, **kwargs)` and return its future. Does not block.
 
         The call is pickled here and now: what is changed afterwards does not
-        change it. A call that cannot travel is not refused here: its future
+        change it. A call that cannot be sent is not refused here: its future
         raises NotShareableError, naming the argument, as in the standard
         library.
 
@@ -164,13 +164,13 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         >>> pool.with_options(timeout=5).submit(f, x)  # doctest: +SKIP
 
         It is light, and has all the methods of the executor; `shutdown()` is that of
-        the whole pool. What is not named stays as it is. Raises TypeError or
+        the whole pool. Options that are not named stay as they are. Raises TypeError or
         ValueError, naming the argument.
         """
         view = copy(self)
-        view._whole = self._whole or self  # noqa: SLF001  # one of us
+        view._whole = self._whole or self  # noqa: SLF001  # of this class
         if timeout is not ...:
-            view._limit = arguments.limit(timeout)  # noqa: SLF001  # as above
+            view._limit = arguments.limit(timeout)  # noqa: SLF001  # of this class
         return view
 
     def map[T](
@@ -183,24 +183,24 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
     ) -> "Iterator[T]":
         """Return an iterator over `fn(*items)`, in order, for the zipped iterables.
 
-        What may be in flight is submitted at once, whether the iterator is ever advanced or
-        not. Where `submit` is overridden, or replaced on the executor, each item (or each
-        chunk of a given `chunksize`) is one call of that.
+        The items that may be in flight are submitted at once, whether the iterator is ever
+        advanced or not. Where `submit` is overridden, or replaced on the executor, each item
+        (or each chunk of a given `chunksize`) is one call of that.
 
         timeout: seconds from now, after which `next()` raises TimeoutError.
         chunksize: items per call. None: as many as take some 5 ms, by what the items
             before them took; one, until that is known, and where each has a time limit
-            of its own (`with_options`) or counts (`max_tasks_per_child`). What a call
-            has not begun is handed to workers that are idle. A number: always so many.
+            of its own (`with_options`) or counts (`max_tasks_per_child`). Items
+            that a call has not begun go to workers that are idle. A number: always so many.
         buffersize: how many items may be in flight, read and not yet yielded. None:
             the iterables are read to their end at once.
 
         An exception that `fn` raises is raised by the `next()` whose turn it is;
-        what has not begun by then is cancelled, as it is when an iterator is closed or
-        dropped that was asked for a result. (A call that runs then comes to the end of its
-        item, as in the standard library; but the one that `next()` waits for when the time
-        is over is stopped.)
-        What the iterables raise comes behind the results of all items before it.
+        items that have not begun by then are cancelled, as they are when an iterator is
+        closed or dropped that was asked for a result. (A call that runs then comes to the end
+        of its item, as in the standard library; but the one that `next()` waits for when the
+        time is over is stopped.)
+        An exception of the iterables comes behind the results of all items before it.
 
         Raises TypeError or ValueError, naming the argument, and what `submit`
         raises.
@@ -291,7 +291,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         cancel_futures: cancel what is more than one call for each worker.
 
         May be called more than once, from any thread; with wait=False, from a destructor
-        and a signal handler, too. What runs is not stopped: see `terminate_workers`. But
+        and a signal handler, too. Running calls are not stopped: see `terminate_workers`. But
         KeyboardInterrupt, while this waits, does what that does, and is raised.
         """
         scheduler = self._scheduler
@@ -365,7 +365,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         interrupts it, and replaces the worker after its call; one whose turn comes
         while the order is on its way may still run.
 
-        Raises NotShareableError when the call cannot travel, naming the argument;
+        Raises NotShareableError when the call cannot be sent, naming the argument;
         otherwise as `submit`.
         """
         arguments.function(fn)
@@ -394,29 +394,29 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         Calls from any thread; blocks for some milliseconds. Raises TypeError or
         ValueError for a timeout that is none.
         """
-        from interpexec._pool import introspection  # as above
+        from interpexec._pool import introspection  # few programs ask
 
         return introspection.stacks(self._scheduler, arguments.limit(timeout))
 
     @property
-    def _threads(self) -> "set[Thread]":  # type: ignore[override]  # a view of the engine
+    def _threads(self) -> "set[Thread]":  # type: ignore[override]  # a view of the scheduler
         """The workers' threads. The standard library has it, and its tests read it."""
         return set(self._scheduler.state.workers.active.values())
 
     @property
-    def _broken(self) -> str | bool:  # type: ignore[override]  # as above
+    def _broken(self) -> str | bool:  # type: ignore[override]  # a view of the scheduler
         """Why the pool is broken, or False. As `threads`."""
         broken = self._scheduler.state.broken
         return broken[0] if broken is not None else False
 
     @property
-    def _shutdown(self) -> bool:  # type: ignore[override]  # as above
+    def _shutdown(self) -> bool:  # type: ignore[override]  # a view of the scheduler
         """Whether no more calls are taken. As `threads`."""
         return self._scheduler.state.is_closing
 
 
 def _refused(error: NotShareableError) -> "CallFuture[Any]":
-    """Return a finished future for a call that cannot travel."""
+    """Return a finished future for a call that cannot be sent."""
     future: CallFuture[Any] = CallFuture(REFUSED, None, None)
     future.set_exception(without_frames(error))
     return future

@@ -4,7 +4,7 @@
                                         |
     future <-------- collector <--------+
 
-What a pool is made of, from the ground up:
+The parts of a pool, from the ground up:
 
     parking          sleeping until another thread of this interpreter says so
     process_end      the end of a process with workers that cannot be stopped
@@ -38,7 +38,7 @@ The state of a pool, and the moves that change it:
     fork_rest        a pool steps aside for a fork
     scheduler        what the executor and the maps call
 
-What the executor needs beside it:
+Beside the scheduler, for the executor:
 
     arguments        the checks of public arguments
     introspection    what the workers are doing, for people to read

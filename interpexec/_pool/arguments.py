@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from interpexec._sharing.package import Packed
 
 
-# A process cannot have so many threads; what counts them stays small.
+# A process cannot have so many threads.
 _MOST_WORKERS = 1 << 15
 
 
@@ -52,7 +52,7 @@ def max_tasks(value: int | None) -> int | None:
 def function(value: object) -> None:
     """Check the function of a call.
 
-    An object of the user's own class is let pass: where it cannot travel, the
+    An object of the user's own class is let pass: where it cannot be sent, the
     future says so, as CPython's tests have it; where it can, that it is not
     callable.
     """
@@ -80,8 +80,8 @@ def initializer(function: object, args: object, workers: int) -> "Callable[[], P
     """Return what pickles the initializer's call when a worker starts.
 
     It is pickled now, so that later changes of its arguments do not matter; but
-    again for each worker if something lies beside the pickle, which can be received
-    only once. What cannot travel is an error of the worker that needs it, as in the
+    again for each worker if there is out-of-band data, which can be received
+    only once. Where it cannot be sent, that is an error of the worker that needs it, as in the
     standard library.
     """
     try:

@@ -52,11 +52,11 @@ keep_whole()
 
 
 type Entry = tuple[AnyFuture | None, Packed, int]
-"""What is to be settled: a future (None: the call was dropped, or this is a notice), a
+"""An answer that is to be settled: a future (None: the call was dropped, or this is a notice), a
 payload, its kind."""
 
 # How many calls may be out, beyond one for each worker. One keeps the workers
-# busy as long as calls are longer than home takes to answer. For shorter ones it
+# busy as long as calls are longer than the collector takes. For shorter ones it
 # grows, twofold each time that the workers ran dry, up to what `lending` allows.
 LEAST_AHEAD = 1
 
@@ -136,7 +136,7 @@ class CallTable:
         if payload is None or not payload.weight:  # type: ignore[union-attr]  # a Package
             return True
         LOANS.wait_no_more(self._nudge)
-        loan = LOANS.lend(payload, FOR_CALLS, len(self.out), self._nudge)  # type: ignore[arg-type]  # as above
+        loan = LOANS.lend(payload, FOR_CALLS, len(self.out), self._nudge)  # type: ignore[arg-type]  # a Package
         if loan is None:
             return False
         self._loans[future.call_id] = loan

@@ -5,7 +5,7 @@ that was stopped. The collector sleeps until the first of them may be over, and 
 thread waits beside it. A pool where nothing is limited never looks.
 """
 
-import select  # noqa: F401  # a bell needs it to wait for so long: later no descriptor may be left
+import select  # noqa: F401  # a timed wait needs it: later no descriptor may be left to import it
 from collections import deque
 from time import monotonic
 
@@ -19,7 +19,7 @@ keep_whole()
 
 
 class Clock:
-    """Used under the engine's lock; `remaining` by the collector, at any time."""
+    """Used under the pool's lock; `remaining` by the collector, at any time."""
 
     def __init__(self) -> None:
         self._due: float | None = None

@@ -27,7 +27,7 @@ class ControlChannel:
 
     @property
     def token(self) -> Token:
-        """What the worker reaches the line by."""
+        """The token by which the worker reaches the channel."""
         assert self._channel is not None
         return self._channel.token
 
@@ -63,7 +63,7 @@ class ControlChannel:
             channel, self._channel = self._channel, None
             try:
                 for order in iter(channel.recv_nowait, None):
-                    unseal(order[2])  # type: ignore[index]  # what lay beside it is given back
+                    unseal(order[2])  # type: ignore[index]  # its out-of-band data is given back
             except ChannelGoneError:
                 pass  # CPython has closed it, and dropped them
             channel.destroy()

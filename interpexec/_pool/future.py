@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from interpexec._sharing.package import Packed
 
     class Owner(Protocol):
-        """What a future asks of the scheduler of its pool."""
+        """The part of a scheduler that futures use."""
 
         @property
         def direct(self) -> "Direct":
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
             """Prepare for code that may block."""
 
     class Direct(Protocol):
-        """What a future asks of the pool's `DirectWait`."""
+        """The part of a `DirectWait` that futures use."""
 
         def wait(self, future: "CallFuture[Any]", deadline: Deadline) -> None:
             """Wait for a call in the collector's stead, where that is quicker."""
@@ -81,7 +81,7 @@ def after_fork() -> None:
 
 
 class CallFuture[T](_base.Future[T]):
-    """What `submit` returns: a `concurrent.futures.Future` of a call in a worker.
+    """A `concurrent.futures.Future` of a call in a worker: `submit` returns it.
 
     All methods may be called from any thread of the interpreter that made it. `cancel`,
     `done`, `add_done_callback` and the like may be called from destructors, weakref
@@ -242,7 +242,7 @@ class CallFuture[T](_base.Future[T]):
     def add_done_callback(self, fn: "Callable[[_base.Future[T]], object]") -> None:
         """Call `fn(future)` when the call is finished or cancelled; now, if it is.
 
-        What it raises is logged by `concurrent.futures`.
+        The exceptions that it raises are logged by `concurrent.futures`.
         """
         with _states:
             is_over = self._state in ENDS

@@ -1,4 +1,4 @@
-"""What the workers of a pool are doing, for people to read. Imported when asked for."""
+"""Reports of the workers of a pool, for people to read. Imported when asked for."""
 
 import linecache
 from concurrent.futures import wait
@@ -22,7 +22,7 @@ keep_whole()
 
 
 class WorkerInfo(NamedTuple):
-    """What one worker was doing at one moment. From `InterpreterPoolExecutor.workers()`."""
+    """The state of one worker at one moment. From `InterpreterPoolExecutor.workers()`."""
 
     interpreter_id: int | None
     """Of its interpreter; None before there is one."""

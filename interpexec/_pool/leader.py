@@ -44,7 +44,7 @@ class LeaderFollowers:
         self._over = Latch()
 
     def start(self) -> None:
-        """Start the first thread. Raises RuntimeError when there is none to be had."""
+        """Start the first thread. Raises RuntimeError when no thread is left."""
         with self._lock:
             self._start_thread()
 

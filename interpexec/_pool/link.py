@@ -1,8 +1,8 @@
-"""What connects home and the workers of a pool, while it has workers.
+"""The link between a pool and its workers, while it has workers.
 
-    requests   home -> workers   calls; each is taken by whichever worker is free
-    replies    workers -> home   what became of them
-    slots      what each worker is doing, by seat (`slots`)
+    request queue   pool -> workers   calls; each is taken by a worker that is free
+    reply queue     workers -> pool   values, failures, notices
+    slots           the state of each worker, by seat (`slots`)
 
 It lives from the start of the first worker until the end of the last one.
 """
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 keep_whole()
 
 
-# The receivers of replies. The first one that sleeps is woken, so who waits for
-# just one call is woken before the collector.
+# The receivers of replies. The first one that sleeps is woken, so that a thread
+# which waits directly is woken before the collector.
 _DIRECT, _COLLECTOR = range(2)
 
 # How often who waits for one call looks before it sleeps: some 100 µs, longer than it
@@ -39,13 +39,13 @@ _SPARE_SEATS = 1024
 
 
 class Link:
-    """The two channels and the slots. Home side."""
+    """The two queues and the slots."""
 
     def __init__(self, workers: int) -> None:
         """Make them for so many workers."""
         self.seats = 2 * workers + _SPARE_SEATS
         self._requests = MessageQueue(self.seats)
-        # Used once, by home: CPython closes a line when all interpreters that have used
+        # Used once, here: CPython closes a channel when all interpreters that have used
         # it have ended. Workers may come and go before there is a call.
         self._requests.send(True)
         self._requests.recv_nowait()
@@ -55,12 +55,12 @@ class Link:
         try:
             self._replies.open_seat(_DIRECT)
             self._replies.open_seat(_COLLECTOR)
-        except BaseException:  # there is no descriptor to be had
+        except BaseException:  # no descriptor is left
             self._requests.destroy()
             self._replies.destroy()
             raise
         self.slots = Slots(self.seats)
-        LOANS.line_opens(self)
+        LOANS.pool_opens(self)
 
     def tokens(self, seat: int) -> tuple[Token, Token]:
         """Return what the worker on `seat` reaches requests and replies by."""
@@ -104,8 +104,8 @@ class Link:
     def wait_directly(self, timeout: float | None) -> list[Message]:
         """Do as `wait`, for at most `timeout` seconds. By one other thread at a time.
 
-        As long as it sleeps here, the collector is not woken by replies. Who is
-        done here must `take()` once more.
+        As long as that thread sleeps here, replies do not wake the collector. When it leaves,
+        it must `take()` once more.
         """
         return self._receive(_DIRECT, timeout, self._spinner)
 
@@ -127,16 +127,16 @@ class Link:
         """Take the replies that have arrived, without waiting.
 
         Taking a message asks the sender's interpreter to let go of it. That
-        interpreter cannot end meanwhile: one receive is one step under home's
-        GIL, and the worker's thread calls this before it ends the interpreter.
+        interpreter cannot end meanwhile: one receive is one step under this
+        interpreter's GIL, and the worker's thread calls this before it ends the interpreter.
         """
         return list(iter(self._replies.recv_nowait, None))  # type: ignore[arg-type]
 
     def destroy(self) -> None:
         """Give everything back, when no worker is left."""
-        LOANS.line_closes(self)
-        for line in (self._requests, self._replies):
-            for message in iter(line.recv_nowait, None):
-                wire.unseal(message)  # type: ignore[arg-type]  # what lay beside it is given back
+        LOANS.pool_closes(self)
+        for queue in (self._requests, self._replies):
+            for message in iter(queue.recv_nowait, None):
+                wire.unseal(message)  # type: ignore[arg-type]  # its out-of-band data is given back
         self._requests.destroy()
         self._replies.destroy()

@@ -1,7 +1,7 @@
 """Sleeping until another thread of this interpreter says so, with locks of one use.
 
 `threading.Event` and `Condition` are Python code around a lock: an interrupt in the middle
-of them may leave that taken, and whoever sets the event would wait for ever. Here nothing
+of them may leave that taken, and the thread that sets the event would wait for ever. Here nothing
 is taken that another thread wants.
 """
 
@@ -74,7 +74,7 @@ class Latch:
         parker = Parker()
         self._waiting.append(parker)
         try:
-            # In this order: who opens it between the two wakes this one.
+            # In this order: a thread that opens it between the two wakes this one.
             while not self.is_open and deadline.remaining() != 0:
                 parker.wait(deadline.remaining())
         finally:

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from types import CodeType
 
 INTERRUPT_LIMIT = 0.5
-"""Seconds for which Ctrl-C waits for what it has stopped: a person waits for it. What is not over
-by then, on a machine that is overloaded, ends by itself, or with the process."""
+"""Seconds for which Ctrl-C waits for the calls that it has stopped: a person waits for it. Calls
+that are not over by then, on an overloaded machine, end by themselves, or with the process."""
 
 _WINDOWS_BY_INTERRUPT = -1073741510  # STATUS_CONTROL_C_EXIT
 

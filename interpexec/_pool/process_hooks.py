@@ -1,4 +1,4 @@
-"""What the process as a whole does to its pools: it exits, or forks.
+"""The exit of the process, and its forks: hooks that end pools, or have them step aside.
 
 Exit. Before Python joins its threads it runs `threading._register_atexit`
 callbacks, latest first; ours closes every pool, so that what was submitted is
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     class Pool(Protocol):
-        """What the process asks of a pool."""
+        """The part of a pool that these hooks use."""
 
         @property
         def name(self) -> str:
@@ -134,8 +134,8 @@ def refuse_if_over() -> None:
 def _at_exit() -> None:
     """Let every pool finish what it has, and wait for it; or stop it, after Ctrl-C.
 
-    What cannot be stopped is not waited for: the process then ends without CPython's end of
-    the interpreters (`process_end`). In a worker that has pools of its own, it is.
+    Calls that cannot be stopped are not waited for: the process then ends without CPython's end of
+    the interpreters (`process_end`). In a worker that has pools of its own, they are.
     """
     global _exiting  # noqa: PLW0603  # there is one process
     _exiting = True
@@ -229,7 +229,7 @@ def _go_on() -> None:
     for pool in resting:
         try:
             pool.rest.end()
-        except (RuntimeError, OSError):  # there is no thread or no descriptor to be had
+        except (RuntimeError, OSError):  # no thread or no descriptor is left
             _logger.exception("%s could not go on after fork()", pool.name)
 
 

@@ -83,7 +83,7 @@ class Scheduler:
         self.direct = Collector(state, dispatcher, losses, canceller, stopper).direct
         self.rest = Rest(state, self.direct.lend, dispatcher.resume)
         self.control_calls = ControlCalls(state, self)
-        # What these parts do for the executor, the maps and the futures.
+        # The moves of these parts that the executor, the maps and the futures call.
         self.idle = dispatcher.idle
         self.stop_cancelled = canceller.stop_cancelled
         self.recall_one = canceller.recall_one

@@ -1,4 +1,4 @@
-"""What each worker of a pool is doing: memory that it writes, and the pool reads."""
+"""The slots of a pool's workers: memory that a worker writes, and the pool reads."""
 
 from array import array
 

@@ -39,7 +39,7 @@ keep_whole()
 
 
 class PoolState:
-    """What is true of one pool now."""
+    """The fields of one pool."""
 
     def __init__(  # noqa: PLR0913  # the executor's arguments
         self,

@@ -1,4 +1,4 @@
-"""What `concurrent.futures.wait()` and `as_completed()` need of a future, made interruptible.
+"""The parts of a future that `concurrent.futures.wait()` uses, protected from interrupts.
 
 These functions stand outside of our protection from KeyboardInterrupt: an interrupt between
 the locking of a future and the `with` block around it would leave the lock taken, and the

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from interpexec._worker.main import Config, Setup
 
     class Pool(Protocol):
-        """What a worker's thread asks of its pool."""
+        """The part of a pool that the threads of its workers use."""
 
         name: str
         max_tasks: int | None
@@ -45,10 +45,10 @@ if TYPE_CHECKING:
 keep_whole()
 
 # The only code that enters a worker as text: all else it imports. The path
-# comes first, so that `interpexec` is found wherever home found it. On 3.13 an
+# comes first, so that `interpexec` is found where this interpreter found it. On 3.13 an
 # interpreter can receive a memoryview only after it imported `_interpreters`.
 # Nothing that is made while it starts is garbage: to look for some takes 0.4 ms.
-# What is imported with `_pickle` is up to who imports it first.
+# The first import of `_pickle` decides what comes with it.
 _BOOTSTRAP = """\
 import gc, sys, _interpreters
 gc.disable()
@@ -113,7 +113,7 @@ class WorkerThread(threading.Thread):
     def _own_interpreter(self) -> None:
         """Create, run, destroy.
 
-        Raises NotShareableError when the pool's initializer cannot travel.
+        Raises NotShareableError when the pool's initializer cannot be sent.
         """
         initializer = self._pool.dump_initializer()
         package = None if isinstance(initializer, bytes) else initializer
@@ -169,7 +169,7 @@ class WorkerThread(threading.Thread):
             if isinstance(item, str):
                 told = item
             else:
-                unseal(item[-1])  # type: ignore[index]  # what lay beside it is given back
+                unseal(item[-1])  # type: ignore[index]  # its out-of-band data is given back
         return told
 
     def _setup(self, initializer: "Packed | None") -> "Setup":

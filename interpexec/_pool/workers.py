@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from interpexec._pool.worker_thread import Pool
 
     class Hirer(Pool, Protocol):
-        """What a pool gives its workers."""
+        """The part of a pool that its workers use."""
 
         def next_id(self) -> int:
             """Return the id of a new call, or of a worker."""

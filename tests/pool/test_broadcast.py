@@ -185,7 +185,7 @@ def test_shutdown_waits_for_what_was_broadcast(begun: Pipe, told: Pipe, door: Ga
     begun.hear()
     with pool._scheduler.state.lock:
         (worker,) = pool._scheduler.state.workers.active.values()
-        answer = pool._scheduler.ask(worker, "stack", None)
+        answer = pool._scheduler.control_calls.ask(worker, "stack", None)
     answer.result(TIME_LIMIT)  # it has come behind the orders
     closing = start(pool.shutdown)
     closing.join(0.2)

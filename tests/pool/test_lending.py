@@ -199,18 +199,18 @@ def test_what_comes_back_just_before_he_begins_to_wait() -> None:
 def test_the_pools_share_the_room_for_messages(workers: int) -> None:
     """One has all of it; several have as much as can come back, whatever is lent."""
     loans = Loans()
-    loans.line_opens(0)
+    loans.pool_opens(0)
     assert loans.most_ahead(workers) == lending.MOST_AHEAD
     assert loans.most_ahead(workers) + workers < CAPACITY
     for pools in range(2, 12):
-        loans.line_opens(pools)
+        loans.pool_opens(pools)
         assert 0 < (loans.most_ahead(workers) + workers) * pools < CAPACITY
     for pools in range(2, 12):
-        loans.line_closes(pools)
+        loans.pool_closes(pools)
     _, held = lend(loans, 250, FOR_INITIALIZERS)
     assert 0 < loans.most_ahead(1) < 50
     assert loans.most_ahead(60) == 0
-    loans.line_closes(0)
+    loans.pool_closes(0)
     del held
 
 

@@ -371,7 +371,7 @@ def test_cancelled_broadcasts(stock: Stock, begun: Pipe, door: Gate) -> None:
         assert all(future.cancel() for future in others)
         with pool._scheduler.state.lock:
             (worker,) = pool._scheduler.state.workers.active.values()
-            answer = pool._scheduler.ask(worker, "stack", None)
+            answer = pool._scheduler.control_calls.ask(worker, "stack", None)
         answer.result(TIME_LIMIT)  # it has come behind the orders not to run these
         door.open()
         assert first.result(TIME_LIMIT) == 1
