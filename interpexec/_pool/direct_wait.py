@@ -86,7 +86,7 @@ class DirectWait:
                 return
             self._thread = get_ident()
             self._awaited = future
-        # It may be taken back from the request channel, because of a fork.
+        # It may be taken back from the request queue, because of a fork.
         while future.running() and deadline.remaining() != 0:
             replies = link.wait_directly(deadline.remaining())
             self._take_turn(link, future, replies)

@@ -49,7 +49,7 @@ class Link:
         # it have ended. Workers may come and go before there is a call.
         self._requests.send(True)
         self._requests.recv_nowait()
-        self._spinner = Spinner(_LOOKS)  # of who waits directly
+        self._spinner = Spinner(_LOOKS)  # of the thread that waits directly
         self.is_closing = False  # the workers were told to end
         self._replies = MessageQueue(2)
         try:
