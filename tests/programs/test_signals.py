@@ -143,9 +143,9 @@ class Once:
         (message_queue.MessageQueue, "send"),
         (message_queue.MessageQueue, "_wake_one"),
         (waiting.Wakeup, "wake"),
-        (CallTable, "feed"),
+        (CallTable, "send"),
         (Link, "send"),
-        (CallFuture, "begin"),
+        (CallFuture, "mark_sent"),
     ],
 )
 def test_ctrl_c_while_a_call_is_sent(
