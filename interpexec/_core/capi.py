@@ -1,6 +1,6 @@
 # mypy: disable-error-code="type-arg, arg-type"
 # (typeshed describes what ctypes makes of these, not what they take.)
-"""What one thread may do to another one of its interpreter: CPython's C API.
+"""Exceptions thrown from one thread at another of its interpreter: CPython's C API.
 
     Thread().throw(error)   raise an exception in it, at its next bytecode
     Thread().clear()        take that back, if it was not raised yet
@@ -32,15 +32,15 @@ class _Int(_ctypes._SimpleCData):  # noqa: SLF001  # that is how ctypes defines 
     _type_ = "i"
 
 
-class _UnsignedLong(_ctypes._SimpleCData):  # noqa: SLF001  # as above
+class _UnsignedLong(_ctypes._SimpleCData):  # noqa: SLF001  # like `_Int`
     _type_ = "L"
 
 
-class _Pointer(_ctypes._SimpleCData):  # noqa: SLF001  # as above
+class _Pointer(_ctypes._SimpleCData):  # noqa: SLF001  # like `_Int`
     _type_ = "P"
 
 
-class _Object(_ctypes._SimpleCData):  # noqa: SLF001  # as above
+class _Object(_ctypes._SimpleCData):  # noqa: SLF001  # like `_Int`
     _type_ = "O"
 
 
@@ -86,7 +86,7 @@ class Thread:
         _set_async_exc(self.ident, error)
 
     def clear(self) -> None:
-        """Take back what was thrown, if it was not raised yet."""
+        """Take back the exception that was thrown, if it was not raised yet."""
         _set_async_exc(self.ident, _Object())
 
     def frame(self) -> "FrameType | None":

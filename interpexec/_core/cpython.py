@@ -1,11 +1,11 @@
 """The interpreters of this process: all that is private to CPython, in one file.
 
 The only importer of `_interpreters` and `_interpchannels`, and the only reader
-of `sys.version_info`: what differs between CPython 3.13.0 and 3.15 lives and
-ends here. It is imported by workers too, so it imports next to nothing.
+of `sys.version_info`: the differences between CPython 3.13.0 and 3.15 live and
+end here. It is imported by workers too, so it imports next to nothing.
 
     Interpreter   a subinterpreter with its own GIL: create, run, destroy
-    Fifo          a first-in-first-out line that every interpreter can reach
+    Fifo          a first-in-first-out queue that every interpreter can reach
 """
 
 import _signal
@@ -41,8 +41,8 @@ _BUILTINS = dict(vars(builtins))
 def own_builtins(namespace: "dict[str, Any]") -> None:
     """Let the functions that a module defines from now on find builtins of their own.
 
-    A call that empties `builtins`, or replaces what is in it, damages other calls then, and
-    not what answers them. namespace: the globals of the module.
+    A call that empties `builtins`, or replaces names in it, damages other calls then, and
+    not the code that answers them. namespace: the globals of the module.
     """
     namespace["__builtins__"] = _BUILTINS
 
@@ -53,15 +53,15 @@ PLAIN = frozenset({int, float, complex, bool, type(None), str})
 """The types that pickle alone is for: data, and nothing out of band."""
 
 NotShareableError = _interpreters.NotShareableError
-"""What cannot cross to another interpreter raises this, as in the stdlib."""
+"""Raised for an object that cannot be sent to another interpreter, as in the stdlib."""
 
-# What becomes of an item whose sender's interpreter ends before it is taken:
-# it is removed. (Another value would leave an empty placeholder in the line,
-# which `recv` could not tell from an empty line.)
+# An item whose sender's interpreter ends before it is taken is removed. (Another value
+# would leave an empty placeholder in the queue, which `recv` could not tell from an empty
+# queue.)
 _REMOVE_UNBOUND: "Literal[1]" = 1
 
 ChannelGoneError = _interpchannels.ChannelError
-"""What `Fifo` raises when the interpreters that used the line have all ended."""
+"""Raised by `Fifo` when the interpreters that used the queue have all ended."""
 
 _MOST_TRIES = 10  # to create an interpreter where the standard streams are closed
 RAW_THREADS_ABORT = sys.version_info < (3, 14, 1)
@@ -69,7 +69,7 @@ RAW_THREADS_ABORT = sys.version_info < (3, 14, 1)
 by `_thread.start_new_thread`."""
 
 SIGNALS_WAKE = sys.version_info >= (3, 15)
-"""Whether a system call that a signal ends raises what was thrown at its thread."""
+"""Whether a system call that a signal ends raises the exception thrown at its thread."""
 
 
 def current_id() -> int:
@@ -137,7 +137,7 @@ _simple_types: list[type] = []
 def refuse_tracing() -> None:
     """Raise RuntimeError if `tracemalloc` is on where workers and it do not agree.
 
-    Before 3.15 it remembers strings of whatever interpreter: they are freed with that,
+    Before 3.15 it remembers strings of any interpreter: they are freed with that,
     and looked at afterwards. So the process aborts, or crashes, when a worker ends.
     """
     if _is_tracing():
@@ -149,7 +149,7 @@ def refuse_tracing() -> None:
 
 
 def _stop_tracing() -> None:
-    """Let `tracemalloc` be off, that was started beside workers, before one of them ends."""
+    """Stop `tracemalloc`, if it was started beside workers, before one of them ends."""
     if _is_tracing():
         import logging  # it was a mistake of the program
         import tracemalloc
@@ -168,7 +168,7 @@ def _is_tracing() -> bool:
     try:
         import _tracemalloc
     except ImportError:
-        return False  # a worker makes workers: its own home has looked
+        return False  # a worker makes workers: the caller's side has looked
     return _tracemalloc.is_tracing()
 
 
@@ -179,21 +179,21 @@ def import_execution_failed() -> "type[RuntimeError] | None":
     than 10 ms, so this is called when the first such exception arrives.
     """
     try:
-        from concurrent.interpreters import ExecutionFailed  # as above
+        from concurrent.interpreters import ExecutionFailed  # late: see above
     except ImportError:
         return None
     return ExecutionFailed  # type: ignore[no-any-return]
 
 
 def import_pickle() -> None:
-    """Import `_pickle` without `functools`, in a worker, as its first import of ours.
+    """Import `_pickle` without `functools`, in a worker, before all other modules of this package.
 
-    All that it takes from there is `partial`, which is C code. What is in Python around
+    All that it takes from there is `partial`, which is C code. The Python code around
     it, and `collections`, which that imports, take 2 ms and 0.4 MB in each interpreter.
     """
-    import _compat_pickle  # noqa: F401  # `_pickle` imports both; what they import is real
+    import _compat_pickle  # noqa: F401  # `_pickle` imports both, and they import the real modules
     import _functools
-    import copyreg  # noqa: F401  # as above
+    import copyreg  # noqa: F401  # the other one
 
     if "functools" in sys.modules:
         return
@@ -230,9 +230,9 @@ def release_import_locks() -> None:
 def _create() -> int:
     """Create an interpreter.
 
-    It looks whether the descriptors of the standard streams are open, and fails if one
-    of them is a folder: where they are closed, somebody who lists one has that number for
-    an instant.
+    CPython looks whether the descriptors of the standard streams are open, and fails if one
+    of them is a folder: where they are closed, a thread that lists a folder has that number
+    for an instant.
     """
     create: Callable[[], int] = partial(_interpreters.create, "isolated", reqrefs=False)
     for _ in range(_MOST_TRIES):
@@ -272,7 +272,7 @@ class Interpreter:
         return _interpreters.exec(self.id, code)
 
     def destroy(self) -> None:
-        """End it. What its threads still hold must have been joined before."""
+        """End it. Its threads must have been joined before."""
         _stop_tracing()
         _interpreters.destroy(self.id)
 
@@ -282,13 +282,14 @@ class Interpreter:
 # change when they begin and end; it gives the GIL up for that, and wants it back before it
 # goes on. Another thread of its interpreter that comes for the mutex meanwhile keeps it from
 # that for ever (seen on 3.13.0 and 3.14.10, where it takes seconds when forced). So none comes:
-# what may wait is done under this lock, and who only looks sees whether somebody has it.
+# operations that may wait are done under this lock, and those that do not wait look first
+# whether a thread has it.
 _alone_with_channels = RLock()
 _busy: list[bool] = []
 
 
 def after_fork() -> None:
-    """Release the lock: to be called in a forked child, where nobody else is left to do so."""
+    """Release the lock: to be called in a forked child, where no other thread is left to do so."""
     _busy.clear()
     _alone_with_channels._at_fork_reinit()  # type: ignore[attr-defined]  # noqa: SLF001  # as `threading` does
 
@@ -300,7 +301,7 @@ def _alone(operation: "Callable[..., Any]") -> "tuple[Callable[..., Any], ...]":
 
 
 def _do(steps: "tuple[Callable[..., Any], ...]", argument: object) -> "Any":
-    """Do an operation alone; return what it does.
+    """Do an operation alone; return its result.
 
     The steps are taken by C code: no signal handler and no destructor runs between
     them, which might want a lock whose holder wants this one.
@@ -308,14 +309,14 @@ def _do(steps: "tuple[Callable[..., Any], ...]", argument: object) -> "Any":
     try:
         _, _, result, *_ = map(call, steps, (True, True, argument, -1, None, True))
     except BaseException:
-        if _alone_with_channels._is_owned():  # type: ignore[attr-defined]  # noqa: SLF001  # as above
+        if _alone_with_channels._is_owned():  # type: ignore[attr-defined]  # noqa: SLF001  # there is no public way
             _busy.clear()
             _alone_with_channels.release()
         raise
     return result
 
 
-# From 3.14 on it would pickle what is not shareable, unless it is told not to.
+# From 3.14 on a channel pickles objects that are not shareable, unless it is told not to.
 _OPTIONS = {"fallback": 0} if sys.version_info >= (3, 14) else {}
 
 _CREATE = _alone(partial(_interpchannels.create, **_OPTIONS))
@@ -323,7 +324,7 @@ _COUNT, _DESTROY = _alone(_interpchannels.get_count), _alone(_interpchannels.des
 
 
 class Fifo:
-    """A line of shareable objects, first in, first out, open to all interpreters.
+    """A queue of shareable objects, first in, first out, open to all interpreters.
 
     It never blocks. Any thread of any interpreter may send and receive; each
     object is taken once. Objects: `bytes`, `int`, `str`, `float`, `bool`,
@@ -333,15 +334,15 @@ class Fifo:
     interpreter to let go of the original, by a pending call there. CPython
     keeps room for 300 such calls an interpreter and drops what exceeds them:
     an interpreter that runs no bytecode at all while more than 300 of its
-    messages are received leaks them (measured on 3.13.0 to 3.15.2). Whoever
-    sends much therefore bounds what is in the line (`lending` has the books of
-    that); integers and booleans need no such call.
+    messages are received leaks them (measured on 3.13.0 to 3.15.2). So a
+    pool bounds the number of such objects in its queues (`lending` counts
+    them); integers and booleans need no such call.
     """
 
     def __init__(self, fifo_id: int | None = None) -> None:
-        """Make a new line, or reach the existing one that has this number.
+        """Make a new queue, or reach the existing one that has this number.
 
-        The maker's object keeps the line alive; one reached by number does not.
+        The maker's object keeps the queue alive; one reached by number does not.
         """
         self._made = [_do(_CREATE, _REMOVE_UNBOUND)] if fifo_id is None else []
         self.id = fifo_id = int(self._made[0]) if fifo_id is None else fifo_id
@@ -350,11 +351,11 @@ class Fifo:
         self._recv, self._count = _interpchannels.recv, _interpchannels.get_count
 
     def send(self, item: object) -> None:
-        """Append `item`. Raises `NotShareableError` if it is none of the above."""
+        """Append `item`. Raises `NotShareableError` if it is not shareable."""
         _do(self._send, item)
 
     def recv(self) -> object:
-        """Take the first item, or return None when the line is empty."""
+        """Take the first item, or return None when the queue is empty."""
         # No other thread runs between the look and the call.
         return (self._recv(self.id, None) if not _busy else self._recv_alone())[0]
 
@@ -363,11 +364,11 @@ class Fifo:
 
     def count(self) -> int:
         """Return how many items there are."""
-        # As above.
+        # No other thread runs between the look and the call.
         return self._count(self.id) if not _busy else _do(_COUNT, self.id)
 
     def destroy(self) -> None:
-        """Drop the line and what is still in it. Using it afterwards is an error."""
+        """Drop the queue and the items in it. Using it afterwards is an error."""
         try:
             _do(_DESTROY, self.id)
         finally:

@@ -1,4 +1,4 @@
-"""The call that is running, as it sees itself. On the far side.
+"""The call that is running, as it sees itself. In the worker.
 
 >>> from interpexec import current_task
 >>> def work(items):
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 keep_whole()
 
 # The threads of this interpreter that run calls: one for the calls that were
-# submitted, and one for what is broadcast.
+# submitted, and one for those that are broadcast.
 running: dict[int, Interruptible] = {}
 
 _NEVER = Interruptible(None)
@@ -40,17 +40,17 @@ def enter(thread: "Interruptible") -> None:
 
 
 def leave() -> None:
-    """Make known that it does not any more."""
+    """Make known that the calling thread runs no calls any more."""
     running.pop(get_ident(), None)
 
 
 def this_thread() -> "Interruptible":
-    """Return what the calling thread runs calls with; something that is never hit elsewhere."""
+    """Return the calling thread as one that can be stopped; a dummy where it runs no calls."""
     return running.get(get_ident(), _NEVER)
 
 
 def shielded[**P, T](function: "Callable[P, T]") -> "Callable[P, T]":
-    """Let a function of this package not be torn in the middle: decorate it.
+    """Make a function of this package a critical section: a decorator.
 
     A call that is stopped in it is stopped when it returns, or where it sleeps.
     """
@@ -70,7 +70,7 @@ def shielded[**P, T](function: "Callable[P, T]") -> "Callable[P, T]":
 
 @interruptible
 def outside_of_sections(function: "Callable[[], object]") -> None:
-    """Call a function of the user's in the middle of a step: the call may be stopped in it."""
+    """Call a function of the user's in a critical section: the call may be stopped in it."""
     thread = running.get(get_ident())
     if thread is None:
         function()

@@ -1,9 +1,9 @@
 """Making descriptors, none of which has the number of a standard stream.
 
 A program may be started with some of these closed (`python program.py <&-`), and then the
-kernel gives their numbers to whatever is opened next. What is printed would go there, or
-`dup2` replace it when the program makes itself a daemon. So every descriptor that the
-package makes, for itself or for somebody else, goes through `clear`.
+kernel gives their numbers to the next files that are opened. Printed text would go there, or
+`dup2` replace them when the program makes itself a daemon. So every descriptor that the
+package makes, for itself or for a caller, goes through `clear`.
 """
 
 import os
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 FIRST = 3
-"""The lowest number that is nobody's standard stream."""
+"""The lowest number that is not a standard stream's."""
 
 
 def clear(fd: int) -> int:
     """Return a descriptor just made, or another one in its place, whose number is free to use.
 
-    Raises OSError when there is none to be had; the given one is closed then.
+    Raises OSError when no other one can be made; the given one is closed then.
     """
     if fd >= FIRST:
         return fd
@@ -30,7 +30,7 @@ def clear(fd: int) -> int:
 
 
 def clear_all(*fds: int) -> list[int]:
-    """Do as `clear` with several descriptors: all of them, or none."""
+    """Do as `clear` with several descriptors: with all of them, or none."""
     left, cleared = list(fds), []
     try:
         while left:
@@ -53,9 +53,9 @@ def closed_streams() -> list[int]:
 
 
 def away_from_streams[T](action: "Callable[[], T]") -> T:
-    """Do what opens something that `clear` does not see, or looks at the standard streams.
+    """Call a function while the numbers of all standard streams are taken.
 
-    Meanwhile their numbers are taken.
+    For one that opens descriptors which `clear` does not see, or looks at the streams.
     """
     taken: list[int] = []
     try:

@@ -1,4 +1,4 @@
-"""Objects in error messages, named and cut short; errors that are kept. For what goes wrong."""
+"""Objects in error messages, named and cut short; errors that are kept."""
 
 from interpexec._core.cpython import own_builtins
 from interpexec.errors import TaskCancelled
@@ -16,7 +16,7 @@ def shown(obj: object) -> str:
     try:
         text = _short_repr(obj)
     except TaskCancelled:
-        raise  # this call is stopped, just here
+        raise  # this call is stopped
     except BaseException:  # the user's __repr__; or a call has emptied `sys.path`
         return f"<{name} object>"
     return text if name in text or isinstance(obj, _PLAIN) else f"{text} of type {name}"
@@ -26,7 +26,7 @@ _PLAIN = (type(None), bool, int, float, complex, str, bytes, list, tuple, dict, 
 
 
 def _short_repr(obj: object) -> str:
-    import reprlib  # not what a worker needs to say how a call failed
+    import reprlib  # a worker can say without it how a call failed
 
     short = reprlib.Repr()
     short.maxstring = short.maxother = short.maxlong = 80
@@ -39,7 +39,7 @@ def told(error: BaseException, *, with_class: bool = True) -> str:
     try:
         text = str.__str__(str(error))  # exactly a str, and no subclass
     except TaskCancelled:
-        raise  # as above
+        raise  # this call is stopped
     except BaseException:  # the user's __str__
         text = "<exception str() failed>"
     if not with_class:
@@ -50,8 +50,8 @@ def told(error: BaseException, *, with_class: bool = True) -> str:
 def without_frames[E: BaseException](error: E) -> E:
     """Return an error that is to be kept, which holds on to no frame, and so to no pool.
 
-    A frame holds those of its callers, and all their variables: a future that has such an
-    error, say, and by that itself. Where code of the user's was running, a note tells it.
+    A frame holds those of its callers, and all their variables: for example a future that has
+    such an error, and so itself. Where code of the user's was running, a note tells it.
     """
     seen = set()
     link: BaseException | None = error

@@ -1,7 +1,7 @@
 """Descriptors that this interpreter owns, and gives back.
 
 A descriptor's number means the same in every interpreter of the process, and the
-kernel counts who holds what it names: each holder has a duplicate of its own.
+kernel counts the holders of a file: each holder has a duplicate of its own.
 So nothing here is counted by hand. But a number in a Python object does not close
 itself, so a `Handle` does it, at the latest when its interpreter ends.
 """
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     class Holder(Protocol):
-        """What holds something of the kernel's."""
+        """An object that holds something of the kernel's."""
 
         def release(self) -> None:
             """Let go of it, once."""
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 keep_whole()
 
 
-# What is to be released when this interpreter ends, by id, in the order of their making.
+# The holders to be released when this interpreter ends, by id, in the order of their making.
 _holders: "dict[int, ref[Holder]]" = {}
-_is_expected = False  # somebody does that
+_is_expected = False  # `release_all` is called then
 
 # The descriptors of all handles, by id, also of those whose destructor was interrupted.
 _owned: dict[int, int] = {}
@@ -43,8 +43,8 @@ _owned: dict[int, int] = {}
 class Descriptor:
     """Owns a descriptor until it is closed, or the interpreter ends.
 
-    From any thread of the interpreter that made it. For what closes it in a destructor of
-    its own: in a circle of garbage, nobody knows whose destructor comes first.
+    From any thread of the interpreter that made it. For an owner that closes it in a
+    destructor of its own: in a circle of garbage, the order of destructors is not known.
     """
 
     __slots__ = ()
@@ -52,7 +52,7 @@ class Descriptor:
     def __init__(self, fd: int) -> None:
         """Take a descriptor over."""
         expect_all()
-        left = _owned.get(id(self))  # by one that was here, and could not close it
+        left = _owned.get(id(self))  # by a former object at this address, that could not close it
         _owned[id(self)] = fd
         if left is not None:
             os.close(left)
@@ -89,7 +89,7 @@ class Descriptor:
 
 
 class Handle(Descriptor):
-    """Owns a descriptor, and closes it also when it is let go of."""
+    """Owns a descriptor, and closes it also when the handle is let go of."""
 
     __slots__ = ()
 
@@ -99,7 +99,7 @@ class Handle(Descriptor):
 
 
 def expect_all() -> None:
-    """See to it that what is owned is given back when this interpreter ends.
+    """Have `release_all` called when this interpreter ends.
 
     In the main one nothing has to be done: the process ends with it.
     """
@@ -117,19 +117,19 @@ def expect_all() -> None:
 
 
 def expect_end(holder: "Holder") -> None:
-    """See to it that something is released when this interpreter ends. As `expect_all`."""
+    """Have a holder released when this interpreter ends."""
     expect_all()
-    _holders.pop(id(holder), None)  # of one that is no more: it stands in another place
+    _holders.pop(id(holder), None)  # of a former object at this address: its place is another
     _holders[id(holder)] = ref(holder)
 
 
 def expect_end_no_more(holder: "Holder") -> None:
-    """Forget something that was released."""
+    """Forget a holder that was released."""
     _holders.pop(id(holder), None)
 
 
 type Inside = tuple[list[bytes], Inside | None]
-"""What a thread has taken in the monitor in which it is; the same of one around that."""
+"""The tokens that a thread has taken in a monitor; the same of the monitor around that."""
 
 # The threads of this interpreter that are inside a monitor, or about to be. And the
 # destructors that wait until they are not.
@@ -138,7 +138,7 @@ postponed: "dict[int, list[_Postponed]]" = {}
 
 
 class _Postponed:
-    """Calls a destructor when it is let go of: what that raises concerns nobody then."""
+    """Calls a destructor when it is let go of, where CPython drops exceptions."""
 
     __slots__ = ("_destructor",)
 
@@ -150,9 +150,9 @@ class _Postponed:
 
 
 def outside(destructor: "Callable[[], None]") -> None:
-    """Call a destructor that enters a monitor: now, or when the calling thread has left.
+    """Call a destructor that enters a monitor: now, or when the calling thread has left its own.
 
-    Garbage may be collected while it is inside, perhaps of that very monitor.
+    Garbage may be collected while the thread is inside, perhaps of that very monitor.
     """
     ident = get_ident()
     if ident in inside:
@@ -162,12 +162,12 @@ def outside(destructor: "Callable[[], None]") -> None:
 
 
 def catch_up(ident: int) -> None:
-    """Do what had to wait until the calling thread was outside."""
+    """Call the destructors that had to wait until the calling thread was outside."""
     postponed.pop(ident, None)
 
 
 def _forget_all() -> None:
-    """Leave alone what belongs to the parent, in a forked child."""
+    """Leave the parent's objects alone, in a forked child."""
     for reference in list(_holders.values()):
         after_fork = getattr(reference(), "after_fork", None)
         if after_fork is not None:
@@ -178,10 +178,7 @@ def _forget_all() -> None:
 
 
 def release_all() -> None:
-    """Release all that this interpreter holds. What was made last comes first.
-
-    It may be made of the others.
-    """
+    """Release all that this interpreter holds, the last made first: it may consist of others."""
     for reference in reversed(list(_holders.values())):
         holder = reference()
         if holder is not None:
@@ -193,4 +190,4 @@ def release_all() -> None:
         try:
             os.close(_owned.popitem()[1])
         except OSError:
-            pass  # somebody has closed what was not his
+            pass  # the program has closed it, though it was not its own

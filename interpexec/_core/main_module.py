@@ -1,16 +1,16 @@
 """How the program's `__main__` appears in a worker.
 
-A function of `__main__` travels by its name, so the worker needs a module of
+A function of `__main__` is sent by its name, so the worker needs a module of
 that name. As with `multiprocessing`, the program is run there once more under
 another name, `__mp_main__`, so that `if __name__ == "__main__":` keeps out what
 only the real start may do. It is run when a call first asks for something in it,
 once in each worker, and stays: its module state lives on between the calls.
 
-    home     describe()        how the program was started, as plain data
-    worker   expect(origin)    `__main__` gets a `__getattr__` that runs it
+    main interpreter   describe()       how the program was started, as plain data
+    worker             expect(origin)   `__main__` gets a `__getattr__` that runs it
 
-What is typed into a REPL or a notebook cannot be run again; `origin` is None
-then, and functions of `__main__` travel by value (see `functions`).
+Code that is typed into a REPL or a notebook cannot be run again; `origin` is None
+then, and functions of `__main__` are sent by value (see `functions`).
 """
 
 import _io  # `io` is not in a bare interpreter
@@ -45,10 +45,10 @@ RUN_NAME = "__mp_main__"
 _OPTIONS_WITH_A_VALUE = "WX"
 
 _finders: set[int] = set()  # the threads that are unpickling a call
-_last_absence = ""  # what was last said about a name that `__main__` does not have
-_program: "_Program | None" = None  # in a worker, the program that home runs
+_last_absence = ""  # the last message about a name that `__main__` does not have
+_program: "_Program | None" = None  # in a worker, the program that made the pool
 
-# The last module that was asked about, and what was said. (A notebook may put its own
+# The last module that was asked about, and the answer. (A notebook may put its own
 # into the place of the first one. `functools.lru_cache` would be dear for each worker.)
 _described: "tuple[ModuleType | None, Origin | None]" = None, None
 
@@ -131,11 +131,11 @@ class _Program:
     """The program as a worker knows it: run when a name in it is first asked for."""
 
     def __init__(self, origin: Origin | None, placeholder: "ModuleType") -> None:
-        """Let the placeholder ask for what it does not have."""
+        """Let the placeholder ask for names that it does not have."""
         self.origin = origin
         self.main: ModuleType | None = None
         self._failure: BaseException | None = None
-        # Two threads of a worker may come at once: for a call, and for what is
+        # Two threads of a worker may come at once: for a call, and for one that is
         # broadcast. Re-entrant, because the program may ask for itself.
         self._lock = RLock()
         self._appear_as(placeholder)
@@ -146,8 +146,8 @@ class _Program:
     def _appear_as(module: "ModuleType") -> None:
         """Be this module, under both names.
 
-        The second one is asked for by the workers of a pool that was made in a
-        worker: there, that is where the program's functions come from.
+        The workers of a pool that was made in a worker ask for the second one: the
+        program's functions come from there.
         """
         sys.modules["__main__"] = sys.modules[RUN_NAME] = module
 
@@ -200,9 +200,9 @@ def _absent(name: str, hint: str) -> AttributeError:
 
 
 def explain_absence(message: str) -> str:
-    """Return what to say instead of pickle's own message about an absent name.
+    """Return the message to show instead of pickle's own about an absent name.
 
-    Up to 3.13 pickle replaces our error by one of its own; and once the program
+    Up to 3.13 pickle replaces the error by one of its own; and once the program
     was run, it is the program's module that lacks the name.
     """
     if "'__main__'" in message:
@@ -218,7 +218,7 @@ _NOT_RUN = (
 
 
 def loads(payload: "bytes | Loadable") -> "Any":
-    """Unpickle what home sent, in a worker: that may import modules, or run the program."""
+    """Unpickle a call, in a worker: that may import modules, or run the program."""
     thread = get_ident()
     _finders.add(thread)
     try:
@@ -230,7 +230,7 @@ def loads(payload: "bytes | Loadable") -> "Any":
 
 
 def refuse_while_finding() -> None:
-    """Raise NotRunnableError where a worker only looks for what a call needs.
+    """Raise NotRunnableError where a worker unpickles a call, and so imports or runs a module.
 
     Else a program, or a module, that starts work when it is run would start
     workers in its workers for ever.
@@ -283,10 +283,10 @@ def _code_of_file(path: str) -> "CodeType":
         loader = SourcelessFileLoader(RUN_NAME, path)
         return loader.get_code(RUN_NAME)  # type: ignore[return-value]
     if os.path.isfile(path):  # noqa: PTH113  # pathlib is dear to import
-        with _io.open_code(os.path.abspath(path)) as file:  # noqa: PTH100  # as above
+        with _io.open_code(os.path.abspath(path)) as file:  # noqa: PTH100  # pathlib is dear
             return compile(file.read(), path, "exec")
     # `python archive.zip`: __file__ is inside, where only its importer can read.
     from pkgutil import get_importer  # as in `_run`
 
-    importer = get_importer(os.path.dirname(path))  # noqa: PTH120  # as above
+    importer = get_importer(os.path.dirname(path))  # noqa: PTH120  # pathlib is dear to import
     return importer.get_code("__main__")  # type: ignore[union-attr,no-any-return]

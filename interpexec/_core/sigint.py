@@ -2,14 +2,14 @@
 
 Python raises KeyboardInterrupt between any two bytecodes of the main thread. In the middle
 of a move of this package it would lose a reply, a lock or a descriptor. So a handler of
-ours stands where Python's own stood. It looks which frame was interrupted, and at those
+this package stands where Python's own stood. It looks which frame was interrupted, and at those
 around it, the innermost first. The first one whose function is marked decides:
 
     @protected       the interrupt is noted, and raised when the outermost function that is
                      marked so returns
     @unbroken        it is noted, and raised at the next line of the code around that: by a
-                     trace function. For what must not raise it itself: destructors, the
-                     taking of locks, callbacks of other libraries
+                     trace function. For code that must not raise it itself: destructors,
+                     the taking of locks, callbacks of other libraries
     @interruptible   it is raised at once: this function sleeps, or calls the user's code,
                      and its callers are prepared for an exception at each of its bytecodes
     (none)           it is raised at once: this is the user's code
@@ -18,9 +18,9 @@ A module in which next to every function is `unbroken` says so once: `keep_whole
 
 Purpose: no state of the package depends on where an interrupt comes.
 Guarantees: each interrupt is raised once; several that are noted together, once together.
-What sleeps in protected code is interruptible, so nothing is held up for long.
+Functions that sleep in protected code are interruptible, so nothing is held up for long.
 Assumptions: the handler is the one that was installed here. A handler of the program's own
-is left alone; what it raises may come between any two bytecodes, as ever.
+is left alone; its exceptions may come between any two bytecodes, as ever.
 
 The race at the end of a protected function, in steps. Its wrapper is not marked.
 1. The signal comes before the function returns: it is noted, and the wrapper, which looks
@@ -30,7 +30,7 @@ The race at the end of a protected function, in steps. Its wrapper is not marked
 
 After trio's `_core/_ki.py`, where marked functions protect in the same way. asyncio's runner
 and trio put handlers of their own in the place of `signal.default_int_handler` only, which
-they know by its identity. So ours takes its name as well.
+they know by its identity. So this handler takes its name as well.
 """
 
 import _signal
@@ -95,7 +95,7 @@ def protected[**P, T](function: "Callable[P, T]") -> "Callable[P, T]":
 def protected_inside[**P, T](function: "Callable[P, T]") -> "Callable[P, T]":
     """Do as `protected`, without a wrapper: the caller looks at `noted`, and delivers.
 
-    For what is called for each call of a pool.
+    For functions that are called for each call of a pool.
     """
     return _mark(function, _PROTECTED)
 
@@ -117,7 +117,7 @@ def unbroken[**P, T](function: "Callable[P, T]") -> "Callable[P, T]":
 def unbroken_if(
     function: "Callable[..., object]", condition: "Callable[[FrameType], bool]"
 ) -> None:
-    """Let no KeyboardInterrupt into a function of somebody else's, where that is so for a frame."""
+    """Let no KeyboardInterrupt into a function of another library, where `condition` holds."""
     _mark(function, condition)
 
 
@@ -136,26 +136,26 @@ def interruptible[**P, T](function: "Callable[P, T]") -> "Callable[P, T]":
 def interruptible_inside[**P, T](function: "Callable[P, T]") -> "Callable[P, T]":
     """Do as `interruptible`, without a wrapper: the function looks at `noted` first, and delivers.
 
-    For what is called for each call of a pool.
+    For functions that are called for each call of a pool.
     """
     return _mark(function, _INTERRUPTIBLE)
 
 
 @interruptible
 def interruptibly[**P, T](function: "Callable[P, T]", *args: "P.args", **kwargs: "P.kwargs") -> "T":
-    """Call a function, and let KeyboardInterrupt into it; what it returns may be lost."""
+    """Call a function, and let KeyboardInterrupt into it; its result may be lost then."""
     return function(*args, **kwargs)
 
 
 def deliver() -> None:
-    """Raise what was noted, unless the caller is protected itself: then that does it."""
+    """Raise the noted interrupt, unless the caller is protected itself: then its caller does it."""
     if not cpython.is_main_thread():
         return
     decision = _decision(sys._getframe(1))  # noqa: SLF001  # there is no public way
     if decision in {None, _INTERRUPTIBLE}:
         _raise_noted()
     elif decision == _UNBROKEN:
-        _raise_outside(sys._getframe(1))  # noqa: SLF001  # as above
+        _raise_outside(sys._getframe(1))  # noqa: SLF001  # there is no public way
 
 
 def _raise_noted() -> None:
@@ -167,7 +167,7 @@ def _raise_noted() -> None:
 def _decision(frame: "FrameType | None") -> int | None:
     """Return the mark of the innermost frame that has one.
 
-    What is unbroken, and called by protected code, is as good as protected.
+    A function that is unbroken, and called by protected code, is as good as protected.
     """
     found = None
     while frame is not None:
@@ -192,8 +192,8 @@ def _mark_of(frame: "FrameType") -> int | None:
 def watch() -> None:
     """Put the handler in the place of Python's own, if that is there. Cheap.
 
-    In the main thread of the main interpreter; elsewhere nothing happens. Others put Python's
-    own one back, an IPython kernel before each cell; so this is called again and again.
+    In the main thread of the main interpreter; elsewhere nothing happens. Other libraries put
+    Python's own back, an IPython kernel before each cell; so this is called again and again.
     """
     if _signal.getsignal(_signal.SIGINT) is _python_handler:
         _install()
@@ -223,11 +223,11 @@ def _handler(number: int, frame: "FrameType | None") -> None:
 
 
 def _raise_outside(frame: "FrameType | None") -> None:
-    """Raise what was noted at the next line of the code around what is unbroken."""
+    """Raise the noted interrupt at the next line of the code around the unbroken functions."""
     if sys.gettrace() in _armed:
-        return  # as is about to be done
+        return  # that is about to be done
     target = _outside(frame)
-    if target is None or sys.gettrace() is not None:  # nobody; or a debugger, which stays
+    if target is None or sys.gettrace() is not None:  # no code; or a debugger, which stays
         _send_again()
         return
 
@@ -295,7 +295,7 @@ def _send_again() -> None:
     try:
         start_new_thread(_send, ())
     except RuntimeError:
-        pass  # there is no thread to be had: the next protected function raises it
+        pass  # no thread can be started: the next protected function raises it
 
 
 def _send() -> None:
