@@ -1,6 +1,6 @@
 """A worker that a call has damaged costs that call alone. A pool survives whatever a call does.
 
-`damage_tasks.WAYS` has the ways. Closing descriptors that are not the call's, `os._exit` and
+`damage.ways` has the ways. Closing descriptors that are not the call's, `os._exit` and
 a crash in C are the fate of the process: see `docs/limits.md`.
 """
 
@@ -10,21 +10,24 @@ from concurrent.futures import wait
 
 import pytest
 
-import damage_tasks
 import programs
 import tasks
+from damage import good_faith, streams
+from damage.exceptions import Leaving
+from damage.exploding import Damage, Unloadable
+from damage.ways import WAYS
 from gates import TIME_LIMIT, Gate
 from interpexec import InterpreterPoolExecutor, NotShareableError, WorkerLostError
 
 # What a call is told that has damaged its own worker, beyond what it raises itself.
-ENDS = damage_tasks.Damage, WorkerLostError, NotShareableError, TypeError, NameError, RecursionError
+ENDS = Damage, WorkerLostError, NotShareableError, TypeError, NameError, RecursionError
 
 # What each of these raises.
 RAISED = {
     "memory_out": MemoryError,
     "raise_generator_exit": GeneratorExit,
     "raise_interrupt": KeyboardInterrupt,
-    "raise_leaving": damage_tasks.Leaving,
+    "raise_leaving": Leaving,
     "raise_stop": StopIteration,
     "raise_stop_async": StopAsyncIteration,
     "raise_cancelled_by_itself": BaseException,
@@ -41,7 +44,7 @@ LOUD = {
 
 # What a thread that a call has left throws at the worker's may come in any call.
 THROWING = {
-    "throw_at_itself_later": damage_tasks.Damage,
+    "throw_at_itself_later": Damage,
     "throw_exit_at_itself_later": SystemExit,
 }
 
@@ -71,12 +74,12 @@ def quiet(capfd: pytest.CaptureFixture[str], request: pytest.FixtureRequest) -> 
 
 
 @pytest.mark.usefixtures("quiet")
-@pytest.mark.parametrize("name", sorted(damage_tasks.WAYS.keys() - STAYING - THROWING.keys()))
+@pytest.mark.parametrize("name", sorted(WAYS.keys() - STAYING - THROWING.keys()))
 def test_a_damaged_worker_costs_that_call_alone(name: str) -> None:
     """The call ends; all others, before and after, come to what they always come to."""
     with InterpreterPoolExecutor(2) as pool:
         assert pool.submit(abs, -1).result(TIME_LIMIT) == 1
-        future = pool.submit(damage_tasks.WAYS[name])
+        future = pool.submit(WAYS[name])
         assert not wait([future], TIME_LIMIT).not_done
         error = future.exception()
         assert error is None or isinstance(error, RAISED.get(name, ENDS))
@@ -88,7 +91,7 @@ def test_a_damaged_worker_costs_that_call_alone(name: str) -> None:
 def test_what_is_thrown_later_costs_the_call_that_it_meets(name: str) -> None:
     """Or the worker, if it comes between two calls; all others are right, and each one ends."""
     with InterpreterPoolExecutor(2) as pool:
-        futures = [pool.submit(damage_tasks.WAYS[name])]
+        futures = [pool.submit(WAYS[name])]
         for number in range(200):
             futures.append(pool.submit(tasks.same, number))
             wait(futures[-1:], TIME_LIMIT)
@@ -110,7 +113,7 @@ def test_calls_that_run_beside_a_damaged_worker_go_on(name: str, door: Gate) -> 
     with InterpreterPoolExecutor(2) as pool:
         beside = pool.submit(tasks.pass_gate, door.handle, "right")
         door.await_knocks(1)
-        wait([pool.submit(damage_tasks.WAYS[name])], TIME_LIMIT)
+        wait([pool.submit(WAYS[name])], TIME_LIMIT)
         check_all(pool)
         door.open()
         assert beside.result(TIME_LIMIT) == "right"
@@ -122,8 +125,8 @@ def test_calls_that_wait_behind_it_are_begun_by_another_worker(name: str, door: 
     with InterpreterPoolExecutor(1) as pool:
         first = pool.submit(tasks.pass_gate, door.handle)
         door.await_knocks(1)
-        damaging = pool.submit(damage_tasks.WAYS[name])
-        others = [pool.submit(damage_tasks.same, number) for number in range(20)]
+        damaging = pool.submit(WAYS[name])
+        others = [pool.submit(tasks.same, number) for number in range(20)]
         door.open()
         assert [future.result(TIME_LIMIT) for future in others] == list(range(20))
         assert not wait([first, damaging], TIME_LIMIT).not_done
@@ -133,8 +136,8 @@ def test_a_call_that_no_worker_can_unpickle_fails(door: Gate) -> None:
     """It is not handed on for ever, also where each worker was damaged before."""
     with InterpreterPoolExecutor(1) as pool:
         first = pool.submit(tasks.pass_gate, door.handle)
-        damaging = [pool.submit(damage_tasks.WAYS["path_hooks_emptied"]) for _ in range(5)]
-        bad = [pool.submit(damage_tasks.same, damage_tasks.Unloadable()) for _ in range(5)]
+        damaging = [pool.submit(WAYS["path_hooks_emptied"]) for _ in range(5)]
+        bad = [pool.submit(tasks.same, Unloadable()) for _ in range(5)]
         door.open()
         assert not wait([first, *damaging, *bad], TIME_LIMIT).not_done
         assert {type(future.exception()) for future in bad} == {NotShareableError}
@@ -143,7 +146,7 @@ def test_a_call_that_no_worker_can_unpickle_fails(door: Gate) -> None:
 
 def test_what_an_initializer_has_changed_is_no_damage() -> None:
     """A worker that begins without standard output, say, keeps its calls' state."""
-    with InterpreterPoolExecutor(1, initializer=damage_tasks.stdout_none) as pool:
+    with InterpreterPoolExecutor(1, initializer=streams.stdout_none) as pool:
         first = pool.submit(tasks.interpreter).result(TIME_LIMIT)
         with pytest.raises(ZeroDivisionError):
             pool.submit(tasks.divide, 1, 0).result(TIME_LIMIT)
@@ -155,7 +158,7 @@ def test_what_programs_do_in_good_faith_is_no_damage(way: str) -> None:
     """The worker goes on, with its state."""
     with InterpreterPoolExecutor(1) as pool:
         first = pool.submit(tasks.interpreter).result(TIME_LIMIT)
-        pool.submit(getattr(damage_tasks.InGoodFaith, way)).result(TIME_LIMIT)
+        pool.submit(getattr(good_faith, way)).result(TIME_LIMIT)
         with pytest.raises(ZeroDivisionError):
             pool.submit(tasks.divide, 1, 0).result(TIME_LIMIT)
         assert pool.submit(tasks.interpreter).result(TIME_LIMIT) == first
@@ -163,20 +166,21 @@ def test_what_programs_do_in_good_faith_is_no_damage(way: str) -> None:
 
 def test_a_program_survives_all_of_it() -> None:
     """One pool, one way after the other: the program ends with status 0."""
-    done = programs.run("-c", PROGRAM, *damage_tasks.WAYS, cwd=programs.TESTS)
+    done = programs.run("-c", PROGRAM, *WAYS, cwd=programs.TESTS)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == list(damage_tasks.WAYS)
+    assert done.stdout.split() == list(WAYS)
 
 
 PROGRAM = """
 import sys
-import damage_tasks, tasks
+import tasks
 from concurrent.futures import wait
+from damage.ways import WAYS
 from interpexec import InterpreterPoolExecutor
 
 with InterpreterPoolExecutor(2) as pool:
     for name in sys.argv[1:]:
-        assert not wait([pool.submit(damage_tasks.WAYS[name])], 60).not_done
+        assert not wait([pool.submit(WAYS[name])], 60).not_done
         assert [pool.submit(tasks.same, n).result(60) for n in range(5)] == list(range(5)), name
         print(name)
 """
