@@ -149,6 +149,7 @@ class Chaos:
             assert called == [future]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cancel_threads", [1, 3])
 def test_cancels_at_random_moments(cancel_threads: int) -> None:
     """No result is lost, no wrong call cancelled, no `finally` left out, nothing left over."""

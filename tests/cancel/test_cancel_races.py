@@ -318,6 +318,7 @@ def outcome(future: Future[object]) -> str:
     return "done"
 
 
+@pytest.mark.slow
 def test_cancel_races_with_the_end_of_the_call() -> None:
     """What `cancel()` returned is what the future says; no other call is hit."""
     seen = {True: 0, False: 0}
@@ -353,6 +354,7 @@ def test_cancel_right_after_the_call_has_begun(begun: Pipe) -> None:
     assert begun.rest() == b""
 
 
+@pytest.mark.slow
 def test_finally_blocks_are_not_hit_twice(begun: Pipe, told: Pipe) -> None:
     """Again and again, on a busy machine: each block comes to its end."""
     stop = threading.Event()
@@ -376,6 +378,7 @@ def test_finally_blocks_are_not_hit_twice(begun: Pipe, told: Pipe) -> None:
     assert told.rest() == b""
 
 
+@pytest.mark.slow
 def test_cancel_races_with_the_time_limit(begun: Pipe) -> None:
     """It is one or the other, and whoever waits learns of it."""
     with pool_of(2) as pool:
@@ -436,6 +439,7 @@ def test_cancel_comes_while_the_pool_breaks(door: Gate, monkeypatch: pytest.Monk
     assert answers == [future.cancelled() for future in futures]
 
 
+@pytest.mark.slow
 def test_cancel_races_with_shutdown(begun: Pipe) -> None:
     """Every call ends, as its future says, and the pool ends."""
     for number in range(FEW):
@@ -459,6 +463,7 @@ def test_cancel_races_with_shutdown(begun: Pipe) -> None:
                 assert not future.cancelled()
 
 
+@pytest.mark.slow
 def test_many_futures_are_cancelled_by_several_threads() -> None:
     """All by all: each is cancelled or done, nothing is lost, callbacks run once."""
     with pool_of(3) as pool:

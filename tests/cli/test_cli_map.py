@@ -222,6 +222,7 @@ def test_many_tiny_items_stay_complete_and_in_order() -> None:
     assert Run("map", "x", given=given).bytes == given.encode()
 
 
+@pytest.mark.slow
 def test_the_standard_library_counts_as_in_a_serial_run() -> None:
     """Every module's syntax tree has the same size; those that do not parse fail alone."""
     stdlib = Path(sysconfig.get_path("stdlib"))

@@ -35,6 +35,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Environment:
         pytest.skip(str(error))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", TARGETS)
 def test_conformance(target: str, place: Environment, tmp_path: Path) -> None:
     """Our class passes what CPython asks of its own."""

@@ -72,8 +72,13 @@ def test_map_gives_up_after_its_timeout(make_pool: Maker) -> None:
     with gated(partial(make_pool, 2)) as (pool, gate):
         functions = [partial(tasks.same, 1), partial(tasks.pass_gate, gate.handle)]
         wait_for(pool.submit(tasks.same, 0))
-        results = pool.map(tasks.apply, functions, timeout=5)
-        assert next(results) == 1
+        results = pool.map(tasks.apply, functions, timeout=0.3)
+        try:
+            first = next(results)
+        except TimeoutError:  # the machine is busy: again, with time enough
+            results = pool.map(tasks.apply, functions, timeout=5)
+            first = next(results)
+        assert first == 1
         with pytest.raises(TimeoutError):
             next(results)
 

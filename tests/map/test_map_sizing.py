@@ -110,8 +110,11 @@ def test_items_with_a_time_limit_travel_alone(
     """Each has that time for itself; who exceeds it fails alone."""
     pool, gate = pass_by
     calls = submitted(pool, monkeypatch)
+    pool.warm()
+    for future in pool.broadcast(sizing_tasks.raise_at, "ValueError", "", 0):
+        assert future.result(TIME_LIMIT) == 0  # this worker has imported what its items need
     columns: Columns = *map(repeat, gate.handle), repeat(",20,"), range(40)
-    results = pool.with_options(timeout=4).imap_unordered(sizing_tasks.wait_at, *columns)
+    results = pool.with_options(timeout=1).imap_unordered(sizing_tasks.wait_at, *columns)
     assert Counter(outcomes(results)) == Counter([*range(20), *range(21, 40), TimeoutError])
     assert len(calls) == 40
 

@@ -196,6 +196,7 @@ def test_shutdown_waits_for_what_was_broadcast(begun: Pipe, told: Pipe, door: Ga
     assert [future.result(0) for future in futures] == [None] * 11
 
 
+@pytest.mark.slow
 def test_what_is_broadcast_just_before_shutdown_is_done() -> None:
     """Again and again: a future of a worker that was ready has its result.
 

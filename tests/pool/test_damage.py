@@ -73,6 +73,7 @@ def quiet(capfd: pytest.CaptureFixture[str], request: pytest.FixtureRequest) -> 
     assert not err or request.node.callspec.params["name"] in LOUD
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quiet")
 @pytest.mark.parametrize("name", sorted(WAYS.keys() - STAYING - THROWING.keys()))
 def test_a_damaged_worker_costs_that_call_alone(name: str) -> None:

@@ -282,6 +282,7 @@ def _resident() -> int:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.version_info < (3, 14), reason="CPython 3.13 leaks ended interpreters")
 @pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="Linux only")
 def test_memory_does_not_grow() -> None:

@@ -134,6 +134,7 @@ def test_no_descriptor_is_needed_for_workers_that_never_start(tmp_path: Path) ->
     assert output(write(tmp_path / "program.py", program)) == "[0, 1, 2]\n"
 
 
+@pytest.mark.slow
 def test_pools_inside_pools_inside_pools(tmp_path: Path) -> None:
     """Each task makes a pool of its own, three levels deep; some are left to their workers."""
     program = """
@@ -153,6 +154,7 @@ def test_pools_inside_pools_inside_pools(tmp_path: Path) -> None:
     assert output(write(tmp_path / "program.py", program)) == "8\n8\n8\n"
 
 
+@pytest.mark.slow
 def test_many_pools_come_and_go(tmp_path: Path) -> None:
     """Workers that import much of the standard library leave no descriptor, no thread, no crash."""
     program = f"""

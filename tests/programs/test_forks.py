@@ -465,6 +465,7 @@ def test_a_fork_while_a_call_runs(how: str, tmp_path: Path) -> None:
     assert done.stdout == "fork() while worker \nTrue\nTrue 3\n"
 
 
+@pytest.mark.slow
 def test_forks_while_a_thread_submits(tmp_path: Path) -> None:
     """Its calls are the parent's: in a child the pool says so. No child is lost, none hangs."""
     program = (

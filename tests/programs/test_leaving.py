@@ -221,7 +221,7 @@ def _program(path: Path, way: str) -> Path:
     return write(path / "program.py", ENDLESS.rstrip() + WAYS[way])
 
 
-@pytest.mark.parametrize("function", ["spin", "sleep"])
+@pytest.mark.parametrize("function", ["spin", pytest.param("sleep", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("way", WAYS)
 def test_one_ctrl_c_ends_a_program(tmp_path: Path, begun: Pipe, way: str, function: str) -> None:
     """Whatever its workers do: by the signal, with all that belongs to an orderly end."""

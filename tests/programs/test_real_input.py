@@ -90,6 +90,7 @@ def _outcomes(results: Iterator[object]) -> Iterator[Outcome]:
             yield _describe(error)
 
 
+@pytest.mark.slow
 def test_the_nodes_of_the_files(pool: InterpreterPoolExecutor, node_counts: list[Outcome]) -> None:
     """One call a file: results are those of a serial run, errors are those of their files."""
     futures = [pool.submit(stdlib_files.count_nodes, path) for path in _parsed()]
@@ -101,6 +102,7 @@ def test_the_nodes_of_the_files(pool: InterpreterPoolExecutor, node_counts: list
     assert parallel == node_counts
 
 
+@pytest.mark.slow
 def test_the_nodes_of_the_files_in_chunks(
     pool: InterpreterPoolExecutor, node_counts: list[Outcome]
 ) -> None:

@@ -785,6 +785,7 @@ CHURNS: dict[str, Callable[..., None]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("churn", CHURNS)
 def test_calls_that_are_stopped_while_they_share(stock: Stock, begun: Pipe, churn: str) -> None:
     """At any bytecode: nothing is lost, and nothing closed twice."""

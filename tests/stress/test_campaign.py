@@ -8,7 +8,10 @@ import pytest
 
 from programs import TESTS, run
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it needs pidfd and /proc")
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="it needs pidfd and /proc"),
+    pytest.mark.slow,
+]
 
 
 def campaign(command: str, *arguments: object) -> str:

@@ -10,6 +10,7 @@ ROUNDS = int(os.environ.get("INTERPEXEC_ROUNDS", "10"))
 """How many pools each seed makes; more finds more."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2, 3, 8])
 def test_whatever_is_done_to_a_pool_every_call_ends(seed: int) -> None:
     """Submitting, failing, cancelling, chaining, mapping, dropping, shutting down: see `chaos`."""
@@ -17,6 +18,7 @@ def test_whatever_is_done_to_a_pool_every_call_ends(seed: int) -> None:
     assert done == "well\n"
 
 
+@pytest.mark.slow
 def test_channels_are_used_while_interpreters_come_and_go() -> None:
     """A thread that sends waits for something, with the mutex of all channels, without the GIL."""
     assert output(TESTS / "stress" / "crossroads.py", 25) == "well\n"

@@ -487,6 +487,7 @@ def test_a_call_cancelled_under_a_lock_releases_it(make: Callable[[], Any], begu
             lock.release()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", LOCKS, ids=_name)
 def test_a_call_cancelled_somewhere_keeps_no_lock(make: Callable[[], Any], begun: Pipe) -> None:
     """Wherever it was: in the body, in `acquire`, in `release`, contended or not."""

@@ -224,6 +224,7 @@ class Channel(RuleBasedStateMachine):
             end.release()
 
 
+@pytest.mark.slow
 def test_a_channel_is_a_deque() -> None:
     """With any number of ends, which are released and closed in any order."""
     run_state_machine_as_test(Channel, settings=settings(SETTINGS, max_examples=250))
