@@ -23,6 +23,8 @@ from benchmarks.summary import Readings, ratio
 from benchmarks.table import table
 from benchmarks.work import Work, speed_up
 
+pytestmark = pytest.mark.fast
+
 SETTING: dict[str, str | int | None] = {
     "implementation": "CPython",
     "python": "3.14.0",

@@ -8,6 +8,8 @@ import pytest
 
 import interpexec
 
+pytestmark = pytest.mark.fast
+
 PACKAGE = Path(interpexec.__file__).parent
 
 # From the ground up: a module imports only what stands before it.

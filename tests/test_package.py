@@ -10,6 +10,8 @@ import pytest
 
 import interpexec
 
+pytestmark = pytest.mark.fast
+
 
 def run(code: str) -> "subprocess.CompletedProcess[str]":
     """Run code in a fresh Python."""

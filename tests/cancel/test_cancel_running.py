@@ -18,6 +18,8 @@ from interpexec import InterpreterPoolExecutor, TaskCancelled
 from programs import PATHS, output, run, write
 from stops import TIME_LIMIT, Pipe, finish, interpreters, pool_of, rest, shut_down, start
 
+pytestmark = pytest.mark.fast
+
 WAKES = sys.version_info >= (3, 15)
 """Whether a signal gets a call out of a system call."""
 

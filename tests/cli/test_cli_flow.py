@@ -17,6 +17,8 @@ from interpexec.cli._order import AsTheyArrive, InItemOrder
 from interpexec.cli._parse import parse_task
 from interpexec.cli._report import Output, Report
 
+pytestmark = pytest.mark.fast
+
 
 class CountingPool(ThreadPoolExecutor):
     """Knows how many calls are in flight."""

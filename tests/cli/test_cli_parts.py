@@ -16,6 +16,8 @@ from interpexec.cli._pace import GROWTH, LARGEST, TARGET, Pace
 from interpexec.cli._parse import parse_task
 from interpexec.cli._task import ExpressionTask, FunctionTask
 
+pytestmark = pytest.mark.fast
+
 # -- what was asked for -------------------------------------------------------------
 
 

@@ -11,6 +11,8 @@ import tasks
 from gates import TIME_LIMIT, gated
 from interpexec import InterpreterPoolExecutor
 
+pytestmark = pytest.mark.fast
+
 type Refused = tuple[dict[str, Any], type[Exception], str, str]
 """Arguments, the error's class, the argument's name, the text of its value."""
 

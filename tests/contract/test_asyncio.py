@@ -10,6 +10,8 @@ import tasks
 from gates import TIME_LIMIT, Gate, gated
 from interpexec import InterpreterPoolExecutor
 
+pytestmark = pytest.mark.fast
+
 
 def test_run_in_executor_gives_results_and_errors() -> None:
     """Results, exceptions, partials, lambdas: as from a pool of threads."""

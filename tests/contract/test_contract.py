@@ -24,6 +24,8 @@ import tasks
 from contract import Maker, each_pool, queue_up, wait_for
 from gates import TIME_LIMIT, gated
 
+pytestmark = pytest.mark.fast
+
 # -- submit, and what its future tells ---------------------------------------
 
 

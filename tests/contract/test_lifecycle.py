@@ -14,6 +14,8 @@ import tasks
 from gates import TIME_LIMIT, gate, gated
 from interpexec import InterpreterPoolExecutor
 
+pytestmark = pytest.mark.fast
+
 # -- lazy spawning ------------------------------------------------------------------
 
 

@@ -12,6 +12,8 @@ from interpexec._core import message_queue, waiting
 from interpexec._core.message_queue import MessageQueue
 from interpexec._core.waiting import Spinner
 
+pytestmark = pytest.mark.fast
+
 TIME_LIMIT = 30.0
 
 

@@ -16,6 +16,8 @@ from interpexec._pool.parking import Latch, Parker
 from programs import output, write
 from stops import TIME_LIMIT, finish, start
 
+pytestmark = pytest.mark.fast
+
 
 def interrupt() -> None:
     """Do as if Ctrl-C was pressed here."""

@@ -5,6 +5,8 @@ import pytest
 from interpexec._core import waiting
 from interpexec._core.waiting import Spinner
 
+pytestmark = pytest.mark.fast
+
 
 class Looker:
     """Finds something at the look number `at`; counts the looks."""

@@ -10,6 +10,8 @@ import pytest
 from interpexec._core import waiting
 from interpexec._core.waiting import Wakeup
 
+pytestmark = pytest.mark.fast
+
 
 @pytest.fixture(params=["eventfd", "pipe"])
 def wakeup(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wakeup]:

@@ -13,6 +13,8 @@ import tasks
 from gates import TIME_LIMIT, gate, gated
 from interpexec import InterpreterPoolExecutor
 
+pytestmark = pytest.mark.fast
+
 
 class Reader:
     """Counts what is read of an iterable."""

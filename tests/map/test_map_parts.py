@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from interpexec._map.chunk_list import Chunk
 
+pytestmark = pytest.mark.fast
+
 # -- sizes --------------------------------------------------------------------------------
 
 MEASURES = st.tuples(st.integers(1, MOST), st.integers(0, 10**12), st.integers(0, 1 << 40))

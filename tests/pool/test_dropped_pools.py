@@ -15,6 +15,8 @@ import tasks
 from gates import TIME_LIMIT
 from interpexec import InterpreterPoolExecutor, NotShareableError
 
+pytestmark = pytest.mark.fast
+
 type Pool = InterpreterPoolExecutor
 type Use = Callable[[Pool], object]
 

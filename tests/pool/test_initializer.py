@@ -15,6 +15,8 @@ import tasks
 from gates import TIME_LIMIT, gate, gated
 from interpexec import BrokenInterpreterPool, InterpreterPoolExecutor, NotShareableError
 
+pytestmark = pytest.mark.fast
+
 # -- initializer --------------------------------------------------------------------------
 
 

@@ -8,6 +8,8 @@ import pytest
 
 from interpexec._pool.leader import LeaderFollowers
 
+pytestmark = pytest.mark.fast
+
 TIME_LIMIT = 30.0
 
 

@@ -11,6 +11,8 @@ from interpexec._pool import lending
 from interpexec._pool.lending import FOR_BROADCASTS, FOR_CALLS, FOR_INITIALIZERS, Loan, Loans
 from interpexec._sharing.package import Package
 
+pytestmark = pytest.mark.fast
+
 CAPACITY = 300
 """What CPython keeps."""
 

@@ -2,8 +2,12 @@
 
 from threading import Event
 
+import pytest
+
 from interpexec._pool.parking import Parker
 from stops import TIME_LIMIT, finish, start
+
+pytestmark = pytest.mark.fast
 
 
 def test_one_that_is_woken_twice() -> None:

@@ -15,6 +15,8 @@ import tasks
 from gates import TIME_LIMIT
 from interpexec import InterpreterPoolExecutor, NotShareableError, sync
 
+pytestmark = pytest.mark.fast
+
 FACTOR = 3
 
 

@@ -10,6 +10,8 @@ from gates import Gate
 from interpexec import BrokenInterpreterPool, InterpreterPoolExecutor
 from stops import TIME_LIMIT, finish, start
 
+pytestmark = pytest.mark.fast
+
 
 @pytest.mark.parametrize("workers", [1, 3])
 def test_all_workers_are_ready_when_it_returns(workers: int) -> None:

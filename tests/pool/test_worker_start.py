@@ -13,6 +13,8 @@ from interpexec._worker import threads
 from programs import output, write
 from stops import TIME_LIMIT, Pipe, pool_of
 
+pytestmark = pytest.mark.fast
+
 _IS_IMPORTED = "{!r} in __import__('sys').modules"
 _NAME = "__import__('threading').current_thread().name"
 _NAMES = "sorted(thread.name for thread in __import__('threading').enumerate())"

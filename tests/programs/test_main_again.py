@@ -7,6 +7,8 @@ import pytest
 
 from programs import IMPORT, output, run, write
 
+pytestmark = pytest.mark.fast
+
 
 def test_the_program_is_run_once_in_each_worker(tmp_path: Path) -> None:
     """Not once a call; and not at all in workers that need nothing of it."""

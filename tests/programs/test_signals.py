@@ -17,6 +17,8 @@ from interpexec._pool.workers import Workers
 from programs import output, run, write
 from stops import TIME_LIMIT, Pipe, await_sleep, pool_of
 
+pytestmark = pytest.mark.fast
+
 
 def test_ctrl_c_while_waiting_for_a_result(tmp_path: Path) -> None:
     """`result()` raises KeyboardInterrupt; the call goes on, and its result can be asked for.

@@ -17,6 +17,8 @@ import tasks
 from gates import TIME_LIMIT
 from interpexec import InterpreterPoolExecutor
 
+pytestmark = pytest.mark.fast
+
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[InterpreterPoolExecutor]:

@@ -23,6 +23,8 @@ from interpexec import (
 from sharing_tasks import Box, Named, Slots
 from stops import pool_of
 
+pytestmark = pytest.mark.fast
+
 type Pool = InterpreterPoolExecutor
 
 

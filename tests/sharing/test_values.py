@@ -19,6 +19,8 @@ import tasks
 from gates import TIME_LIMIT
 from interpexec import ExecutionFailed, InterpreterPoolExecutor, NotShareableError
 
+pytestmark = pytest.mark.fast
+
 LEAVES = (
     st.none()
     | st.booleans()

@@ -31,6 +31,8 @@ from interpexec._core import waiting
 from interpexec._sync import ring
 from stops import TIME_LIMIT, Pipe, finish, pool_of, see_off, start
 
+pytestmark = pytest.mark.fast
+
 Queue: Any = sync.Queue
 
 type Ends = tuple[RecvChannel, SendChannel]

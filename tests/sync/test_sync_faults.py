@@ -14,6 +14,8 @@ from interpexec._core import waiting
 from interpexec._sync import ring
 from stops import TIME_LIMIT, await_waiting, finish, start
 
+pytestmark = pytest.mark.fast
+
 HOLDS: list[Callable[[], Any]] = [sync.Lock, sync.RLock]
 
 
