@@ -51,7 +51,6 @@ from interpexec._pool.stopping import Stopper
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
     from interpexec._pool.call_table import Source
     from interpexec._pool.future import AnyFuture
@@ -63,15 +62,25 @@ keep_whole()
 class Scheduler:
     """The state of one pool, and the parts that change it."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # the executor's arguments
         self,
         max_workers: int,
         name: str,
         dump_initializer: "Callable[[], Packed | None]",
-        **options: "Any",
+        *,
+        initializer_name: str = "",
+        max_tasks: int | None = None,
+        cancel_running: bool = True,
     ) -> None:
-        """Make one that has started nothing yet. The arguments are those of `PoolState`."""
-        self.state = state = PoolState(max_workers, name, dump_initializer, **options)
+        """Make one that has started nothing yet."""
+        self.state = state = PoolState(
+            max_workers,
+            name,
+            dump_initializer,
+            initializer_name=initializer_name,
+            max_tasks=max_tasks,
+            cancel_running=cancel_running,
+        )
         self._dispatcher = dispatcher = Dispatcher(
             state,
             enter=partial(process_hooks.enter, self),
@@ -92,7 +101,7 @@ class Scheduler:
         self.ask_items = self.control_calls.ask_items
         self.leave_to_collector = state.leave_to_collector
         self.refuse_if_over = state.refuse_if_over
-        self.name, self.max_workers, self.max_tasks = name, max_workers, state.max_tasks
+        self.name, self.max_workers, self.max_tasks = name, max_workers, max_tasks
         process_hooks.know(self)
 
     @property
