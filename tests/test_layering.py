@@ -60,6 +60,7 @@ ORDER = [
     "_worker.threads",
     "_worker.control",
     "_worker.health",
+    "_worker.retirement",
     "_worker.main",
     "_map.outcomes",
     "_map.hand_back",
@@ -220,5 +221,6 @@ def test_a_worker_imports_little() -> None:
     # What these take is more than all of ours.
     dear |= {"threading", "functools", "collections", "types", "array", "weakref", "warnings"}
     # For what few calls do.
-    late = {f"interpexec.{name}" for name in ("_sharing", "_sharing.package", "_core.handles")}
+    late = {"_sharing", "_sharing.package", "_core.handles", "_worker.retirement"}
+    late = {f"interpexec.{name}" for name in late}
     assert not modules & (home | dear | late)

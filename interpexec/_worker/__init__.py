@@ -4,12 +4,14 @@
                        ^
     control channel -> control, a thread beside it: stop, broadcast, look, divide
 
-    wire       the messages, and the words of memory that a worker writes
-    run_call   one call: unpickle, run, pickle what became of it
-    threads    threads below `threading`, which many workers never import
-    control    the thread that follows the pool's orders
-    health     whether calls have damaged the interpreter
-    main       the worker, from its first moment to its last
+    wire        the messages, the words of memory that a worker writes, and its states
+    run_call    one call: unpickle, run, pickle its value or its failure
+    threads     threads below `threading`, which many workers never import
+    control     the thread that follows the pool's orders, and the one for broadcasts
+    health      whether calls have damaged the interpreter
+    retirement  the end of a worker that may run only so many calls
+    main        the worker, from its first moment to its last
 
-It imports `_core`; `_sharing` late, since each worker pays for what it imports.
+It imports `_core`; `_sharing` late, since each worker pays for what it imports: a module
+costs 0.08 to 0.15 ms. So nouns that every worker needs share a file here.
 """

@@ -1,20 +1,21 @@
-"""The callback channel: how home reaches into a worker while a call runs there.
+"""The control channel, on the worker's side: orders that come while a call runs.
 
-    home                                   the worker's interpreter
+    the pool                               the worker
 
-    CallbackLine                           Helper, a thread beside the one that runs calls
+    ControlChannel                         Helper, a thread beside the one that runs calls
       .stop_call(id)  -- Order STOP ---->    TaskCancelled is thrown at that call
       .broadcast(id)  -- Order CALL ---->    ... and on to the Broadcasts thread
       .ask_stack(id)  -- Order STACK --->    the frames of the running call
       .ask_items(id)  -- Order ITEMS --->    what it has not begun is taken from it
       .go()           -- Order GO ------>    a successor may take its first call
 
-Answers travel home with those of the calls. It is the "pending-call callback
+The answers are sent with those of the calls. It is the "pending-call callback
 mechanism between interpreters" of Steve Dower's mail on PEP 554 (python-dev,
 3 October 2017), which "you can do trivially with threads and another channel".
 
-What is broadcast runs the user's code for as long as it likes, so it has a thread
-of its own (made for the first one): a call can be stopped meanwhile.
+A broadcast runs the user's code for as long as it likes, so broadcasts have a thread
+of their own (made for the first one): a call can be stopped meanwhile. That thread stands
+in this file, since a further one would cost every worker 0.1 ms.
 """
 
 from _functools import partial
@@ -47,14 +48,14 @@ if TYPE_CHECKING:
     from interpexec._sharing.package import Packed
     from interpexec._worker.wire import Message
 
-    class Side(Protocol):
-        """What this asks of the worker, from any of its threads."""
+    class Owner(Protocol):
+        """The worker, as its other threads use it."""
 
         def reply(self, outcome: Outcome, call_id: int) -> None:
-            """Send home what became of a call."""
+            """Send the outcome of a call."""
 
         def run_beside(self, call_id: int) -> None:
-            """Tell home that something that was broadcast begins; with 0, that it has ended."""
+            """Let the pool know that a broadcast begins; with 0, that it has ended."""
 
         def leave(self) -> None:
             """End after the call that runs."""
@@ -68,7 +69,7 @@ STOP, CALL, STACK, ITEMS, GO = range(5)
 _END = 0
 
 type Order = tuple[int, int, "Message"]
-"""Which of the above, the id of a call, and what is about it: of CALL the call itself, of
+"""The kind of an order, the id of a call, and more about it: for CALL the call itself, for
 ITEMS the id of the call that has them."""
 
 type Frames = list[tuple[str, int, str]]
@@ -85,60 +86,60 @@ _MOST_FAULTS = 8
 
 
 class Helper:
-    """The worker's end: a thread that follows home's orders."""
+    """The worker's end of the control channel: a thread that follows the pool's orders."""
 
-    def __init__(self, name: str, line: MessageQueue, worker: "Side") -> None:
+    def __init__(self, name: str, orders: MessageQueue, worker: "Owner") -> None:
         """Make it, in the thread that runs the calls."""
-        self._line = line
+        self._orders = orders
         self._worker = worker
         self.calls = Interruptible(this_thread())
         self.calls.answer = self._send_count
         self._broadcasts = Broadcasts(name, worker, self.calls)
         self._may_go = allocate_lock()
         self._may_go.acquire()
-        # Whose call was stopped, and what may get it out of a system call.
+        # The thread whose call was stopped, and the signal that may get it out of a system call.
         self._stopped: Interruptible | None = None
         self._signal = 0
         self._pauses: list[float] = []
-        self._name = f"{name}_callbacks"
+        self._name = f"{name}_control"
         self._listener: _ThreadHandle | None = None
 
     def start(self) -> None:
         """Begin to listen.
 
         While calls run the helper imports nothing: a call that was stopped in the
-        middle of an import may hold the lock of all imports. (But `package`, when the
-        first thing that lies beside a pickle was broadcast. Where that has to wait for
-        such a call, nothing is lost: its worker leaves.)
+        middle of an import may hold the lock of all imports. (One exception is `package`, for
+        the first broadcast with out-of-band data. Where that has to wait for such a call,
+        nothing is lost: its worker leaves.)
         """
         if SIGNALS_WAKE:
             import _signal  # noqa: F401  # for `_wake_stopped`
-            import select  # noqa: F401  # for a bell's timeout
+            import select  # noqa: F401  # for the timeout of a sleep
         self._listener = threads.start(self._listen, self._name)
 
     def is_ready(self) -> None:
-        """Learn that the initializer has run: what is broadcast may run from now on."""
+        """Learn that the initializer has run: broadcasts may run from now on."""
         self._broadcasts.begin()
 
     def wait_to_go(self) -> None:
-        """Block until home says that this worker may take calls."""
+        """Block until the pool says that this worker may take calls."""
         self._may_go.acquire()
 
     def stop(self) -> None:
         """End both threads. By the worker's thread, before its interpreter ends."""
-        # In this order: what is broadcast can be stopped as long as somebody listens.
+        # In this order: a broadcast can be stopped as long as this thread listens.
         self._broadcasts.stop()
-        self._line.close()
+        self._orders.close()
         if self._listener is not None:  # it could be started
             self._listener.join()
-        self._line.release()
+        self._orders.release()
 
     def closing_steps(self) -> "list[Callable[[], object]]":
-        """Return what has both threads end, by C code alone, whatever calls have damaged."""
-        return [self._broadcasts.close, *self._line.closing_steps()]
+        """Return C functions that have both threads end, whatever calls have damaged."""
+        return [self._broadcasts.close, *self._orders.closing_steps()]
 
     def _listen(self) -> None:
-        """Follow orders until the line is closed.
+        """Follow orders until the channel is closed.
 
         A call may throw something at this thread, too; or it has damaged what this is made
         of: then it is of no use to go on. In either case its worker is to end soon.
@@ -146,29 +147,29 @@ class Helper:
         for _ in range(_MOST_FAULTS):
             try:
                 self._follow_all()
-            except BaseException:  # see above
-                if self._line.is_closed:
+            except BaseException:  # see the docstring
+                if self._orders.is_closed:
                     return
                 self._worker.leave()
             else:
                 return
 
     def _follow_all(self) -> None:
-        line = self._line
+        orders = self._orders
         while True:
-            order = line.recv_or_wake(timeout=self._wake_stopped())
-            if order is None and line.is_closed:
-                order = line.recv_nowait()  # what was sent before that
+            order = orders.recv_or_wake(timeout=self._wake_stopped())
+            if order is None and orders.is_closed:
+                order = orders.recv_nowait()  # one that was sent before that
                 if order is None:
                     return
             if order is not None:
                 self._try_to_follow(*order)  # type: ignore[misc]  # an Order
-                del order  # what is lent with it is not kept until the next one
+                del order  # its loans are not kept until the next one
 
     def _try_to_follow(self, what: int, call_id: int, message: "Message") -> None:
         try:
             self._follow(what, call_id, message)
-        except Exception as error:  # there is no thread to be had, or no memory
+        except Exception as error:  # there is no thread, or no memory
             from interpexec._sharing import raised  # as rarely as can be
 
             self._worker.reply((None, raised.pack(error)), call_id)
@@ -199,7 +200,7 @@ class Helper:
     def _wake_stopped(self) -> float | None:
         """Signal a stopped call, lest a system call blocks it; return when to do it again.
 
-        On the versions where that helps, home names a signal.
+        On the versions where that helps, the pool names a signal.
         """
         thread = self._stopped
         if not self._signal or thread is None or not thread.armed:
@@ -217,7 +218,7 @@ class Helper:
         self._worker.reply((dumps(self._frames(), 5), None), call_id)
 
     def _frames(self) -> Frames:
-        """Return what the worker's thread is doing, without our own frames around it."""
+        """Return the frames of the running call, without those of the worker around it."""
         frames: Frames = []
         frame = None if self.calls.thread is None else self.calls.thread.frame()
         while frame is not None and frame.f_code is not attempt.__code__:
@@ -228,16 +229,16 @@ class Helper:
 
 
 class Broadcasts:
-    """What was broadcast, in one worker: run in turn, by a thread made for the first one."""
+    """The broadcasts in one worker: run in turn, by a thread made for the first one."""
 
-    def __init__(self, name: str, worker: "Side", beside: Interruptible) -> None:
+    def __init__(self, name: str, worker: "Owner", beside: Interruptible) -> None:
         """beside: the thread that runs the worker's calls."""
         self._name = f"{name}_broadcasts"
         self._worker = worker
         self._beside = beside
         self.calls = Interruptible(None)
         self._lock = allocate_lock()  # guards what follows, but for the queue
-        self._waiting: dict[int, Packed] = {}  # what was not begun, by call id
+        self._waiting: dict[int, Packed] = {}  # those that were not begun, by call id
         self._thread: _ThreadHandle | None = None
         self._has_begun = False
         self._is_over = False
@@ -246,7 +247,7 @@ class Broadcasts:
         """Has the thread end when it has done what it was given."""
 
     def begin(self) -> None:
-        """Let it run what is there, and what comes."""
+        """Let the thread run those that are there, and those that come."""
         with self._lock:
             self._has_begun = True
             for call_id in self._waiting:
@@ -256,7 +257,7 @@ class Broadcasts:
         """Run a pickled call after those that were added before. By the helper."""
         with self._lock:
             if self._is_over:
-                return  # home takes it for cancelled
+                return  # the pool takes it for cancelled
             if self._thread is None:
                 self._thread = threads.start(self._run, self._name)
             self._waiting[call_id] = payload
@@ -284,12 +285,12 @@ class Broadcasts:
                     payload = self._waiting.pop(call_id, None)
                 if payload is not None:
                     self._run_one(call_id, payload)
-                    del payload  # as above
+                    del payload  # its loans are not kept until the next one
         finally:
             current_call.leave()
 
     def _become_interruptible(self) -> None:
-        """Let what this thread runs be stopped, once."""
+        """Let the calls of this thread be stopped; once, then it is done again."""
         self.calls = Interruptible(this_thread())
         current_call.enter(self.calls)
 
@@ -301,12 +302,12 @@ class Broadcasts:
             if self.calls.arm(call_id):
                 outcome = attempt(payload, self.calls, self._load)
             stopped = self.calls.disarm()
-        except TaskCancelled:  # beside the user's code
+        except TaskCancelled:  # outside of the user's code
             stopped = self.calls.disarm()
         if stopped:
             release_import_locks()
             self.calls.give_back_held()
-            # What it has half changed goes with the worker; the others run until then.
+            # The worker ends, with all that the call has half changed; others run until then.
             self._worker.leave()
             self._become_interruptible()
         elif outcome is not None:

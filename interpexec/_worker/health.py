@@ -1,9 +1,9 @@
-"""Whether calls have damaged the interpreter that runs them. On the far side.
+"""Whether calls have damaged the interpreter that runs them. In the worker.
 
-A call may do anything to its interpreter. What the worker itself needs it has by references
-of its own; but the next call, or the unpickling of it, needs an interpreter that is whole.
-So a worker looks at what nobody replaces in good faith when it has nothing else to do, and
-when a call has failed; and it leaves, for a fresh one, when it finds that damaged.
+A call may do anything to its interpreter. The worker itself keeps references of its own to
+all that it needs; but the next call, or the unpickling of it, needs an interpreter that is whole.
+So a worker checks, when it has nothing else to do and when a call has failed, the objects
+that no program replaces in good faith; and where they are damaged it leaves, for a fresh one.
 
     is_sound      nothing is missing that every program needs
     is_unchanged  nothing is different that has to do with finding modules, or unpickling
@@ -26,7 +26,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-# What programs do replace, by something that can be called.
+# Programs do replace these, by something that can be called.
 _REPLACED = frozenset(
     {
         *("__import__", "__build_class__", "open", "print", "input", "breakpoint"),
@@ -46,7 +46,7 @@ _NAMES = [
 
 
 class Health:
-    """What an interpreter was like before its first call."""
+    """The state of an interpreter before its first call, to compare with."""
 
     def __init__(self) -> None:
         """Look at it now."""
@@ -72,7 +72,7 @@ class Health:
         """Say whether nothing is missing that every program needs. Takes some microseconds."""
         try:
             return self._has_all() or not self._is_known
-        except BaseException:  # of what a call has put in the place of something
+        except BaseException:  # of an object that a call has put in the place of another
             return False
 
     def is_unchanged(self) -> bool:
@@ -86,7 +86,7 @@ class Health:
             is_same = self._contents == self._copy_contents() and self._finds_as_before()
             is_same = is_same and None not in self._sys["modules"].values()
             return is_same and self.is_sound() and _unpickle(_PROBE) is own_builtins
-        except BaseException:  # as above
+        except BaseException:  # of an object that a call has put in the place of another
             return False
 
     def _has_all(self) -> bool:
@@ -137,13 +137,13 @@ class Health:
         return contents
 
 
-# What modules are found by, and loaded and unpickled with.
+# These find and load modules, and unpickle.
 _ESSENTIAL = (
     *("_frozen_importlib", "_frozen_importlib_external", "_imp", "marshal", "builtins"),
     *("_pickle", "copyreg", "_compat_pickle", "_io", "os", "posix", "nt", "_thread", "time"),
 )
 
-# What is told to audit hooks meanwhile.
+# The events that audit hooks see meanwhile.
 _EVENTS = "import", "open", "compile", "exec", "marshal.loads", "os.listdir", "pickle.find_class"
 _NO_ARGUMENTS = "", None, None, None, None
 

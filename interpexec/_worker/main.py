@@ -1,20 +1,19 @@
-"""The far side: all that runs in a worker's interpreter.
+"""A worker: all that runs in its interpreter.
 
     receive the Setup -> run the initializer -> take a call, run it, send Done -> ...
-                             until the request channel is closed, a call is stopped,
+                             until the request queue is closed, a call is stopped,
                              or as many were run as this worker may
 
 Its thread entered this interpreter once and stays: entering costs 100-200 µs
-on 3.14. A second one follows home's orders meanwhile (`control`). What is
-imported here is paid again by every worker, so slow paths import what they need
-when they are taken.
+on 3.14. A second thread follows the pool's orders meanwhile (`control`). Every worker
+pays for each import here, so slow paths import what they need when they are taken.
 """
 
 import _pickle
 import gc
 import sys
 from _functools import partial
-from time import monotonic, monotonic_ns
+from time import monotonic_ns
 
 from interpexec._core import current_call, main_module
 from interpexec._core.cpython import Fifo, own_builtins, release_import_locks
@@ -49,17 +48,18 @@ if TYPE_CHECKING:
 
     from interpexec._core.cancellation import Interruptible
     from interpexec._sharing.package import Packed
+    from interpexec._worker.retirement import Retirement
 
 type Setup = tuple[int, int, Token, Token, Token, memoryview, bytes, wire.Message]
-"""The worker's number and seat; the request, reply and callback channels; the slot; a
-pickled Config; the initializer's call. The number is the id of that call, too."""
+"""The worker's number and seat; the request and reply queues, the control channel; the
+slot; a pickled Config; the initializer's call. The number is the id of that call, too."""
 
 type Config = tuple[str, list[str], main_module.Origin | None, bool, Career]
 """Thread name, sys.argv, how the program was started, whether there is an initializer, the
 career."""
 
 type Career = tuple[float, int | None, bool]
-"""When home began to make this worker; after how many calls it ends; whether it is a
+"""When the pool began to make this worker; after how many calls it ends; whether it is a
 successor, which waits until its predecessor takes no further call."""
 
 # Seconds after which this interpreter's threads hand the GIL to each other. CPython's
@@ -67,46 +67,27 @@ successor, which waits until its predecessor takes no further call."""
 # thread waits, it costs nothing.
 _SWITCH_INTERVAL = 0.001
 
-# How often to look for the next call before sleeping: some 100 µs, longer than home takes
-# to hand a result to who waits for it, and to take the next call from him.
+# How often to look for the next call before sleeping: some 100 µs, longer than it takes to
+# hand a result to the thread that waits for it, and for that to submit its next call.
 _LOOKS = 1500
 
-# A successor is wanted when what is left for this worker takes no more than so many
-# times as long as this worker took to be ready.
-_HEAD_START = 2
 
-
-def _work(line: Fifo) -> None:
-    """Be a worker. line: what the setup comes by."""
+def _work(queue: Fifo) -> None:
+    """Be a worker. queue: brings the setup."""
     sys.setswitchinterval(_SWITCH_INTERVAL)
-    setup: Setup = line.recv()  # type: ignore[assignment]
-    number, seat, requests_token, replies_token, callbacks_token, slot, pickled, call = setup
-    config: Config = _pickle.loads(pickled)  # our own bytes
-    name, sys.argv[:], origin, has_initializer, career = config
-    initializer = wire.unseal(call)[0] if has_initializer else None
-    del setup, call
-    threads.name_this(name)
-    threads.expect_threading()
-    current_call.keep_unraisable()
-    main_module.expect(origin)
-    requests, replies = MessageQueue(token=requests_token), MessageQueue(token=replies_token)
-    worker = Worker(number, seat, requests, replies, slot, name)
-    helper = Helper(name, MessageQueue(token=callbacks_token), worker)
+    worker, helper, career = _set_up(queue)
     last_steps = _last_steps(helper)
     streams = sys.stdout, sys.stderr
     gc.enable()  # the bootstrap has disabled it
     try:
         helper.start()
-        worker.live(helper, initializer, career)
+        worker.live(helper, career)
     except TaskCancelled:
         pass  # an order that came while an earlier one was dealt with
     finally:
         try:
             helper.stop()
-            # Home's memory is let go before this interpreter ends, not by its end.
-            requests.release()
-            replies.release()
-            slot.release()
+            worker.release()
             _flush(streams)
             threads.end_all()
         except BaseException:  # a call has damaged what this is made of
@@ -118,28 +99,44 @@ def _work(line: Fifo) -> None:
             raise
 
 
+def _set_up(queue: Fifo) -> "tuple[Worker, Helper, Career]":
+    """Receive the setup, and make of it what runs here."""
+    setup: Setup = queue.recv()  # type: ignore[assignment]
+    number, seat, requests, replies, control, slot, pickled, call = setup
+    config: Config = _pickle.loads(pickled)  # our own bytes
+    name, sys.argv[:], origin, has_initializer, career = config
+    initializer = wire.unseal(call)[0] if has_initializer else None
+    threads.name_this(name)
+    threads.expect_threading()
+    current_call.keep_unraisable()
+    main_module.expect(origin)
+    queues = MessageQueue(token=requests), MessageQueue(token=replies)
+    worker = Worker(number, seat, *queues, slot, name, initializer)
+    return worker, Helper(name, MessageQueue(token=control), worker), career
+
+
 def main(
-    setup_line: int,
+    setup_queue: int,
     work: "Callable[[Fifo], None]" = _work,
     describe: "Callable[[BaseException], str]" = run_call.describe,
     lost: type[WorkerLostError] = WorkerLostError,
 ) -> None:
     """Be a worker until there is nothing left to do. Called by the bootstrap.
 
-    What goes wrong is told home as text, over the line that the setup has come by. An
-    exception itself must not leave the interpreter: for that, CPython asks it for its
+    A failure of the worker is sent to the pool as text, over the queue that brings the setup.
+    An exception itself must not leave the interpreter: for that, CPython asks it for its
     attributes, and 3.14 crashes where these raise something (gh-143377).
 
-    The defaults are what it needs: a call may have emptied this module.
+    setup_queue: its id. The defaults are all it needs: a call may have emptied this module.
     """
-    line, told = Fifo(setup_line), ""
+    queue, told = Fifo(setup_queue), ""
     try:
-        work(line)
-    except BaseException as error:  # see above
+        work(queue)
+    except BaseException as error:  # see the docstring
         told = describe(error)
     try:
         if told:
-            line.send(told)
+            queue.send(told)
     except BaseException:  # a call has damaged what this is made of
         is_told = False
     else:
@@ -149,7 +146,7 @@ def main(
 
 
 def _last_steps(helper: Helper) -> "list[Callable[[], object]]":
-    """Return what ends all threads of this interpreter, whatever calls have done to it: C code.
+    """Return C functions that end all threads of this interpreter, whatever calls have damaged.
 
     CPython dies, or hangs, where threads are left when the interpreter ends.
     """
@@ -164,9 +161,9 @@ def _last_steps(helper: Helper) -> "list[Callable[[], object]]":
 
 
 class Worker:
-    """Takes calls from one channel, runs them, and answers on another."""
+    """Takes calls from one queue, runs them, and answers on another."""
 
-    def __init__(  # noqa: PLR0913, PLR0917  # what home has given
+    def __init__(  # noqa: PLR0913, PLR0917  # the setup
         self,
         number: int,
         seat: int,
@@ -174,8 +171,10 @@ class Worker:
         replies: MessageQueue,
         slot: "memoryview | list[int]",
         name: str = "",
+        initializer: "Packed | None" = None,
     ) -> None:
         self._name = name
+        self._initializer = initializer
         self._number = number
         self._seat = seat
         self._spinner = Spinner(_LOOKS)
@@ -186,30 +185,36 @@ class Worker:
         self._health: Health | None = None
         requests.take_nothing_when(lambda: slot[LEAVE])
 
-    def live(self, helper: Helper, initializer: "Packed | None", career: "Career") -> None:
+    def live(self, helper: Helper, career: "Career") -> None:
         """Do all that a worker does, from its first moment to its last."""
         begun, quota, is_successor = career
+        retirement = None
+        if quota is not None:
+            # Before the initializer, which may change what imports need.
+            from interpexec._worker.retirement import Retirement  # most workers never retire
+
+            retirement = Retirement(quota, begun)
         calls = self._calls = helper.calls
         current_call.enter(calls)
-        if initializer is not None:
-            if not self.initialize(calls, initializer):
-                return
-            del initializer  # what was lent for it
+        if not self._initialize(calls):
+            return
         self._health = Health()
-        self._slot[SINCE] = monotonic_ns()  # from here on home knows that it is ready
-        # It may have to look at the time now, as a call can begin; and somebody may wait.
+        self._slot[SINCE] = ready = monotonic_ns()  # from here on the pool knows that it is ready
+        # The pool may have to look at the time now, as a call can begin; and a thread may wait.
         self._give_notice(READY)
         helper.is_ready()
         if is_successor:
             helper.wait_to_go()
-        retirement = None
-        if quota is not None:
-            retirement = _Retirement(quota, _HEAD_START * (monotonic() - begun))
+        if retirement is not None:
+            retirement.begin(ready / 1e9)
         self.work(calls, retirement)
         self._give_notice(LEAVING)
 
-    def initialize(self, calls: "Interruptible", payload: "Packed") -> bool:
-        """Run the pool's initializer. A failure is reported home; then False."""
+    def _initialize(self, calls: "Interruptible") -> bool:
+        """Run the pool's initializer, if there is one. Its failure is sent; then False."""
+        payload, self._initializer = self._initializer, None
+        if payload is None:
+            return True
         outcome = self._run(calls, payload, self._number, run_call.perform)
         self._slot[CALL] = 0
         if outcome is None:  # the pool is being terminated
@@ -219,13 +224,13 @@ class Worker:
             self._send(failure, 0, NOT_READY)
         return failure is None
 
-    def work(self, calls: "Interruptible", retirement: "_Retirement | None" = None) -> None:
+    def work(self, calls: "Interruptible", retirement: "Retirement | None" = None) -> None:
         """Serve calls until there are no more, one is stopped, or there were enough."""
         slot, done, call_id = self._slot, 0, 0
         try:
             while not slot[LEAVE] and (message := self._next()) is not None:
                 payload, call_id, _ = wire.unseal(message)  # type: ignore[arg-type]
-                del message  # what is lent with it is given back before the answer
+                del message  # its loans are given back before the answer
                 if retirement is not None and retirement.is_near(done):
                     self._give_notice(RETIRING)
                 outcome = self._run(calls, payload, call_id, run_call.attempt)
@@ -259,10 +264,10 @@ class Worker:
             return None
         while (message := requests.recv_or_wake(seat, None, self._spinner)) is None:
             if self._slot[LEAVE]:
-                requests.pass_on()  # what this one was woken for
+                requests.pass_on()  # the message that this one was woken for
                 return None
             if requests.is_closed:
-                return requests.recv_nowait()  # what was sent before that comes before it
+                return requests.recv_nowait()  # a call that was sent before that
         return message
 
     def _run(
@@ -276,23 +281,23 @@ class Worker:
         slot, outcome = self._slot, None
         try:
             slot[SINCE] = monotonic_ns()
-            begins = calls.arm(call_id)  # before home knows, and gives orders about it
+            begins = calls.arm(call_id)  # before the pool knows, and gives orders about it
             slot[CALL] = call_id
             if begins:
                 outcome = how(payload, calls)
             stopped = calls.disarm()
-        except TaskCancelled:  # it came beside the user's code
+        except TaskCancelled:  # it came outside of the user's code
             stopped = calls.disarm()
         wire.end_lease(payload)
         calls.answer_asks()
         if not stopped:
             return outcome
-        release_import_locks()  # for what was broadcast, and runs still
+        release_import_locks()  # for a broadcast that runs still
         calls.give_back_held()
         return None
 
     def reply(self, outcome: "run_call.Outcome", call_id: int) -> None:
-        """Send Done home. From any thread of the worker."""
+        """Send Done. From any thread of the worker."""
         value, failure = outcome
         if failure is None:
             self._send(value, call_id, VALUE)  # type: ignore[arg-type]  # one of them is no None
@@ -300,11 +305,11 @@ class Worker:
             self._reply_failure(failure, call_id)
 
     def _reply_failure(self, failure: "Packed", call_id: int) -> None:
-        """Send home that a call has failed; or the call itself, where that was damage of another.
+        """Send the failure of a call; or return the call, where an earlier one did the damage.
 
-        Where it could not be unpickled, it has not begun, and another worker may be able to.
-        But for the first one here, as damage is not what an initializer has done. So each
-        call that is sent home costs a worker that has run one, and no call comes back for ever.
+        A call that could not be unpickled has not begun, and another worker may be able to.
+        The first one here is never returned: an initializer's work is no damage. So each call
+        that is returned costs a worker that has run one, and no call comes back for ever.
         """
         calls, health = self._calls, self._health
         if calls is None or health is None:
@@ -322,13 +327,19 @@ class Worker:
             self.leave()
 
     def run_beside(self, call_id: int) -> None:
-        """Tell home that something that was broadcast begins; with 0, that it has ended."""
+        """Let the pool know that a broadcast begins; with 0, that it has ended."""
         self._slot[BESIDE] = call_id
 
     def leave(self) -> None:
         """Have this worker end after its call. From any thread of the worker."""
         self._slot[LEAVE] = 1
         self._requests.wake(self._seat)
+
+    def release(self) -> None:
+        """Release the pool's memory before this interpreter ends, and not by its end."""
+        self._requests.release()
+        self._replies.release()
+        self._slot.release()  # type: ignore[union-attr]  # a list only in tests
 
     def _give_notice(self, kind: int) -> None:
         self._replies.send(wire.notice(self._number, kind))
@@ -337,29 +348,6 @@ class Worker:
         if main_module.was_run():
             kind |= AFTER_MAIN
         wire.send(self._replies, payload, call_id, kind)
-
-
-class _Retirement:
-    """When a worker that may run only so many calls is near its end."""
-
-    def __init__(self, quota: int, head_start: float) -> None:
-        """quota: of calls. head_start: seconds that its successor needs to be ready."""
-        self.quota = quota
-        self._head_start = head_start
-        self._begun = monotonic()
-        self._was_told = False
-
-    def is_near(self, done: int) -> bool:
-        """Say whether a successor is to be made now, before the next call. True once.
-
-        At the latest before the last call; earlier when the calls so far were short.
-        """
-        left = self.quota - done
-        spent = monotonic() - self._begun
-        if self._was_told or (left > 1 and spent * left > self._head_start * done):
-            return False
-        self._was_told = True
-        return True
 
 
 def _flush(streams: "tuple[TextIO | None, ...]") -> None:

@@ -1,4 +1,4 @@
-"""Running a pickled call, on the far side: its value or its failure, pickled in turn."""
+"""Running a pickled call in a worker: its value or its failure, pickled in turn."""
 
 from _pickle import dumps
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from interpexec._sharing.package import Packed
 
 faults: list[type[BaseException]] = []
-"""What went wrong where nothing can, unless a call has damaged this interpreter."""
+"""Errors that cannot be, unless a call has damaged this interpreter."""
 
 type Outcome = tuple[Packed | None, Packed | None]
 """The pickled value, or None and the packed failure; both None when it was stopped."""
@@ -30,11 +30,11 @@ def attempt(
     thread: "Interruptible",
     load: "Callable[[Packed], Any]" = main_module.loads,
 ) -> Outcome:
-    """Run a call. Whatever it raises is its failure: SystemExit and KeyboardInterrupt too.
+    """Run a call. Any exception is its failure: SystemExit and KeyboardInterrupt too.
 
-    But what a stopped call raises is of no interest to anybody. What it has got and given
-    is the thread's until it has answered: to free it may take longer than to send it. (But
-    not where memory or descriptors lie beside a pickle: these are let go of first.)
+    An exception of a stopped call is thrown away. The thread keeps the call and its value
+    until it has answered: to free them may take longer than to send the answer. (But not
+    those with out-of-band data: memory and descriptors are released first.)
     """
     try:
         call = load(payload)
@@ -46,7 +46,7 @@ def attempt(
     fn, args, kwargs = call
     try:
         value = fn(*args, **kwargs)
-    except BaseException as error:  # see above
+    except BaseException as error:  # see the docstring
         if thread.is_unloaded:
             thread.unloaded, thread.is_unloaded = (thread.armed, payload), False
         return _STOPPED if thread.hit else (None, _pack(error))
@@ -88,17 +88,16 @@ def _pack(error: BaseException) -> "Packed":
 
 
 def _pack_unpickling(error: BaseException) -> "Packed":
-    """Pack what happened while a call was unpickled.
+    """Pack an exception of the unpickling of a call.
 
-    A failed import, or a program that could not be run again, is the user's
-    news and goes home as it is. Anything else becomes a NotShareableError, as
-    in the stdlib's class.
+    A failed import, or a program that could not be run again, is sent as it is.
+    Anything else becomes a NotShareableError, as in the stdlib's class.
     """
     try:
-        from interpexec._sharing import raised  # as above
+        from interpexec._sharing import raised  # most workers never fail
 
         packed = raised.pack_unpickling(error, skip=1)
-    except BaseException as fault:  # as above
+    except BaseException as fault:  # a call has damaged what imports need, or our own code
         faults.append(type(fault))
         return pack_barely(error)
     _forget_frames(error)
@@ -108,7 +107,7 @@ def _pack_unpickling(error: BaseException) -> "Packed":
 def pack_barely(error: BaseException) -> bytes:
     """Pack an exception by nothing that a call can have damaged; never raises.
 
-    As a WorkerLostError where it cannot travel so.
+    As a WorkerLostError where it cannot be pickled so.
     """
     try:
         name = type(error).__name__
@@ -119,10 +118,10 @@ def pack_barely(error: BaseException) -> bytes:
 
 
 def pack_loss(error: BaseException, name: str) -> bytes:
-    """Pack what a call gets that was being run when its worker failed; never raises."""
+    """Pack the error of a call that was being run when its worker failed; never raises."""
     try:
         return _loss(f"worker {name} failed around this call: {describe(error)}")
-    except BaseException:  # as above
+    except BaseException:  # of a hook that a call has left
         return LOST
 
 
@@ -155,11 +154,11 @@ def _loss(message: str) -> bytes:
 
 
 LOST = _loss("the worker was lost that ran this call")
-"""What can be sent when nothing can be pickled any more."""
+"""A failure that can be sent when nothing can be pickled any more."""
 
 
 def _forget_frames(error: BaseException | None) -> None:
-    """Let go of what the frames held in which an exception was raised.
+    """Drop the frames in which an exception was raised.
 
     They often hold the exception itself, and so each other, until the next collection.
     """

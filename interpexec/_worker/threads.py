@@ -2,7 +2,7 @@
 
 It takes a worker 1 to 2 ms and some 400 KB, with `functools` and `collections`, which
 it imports. So a thread is started here by what `threading` itself is made of; and when
-somebody imports `threading`, it is told who is there. Else it would call them "Dummy-1"
+`threading` is imported, it is told of the threads that are there. Else it would call them "Dummy-1"
 (and on 3.13.0 complain about them at the interpreter's end).
 """
 
@@ -32,7 +32,7 @@ def name_this(name: str) -> None:
     """Give the calling thread a name in this interpreter: it entered from another one."""
     ident = get_ident()
     _names[ident] = name, get_native_id()
-    # In this order: who imports `threading` meanwhile tells of it, or did it before.
+    # In this order: a thread that imports `threading` meanwhile tells of it, or did it before.
     if _threading is not None:
         _tell(_threading, ident)
 
@@ -48,7 +48,7 @@ def expect_threading() -> None:
 
 
 def start(function: "Callable[[], object]", name: str) -> "_thread._ThreadHandle":
-    """Start a thread; return what to `join()`. RuntimeError when there is none to be had.
+    """Start a thread; return its handle, for `join()`. RuntimeError when none can be made.
 
     Join it before its interpreter ends.
     """
@@ -91,12 +91,12 @@ def end_all() -> None:
         try:
             (_threading or threading)._shutdown()  # type: ignore[union-attr]  # noqa: SLF001  # executors end theirs
             threading._threading_atexits.clear()  # type: ignore[union-attr]  # noqa: SLF001  # CPython does it again
-        except BaseException:  # it is damaged, or somebody throws at this thread
+        except BaseException:  # it is damaged, or a thread throws at this one
             _modules.pop("threading", None)
     for _ in range(_MOST_THROWN):
         try:
             join_all()
-        except BaseException:  # noqa: S112  # as above
+        except BaseException:  # noqa: S112  # some thread throws at this one
             continue
         return
 
@@ -125,12 +125,12 @@ def _tell(threading: "ModuleType", ident: int) -> None:
     """Let `threading` take a thread for what it is: alive and running."""
     name, native_id = _names.get(ident, ("", 0))
     thread = threading.Thread(name=name, daemon=False)
-    thread._started.set()  # noqa: SLF001  # there is no public way
-    thread._ident = ident  # noqa: SLF001  # as above
-    thread._native_id = native_id  # noqa: SLF001  # as above
-    threading._active[ident] = thread  # noqa: SLF001  # as above
+    thread._started.set()  # noqa: SLF001  # the hook into its privates
+    thread._ident = ident  # noqa: SLF001  # the hook into its privates
+    thread._native_id = native_id  # noqa: SLF001  # the hook into its privates
+    threading._active[ident] = thread  # noqa: SLF001  # the hook into its privates
     if ident not in _names:  # it has ended meanwhile
-        threading._active.pop(ident, None)  # noqa: SLF001  # as above
+        threading._active.pop(ident, None)  # noqa: SLF001  # the hook into its privates
 
 
 def _forget() -> None:
@@ -139,18 +139,18 @@ def _forget() -> None:
     _names.pop(ident, None)  # before the other: see `_tell`
     if _threading is not None:
         try:
-            _threading._active.pop(ident, None)  # noqa: SLF001  # as above
+            _threading._active.pop(ident, None)  # noqa: SLF001  # the hook into its privates
         except AttributeError:
             pass  # a call has emptied it
 
 
 class Import:
-    """Is there when `threading` is imported, once: a finder, before all others."""
+    """A finder before all others, which notices once that `threading` is imported."""
 
     def find_spec(
         self, name: str, path: "Sequence[str] | None", target: "ModuleType | None" = None
     ) -> "ModuleSpec | None":
-        """Find what the others find."""
+        """Find a module as the others do."""
         if name != "threading":
             return None
         sys.meta_path.remove(self)
@@ -163,17 +163,17 @@ class Import:
 
 
 class _Loader:
-    """Loads `threading`, and tells it who is there."""
+    """Loads `threading`, and tells it of the threads that are there."""
 
     def __init__(self, loader: "Loader") -> None:
         self._loader = loader
 
     def create_module(self, spec: "ModuleSpec") -> "ModuleType | None":
-        """Make what the loader makes."""
+        """Make the module as the loader does."""
         return self._loader.create_module(spec)
 
     def exec_module(self, module: "ModuleType") -> None:
-        """Do what the loader does, and tell."""
+        """Run the module as the loader does, and tell it of the threads."""
         assert module.__spec__ is not None
         module.__loader__ = module.__spec__.loader = self._loader
         self._loader.exec_module(module)

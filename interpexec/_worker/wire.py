@@ -1,19 +1,24 @@
-"""The messages between a pool and its workers, and the words of memory beside them.
+"""The messages between a pool and its workers, and the words of memory that workers write.
 
     pool   -> worker   Call     the pickled (fn, args, kwargs), and the call's id
     worker -> pool     Done     the pickled value, or a failure (see `raised`),
                                 the call's id and what the payload is
-                       Notice   the number of a worker, and what is about it
+                       Notice   the number of a worker, and its news
 
-What a pool says to a busy worker goes another way: see `control`.
+Orders to a busy worker are sent another way: see `control`.
 
 A message is one `bytes` object: the payload, then eight bytes of tail. Pickle
 ignores what follows its end, so nothing is cut off before loading. A large
 payload is not copied to put a tail behind it: the two are sent as a tuple. So is
 the out-of-band data of a pickle (`package.Package`), where there is some.
 
-What a worker is doing stands in five words of 64 bits, its slot: the worker writes them,
-and the pool reads them without asking. Each is written by one side only, and whole.
+Each worker writes five words of 64 bits, its slot, which say what it is doing: the pool
+reads them without asking. A word is written whole. From them follows the worker's state:
+
+    starting   its interpreter is made, or the initializer runs there
+    idle       it waits for a call, or, as a successor, for its turn
+    running    it runs a call
+    leaving    it takes no further call; it may still run one that was stopped
 """
 
 from interpexec._core.cpython import own_builtins
@@ -34,18 +39,43 @@ CALL, SINCE, DONE, BESIDE, LEAVE = range(WORDS)
     CALL    the id of the call that runs, or 0                  by the worker
     SINCE   when it was begun, in ns of the monotonic clock     by the worker
     DONE    how many calls have been run here                   by the worker
-    BESIDE  the id of what was broadcast and runs beside, or 0  by the worker
+    BESIDE  the id of the broadcast that runs, or 0             by the worker
     LEAVE   1: take no further call, and end                    by either side
 """
+
+STARTING, IDLE, RUNNING, STATE_LEAVING = "starting", "idle", "running", "leaving"
+
+STATES: dict[str, frozenset[str]] = {
+    STARTING: frozenset({IDLE, STATE_LEAVING}),
+    IDLE: frozenset({RUNNING, STATE_LEAVING}),
+    RUNNING: frozenset({IDLE, STATE_LEAVING}),
+    STATE_LEAVING: frozenset(),
+}
+"""From each state of a worker, the states that may follow."""
+
+
+def state(call: int, since: float, number: int, *, is_leaving: bool) -> str:
+    """Return a worker's state.
+
+    call, since: the words of its slot. number: the worker's, which is the id of its
+    initializer's call, too. is_leaving: the pool has counted it out.
+    """
+    if is_leaving:
+        return STATE_LEAVING
+    if not since or call == number:
+        return STARTING
+    return RUNNING if call else IDLE
+
 
 # From here on two objects in a tuple are cheaper than one more copy (about
 # 1 µs against 64 KiB at some GB/s).
 _LARGE = 1 << 16
 
-# What a payload is: the lowest bits of the tail, below the call's id.
-# Then come notices: the worker's initializer has run; the worker soon has run as many calls
-# as it may, so that a successor is wanted; it takes no further call. The last one is a call
-# itself, which was not begun, because its worker is damaged.
+# The kind of a payload: the lowest bits of the tail, below the call's id.
+# After the first two come notices: the worker's initializer has failed; it has run; the
+# worker soon has run as many calls as it may, so that a successor is wanted; it takes no
+# further call. The last one is a call itself, which was not begun, because its worker is
+# damaged.
 VALUE, FAILURE, NOT_READY, READY, RETIRING, LEAVING, RETURNED = range(7)
 AFTER_MAIN = 8  # the worker has run the program: names in it may say so
 _KIND_BITS = 4
@@ -55,7 +85,7 @@ type Message = bytes | tuple[Any, ...]
 
 
 def seal(payload: "Packed", call_id: int, kind: int = 0) -> Message:
-    """Put the tail behind a payload. What lies beside it is still the payload's."""
+    """Put the tail behind a payload. Its out-of-band data is still the payload's."""
     tail = call_id << _KIND_BITS | kind
     if type(payload) is not bytes:
         return payload.as_message(tail)  # type: ignore[union-attr]
@@ -64,22 +94,22 @@ def seal(payload: "Packed", call_id: int, kind: int = 0) -> Message:
     return payload, tail
 
 
-def send(line: "MessageQueue", payload: "Packed", call_id: int, kind: int = 0) -> None:
-    """Send a payload. What lies beside it belongs to whoever receives it, from now on."""
+def send(queue: "MessageQueue", payload: "Packed", call_id: int, kind: int = 0) -> None:
+    """Send a payload. Its out-of-band data belongs to the receiver, from now on."""
     if type(payload) is bytes:
-        line.send(seal(payload, call_id, kind))
+        queue.send(seal(payload, call_id, kind))
         return
     message = seal(payload, call_id, kind)
     entries = payload.give_away()  # type: ignore[union-attr]
     try:
-        line.send(message)
+        queue.send(message)
     except Exception:  # there is no memory
         payload.entries = entries  # type: ignore[union-attr]
         raise
 
 
 def end_lease(payload: "Packed") -> None:
-    """Say that nothing is held any more of what was lent beside a pickle (see `lending`)."""
+    """Say that no view is held any more of the loans of a call (see `lending`)."""
     if type(payload) is not bytes:
         payload.end_lease()  # type: ignore[union-attr]
 
@@ -102,9 +132,9 @@ def unseal(message: Message) -> "tuple[Packed, int, int]":
     """Return the payload (its tail may still be behind it), the call's id, the kind."""
     payload: Packed
     if isinstance(message, tuple):
-        payload, tail, *beside = message
-        if beside:
-            from interpexec._sharing.package import Package  # what is sent is mostly a pickle alone
+        payload, tail, *out_of_band = message
+        if out_of_band:
+            from interpexec._sharing.package import Package  # most messages are a pickle alone
 
             payload = Package.from_message(message)
     else:

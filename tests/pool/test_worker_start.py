@@ -55,7 +55,7 @@ def test_a_worker_knows_its_threads_when_threading_is_imported_late() -> None:
         assert done.result(TIME_LIMIT) == 0  # so all our threads are up
         assert pool.submit(eval, _NAME).result(TIME_LIMIT) == "cook_0"
         names = pool.submit(eval, _NAMES).result(TIME_LIMIT)
-        assert names == ["MainThread", "cook_0", "cook_0_broadcasts", "cook_0_callbacks"]
+        assert names == ["MainThread", "cook_0", "cook_0_broadcasts", "cook_0_control"]
         ours = "[type(each).__module__ for each in __import__('sys').meta_path]"
         assert threads.__name__ not in pool.submit(eval, ours).result(TIME_LIMIT)
         loader = "type(__import__('threading').__loader__).__module__"

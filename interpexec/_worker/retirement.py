@@ -1,0 +1,39 @@
+"""The end of a worker that may run only so many calls. Imported by such workers only."""
+
+from time import monotonic
+
+from interpexec._core.cpython import own_builtins
+
+own_builtins(globals())
+
+# A successor is wanted when what is left for this worker takes no more than so many
+# times as long as this worker took to be ready.
+_HEAD_START = 2
+
+
+class Retirement:
+    """When a worker that may run only so many calls is near its end."""
+
+    def __init__(self, quota: int, since: float) -> None:
+        """quota: of calls. since: when the pool began to make this worker."""
+        self.quota = quota
+        self._since = since
+        self._begun = self._head_start = 0.0
+        self._was_told = False
+
+    def begin(self, ready: float) -> None:
+        """Begin to count, as the worker may take calls. ready: since when it could have."""
+        self._begun = monotonic()
+        self._head_start = _HEAD_START * (ready - self._since)
+
+    def is_near(self, done: int) -> bool:
+        """Say whether a successor is to be made now, before the next call. True once.
+
+        At the latest before the last call; earlier when the calls so far were short.
+        """
+        left = self.quota - done
+        spent = monotonic() - self._begun
+        if self._was_told or (left > 1 and spent * left > self._head_start * done):
+            return False
+        self._was_told = True
+        return True
