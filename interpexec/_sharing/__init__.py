@@ -1,4 +1,4 @@
-"""What can be sent to another interpreter, and how.
+"""Sending objects to another interpreter: pickles and out-of-band data.
 
     object -> pickling -> bytes, or a Package: a pickle and its out-of-band data -> object
 

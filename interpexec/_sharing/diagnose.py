@@ -1,4 +1,4 @@
-"""Which part of an object cannot travel. Imported when something is wrong."""
+"""Finds the part of an object that cannot be sent. Imported when one cannot."""
 
 import copyreg
 from _functools import partial  # `functools` is dear, and may be out of a worker's reach
@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-_OTHERWISE = "\0"  # before what is not our own way of saying it
+_FOREIGN = "\0"  # before a reason that is not a NotShareableError's
 _DEEPEST = 50
 _MOST_PARTS = 10_000  # of one object
 
@@ -18,25 +18,25 @@ _MOST_PARTS = 10_000  # of one object
 def explain(
     obj: object, where: str, error: BaseException, attempt: "Callable[[object], object]"
 ) -> NotShareableError:
-    """Return the error that names the part of an object that cannot travel.
+    """Return the error that names the part of an object that cannot be sent.
 
-    where: what the object is called. error: why it cannot travel. attempt: packs an
-    object; it raises for what cannot travel.
+    where: what the object is called. error: why it cannot be sent. attempt: packs an
+    object; it raises if that cannot be sent.
     """
     path, part, reason = _find(obj, where, _said(error), attempt)
-    if not reason.startswith(_OTHERWISE):
+    if not reason.startswith(_FOREIGN):
         return NotShareableError(f"{path}: {reason}")
-    reason = reason.removeprefix(_OTHERWISE)
+    reason = reason.removeprefix(_FOREIGN)
     return NotShareableError(
-        f"{path} cannot travel to another interpreter: {shown(part)}: {reason}"
+        f"{path} cannot be sent to another interpreter: {shown(part)}: {reason}"
     )
 
 
 def _said(error: BaseException) -> str:
-    """Return what an error says. Not itself: its traceback keeps alive what it is about."""
+    """Return the text of an error, whose traceback keeps the object alive."""
     if isinstance(error, NotShareableError):
         return str(error)
-    return _OTHERWISE + told(error)
+    return _FOREIGN + told(error)
 
 
 def _find(
@@ -60,7 +60,7 @@ def _find(
 
 
 def _parts(obj: object) -> "Iterator[tuple[str, object]]":
-    """Yield what an object consists of, and how one says that in Python."""
+    """Yield the parts of an object, and how each is written in Python."""
     try:
         for count, part in enumerate(_all_parts(obj)):
             if count == _MOST_PARTS:
@@ -79,12 +79,12 @@ def _all_parts(obj: object) -> "Iterator[tuple[str, object]]":
         yield from ((f"[{index}]", value) for index, value in enumerate(obj))
     elif isinstance(obj, (set, frozenset)):
         yield from ((f" (its element {shown(value)})", value) for value in obj)
-    if not isinstance(obj, type) and not _says_itself(type(obj)):
+    if not isinstance(obj, type) and not _has_own_way(type(obj)):
         yield from _attributes(obj)
 
 
-def _says_itself(cls: type) -> bool:
-    """Say whether a class has its own way to travel, so that its attributes mean nothing."""
+def _has_own_way(cls: type) -> bool:
+    """Say whether a class defines how it is sent, so that its attributes mean nothing."""
     if issubclass(cls, (BaseException, partial)):
         return False
     names = {"__reduce__", "__reduce_ex__", "__getstate__", "__share__"}

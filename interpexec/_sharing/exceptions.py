@@ -1,19 +1,19 @@
-"""How an exception travels: as what it is, whoever made it, and whatever it refers to.
+"""How an exception is sent: with its type, attributes and fields, and all that it refers to.
 
 Pickle rebuilds an exception by calling its class with `args`. That fails, or says
-everything twice, when `__init__` takes something else than it passes on; it forgets what
-was set in the fields that C keeps beside the attributes; and it goes round for ever in an
-exception that can reach itself. Here a bare one is made first, by the `__new__` that is
-written in C, and filled when it is known already to whatever refers to it:
+everything twice, when `__init__` takes something else than it passes on; it forgets the
+fields that C keeps beside the attributes; and it recurses for ever in an exception that can
+reach itself. Here an empty one is made first, by the `__new__` that is written in C, and
+filled when the objects that refer to it know it already:
 
     make(class)                  -> the exception, empty
     fill(exception, contents)       its arguments, attributes, and fields
 
-The members of a group must be there before the group: they are made bare, too, and are
-filled together with it. Classes that say themselves how they are pickled are left to that.
+The members of a group must be there before the group: they are made empty, too, and are
+filled together with it. Classes that define how they are pickled are pickled so.
 
-What is not in it: the traceback, and what it was raised from or beside. `raised` sends
-these as text.
+Not included: the traceback, and the exceptions that it was raised from or beside. `raised`
+sends these as text.
 """
 
 import _pickle
@@ -45,15 +45,15 @@ _MOST_BYTES = 1 << 16  # of what an AttributeError is about
 
 
 def reduce(error: BaseException) -> "Any":
-    """Return the recipe for an exception that does not say itself how it is pickled."""
-    if id(error) in packing().bare:
-        return _bare(error)
+    """Return the recipe for an exception whose class does not define how it is pickled."""
+    if id(error) in packing().made_empty:
+        return _empty(error)
     contents = [(error, _contents(error))]
     if isinstance(error, BaseExceptionGroup):
         members = list(_members_of(error, {id(error)}))
-        packing().bare.update(map(id, members))
+        packing().made_empty.update(map(id, members))
         contents += [(member, _contents(member)) for member in members]
-    return (*_bare(error), contents, None, None, fill)
+    return (*_empty(error), contents, None, None, fill)
 
 
 def has_own_reduce(cls: type[BaseException]) -> bool:
@@ -67,8 +67,8 @@ def _is_foreign(attribute: "Any") -> bool:
     return bool(attribute.__objclass__.__module__ != "builtins")
 
 
-def _bare(error: BaseException) -> "tuple[Callable[..., object], tuple[object, ...]]":
-    """Return how an empty one is made."""
+def _empty(error: BaseException) -> "tuple[Callable[..., object], tuple[object, ...]]":
+    """Return how an empty exception is made: the function, and its arguments."""
     if not isinstance(error, BaseExceptionGroup):
         return make, (type(error),)
     return make, (type(error), _MESSAGE.__get__(error), _MEMBERS.__get__(error))
@@ -77,7 +77,7 @@ def _bare(error: BaseException) -> "tuple[Callable[..., object], tuple[object, .
 def _members_of(
     group: "BaseExceptionGroup[BaseException]", seen: set[int]
 ) -> "Iterator[BaseException]":
-    """Yield the members of a group that are to be made bare, and theirs."""
+    """Yield the members of a group that are to be made empty, and theirs."""
     for member in _MEMBERS.__get__(group):
         if id(member) in seen or packing().reducer_of(type(member)) is not reduce:
             continue
@@ -95,17 +95,17 @@ def _contents(error: BaseException) -> "Contents":
         except AttributeError:
             continue  # it was never set
         if value is None and not _is_foreign(field):
-            continue  # as above: that is what C says then
+            continue  # it was never set: C fields are None then
         fields[name] = _Perhaps(value) if field is AttributeError.obj else value
     return _ARGS.__get__(error), _ATTRIBUTES.__get__(error), fields
 
 
 def fields_of(cls: type[BaseException]) -> "dict[str, Field]":
-    """Return what a class keeps beside the attributes, by name: the fields of C, and slots."""
+    """Return the fields of a class beside the attributes, by name: the fields of C, and slots."""
     fields: dict[str, Field] = {}
     for base in reversed(cls.__mro__[: cls.__mro__.index(BaseException)]):
         if base is BaseExceptionGroup:
-            continue  # it has them from the beginning
+            continue  # `make` has set its fields
         fields |= {
             name: field
             for name, field in vars(base).items()
@@ -115,7 +115,7 @@ def fields_of(cls: type[BaseException]) -> "dict[str, Field]":
 
 
 def make(cls: type[BaseException], *parts: object) -> BaseException:
-    """Make an empty exception, without what its classes do in Python.
+    """Make an empty exception, without calling the Python code of its classes.
 
     parts: the message and the members of a group.
     """
@@ -141,10 +141,10 @@ def fill(_: BaseException, contents: "list[tuple[BaseException, Contents]]") -> 
 
 
 class _Perhaps:
-    """What an AttributeError is about, if it can travel and is small; else None.
+    """The object of an AttributeError, if it can be sent and is small; else None.
 
     Python itself notes it, and it may be anything. An error must not be lost because of
-    that, nor carry a whole program along.
+    that, nor take a whole program along.
     """
 
     __slots__ = ("_obj", "_parts", "_room")
@@ -173,7 +173,7 @@ class _Perhaps:
 
 
 def _none() -> None:
-    """Stand for what could not travel."""
+    """Stand for an object that could not be sent."""
 
 
 def _perhaps(pickled: bytes) -> object:

@@ -1,7 +1,10 @@
-"""A package as nothing but bytes: for what waits in the kernel, and not in a message.
+"""A package as bytes alone: for objects that wait in shared memory or in a socket.
 
-freeze   what is small is in the bytes; what is large, in a SharedBuffer
-thaw     the same object may wait for ever: the bytes do not own what they name
+    flatten   package -> bytes. A large pickle goes into a SharedBuffer
+    restore   bytes -> package
+    drop      gives back the entries of a package that nobody restores
+
+The bytes do not own the descriptors that they name.
 """
 
 import _pickle
@@ -18,35 +21,35 @@ if TYPE_CHECKING:
 keep_whole()
 
 # The last byte, which pickle does not read: before it is the pickle itself; or a pickle of
-# our own about it.
+# the package's parts.
 PLAIN, _SPECIAL = b"\x00", b"\x01"
 
 
-def freeze(packed: "Packed", room: int) -> tuple[bytes, Package | None]:
-    """Return at most `room` bytes that stand for what was packed `is_alone`.
+def flatten(packed: "Packed", room: int) -> tuple[bytes, Package | None]:
+    """Return at most `room` bytes that stand for an object that was packed `is_alone`.
 
-    And, if something lies beside these, its owner: when the bytes are on their way,
-    call its `give_away()`. Raises NotShareableError when it has too many descriptors.
+    And, if it has descriptors, their owner: call its `give_away()` just before the bytes
+    are sent. Raises NotShareableError when it has too many descriptors.
     """
     if isinstance(packed, bytes) and len(packed) < room:
         return packed + PLAIN, None
     package = Package.of(packed)
-    frozen = _pickle.dumps((package.payload, package.entries), 5) + _SPECIAL
-    if len(frozen) <= room:
-        return frozen, package
+    flat = _pickle.dumps((package.payload, package.entries), 5) + _SPECIAL
+    if len(flat) <= room:
+        return flat, package
     package.entries.append((None, (SharedBuffer.copy_of(package.payload).detach(),)))
-    frozen = _pickle.dumps((len(package.payload), package.entries), 5) + _SPECIAL
-    if len(frozen) > room:
+    flat = _pickle.dumps((len(package.payload), package.entries), 5) + _SPECIAL
+    if len(flat) > room:
         message = f"it has too many descriptors ({len(package.entries)}) for one message"
         raise NotShareableError(message)
-    return frozen, package
+    return flat, package
 
 
-def thaw(frozen: bytes) -> "Packed":
-    """Return the package. It owns what it had before; so thaw once."""
-    if frozen[-1:] == PLAIN:
-        return frozen
-    payload, entries = _pickle.loads(frozen)  # our own bytes
+def restore(flat: bytes) -> "Packed":
+    """Return the package. It owns its entries again; so restore once."""
+    if flat[-1:] == PLAIN:
+        return flat
+    payload, entries = _pickle.loads(flat)  # made by `flatten`
     package = Package(b"", [], [], entries)
     if isinstance(payload, int):
         _, (fd,) = entries.pop()
@@ -59,7 +62,7 @@ def thaw(frozen: bytes) -> "Packed":
     return package
 
 
-def drop(frozen: bytes) -> None:
-    """Give back what lies beside the bytes, which nobody thaws. They are not PLAIN."""
-    _, entries = _pickle.loads(frozen)  # as above
+def drop(flat: bytes) -> None:
+    """Give back the entries of a package that nobody restores. The bytes are not PLAIN."""
+    _, entries = _pickle.loads(flat)  # made by `flatten`
     Package(b"", [], [], entries).abandon()

@@ -1,10 +1,10 @@
-"""How a callable travels: by its name, or by value.
+"""How a function is sent: by its name, or by value.
 
 By name, as pickle does it, where the worker finds the same object under its
 module and qualified name. By value otherwise: a lambda, a function made inside
-another one, or typed at a prompt, goes as its code, if the code is all it
-needs. What needs more (the variables of an enclosing function, globals of the
-module) goes by `cloudpickle` where it is installed, and is refused otherwise.
+another one, or typed at a prompt, is sent as its code, if the code is all it
+needs. A function that needs more (the variables of an enclosing function, globals of
+the module) is sent by `cloudpickle` where it is installed, and is refused otherwise.
 
 CPython's own `interpreters.Interpreter.call` draws the same line and calls
 such functions "stateless".
@@ -32,16 +32,14 @@ if TYPE_CHECKING:
 
 _FUNCTION: "type[FunctionType]" = type(lambda: None)  # type: ignore[assignment]  # without importing `types`
 _GLOBAL_ACCESS = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "STORE_GLOBAL", "DELETE_GLOBAL"})
-
-
-_GIVEN = {"__name__"}  # what `rebuild` provides; the body of every class reads it
+_GIVEN = {"__name__"}  # names that `rebuild` provides; the body of every class reads it
 
 
 class FunctionPickler(_pickle.Pickler):
     """A pickler that takes functions by value where their name leads nowhere."""
 
     def reducer_override(self, obj: object) -> "Any":
-        """Say how a function travels; leave all else to pickle."""
+        """Return how a function is sent; leave all else to pickle."""
         if type(obj) is _FUNCTION and not is_found_by_name(obj):
             return by_value(obj)
         if obj is NotShareableError:
@@ -50,7 +48,7 @@ class FunctionPickler(_pickle.Pickler):
 
 
 def not_shareable_error() -> type[Exception]:
-    """Return the class NotShareableError: how it is found on the other side."""
+    """Return the class NotShareableError: so it is found in the receiver."""
     return NotShareableError
 
 
@@ -131,7 +129,7 @@ def rebuild(  # noqa: PLR0913, PLR0917  # the parts of a function, in `by_value`
     import builtins  # few workers get a function by value
 
     namespace = {"__name__": module, "__builtins__": builtins}
-    function = _FUNCTION(marshal.loads(code), namespace, name, defaults)  # noqa: S302  # our own bytes
+    function = _FUNCTION(marshal.loads(code), namespace, name, defaults)  # noqa: S302  # made by `by_value`
     function.__qualname__ = qualname
     function.__kwdefaults__ = kwdefaults
     function.__dict__.update(attributes or {})
@@ -140,7 +138,7 @@ def rebuild(  # noqa: PLR0913, PLR0917  # the parts of a function, in `by_value`
 
 def _globals_of(code: "CodeType") -> "Iterator[str]":
     """Yield the global names that `code`, or a function made in it, reads or writes."""
-    import dis  # dear to import, and few functions travel by value
+    import dis  # dear to import, and few functions are sent by value
 
     instructions = list(dis.get_instructions(code))
     # The body of a class reads its own names as it reads global ones.
@@ -154,13 +152,13 @@ def _globals_of(code: "CodeType") -> "Iterator[str]":
 
 
 def _refuse(
-    function: "FunctionType", kind: str, names: "Iterable[str]", of_what: str
+    function: "FunctionType", what: str, names: "Iterable[str]", of_what: str
 ) -> "NoReturn":
     """Raise the error for a function that needs more than its code."""
     listed = ", ".join(sorted({repr(name) for name in names}))
     message = (
-        f"function {function.__qualname__!r} cannot travel to another interpreter:"
-        f" it uses {kind} {listed} {of_what}."
+        f"function {function.__qualname__!r} cannot be sent to another interpreter:"
+        f" it uses {what} {listed} {of_what}."
         " Define it with `def` at the top level of a module, pass what it needs as"
         " an argument, or install cloudpickle"
     )

@@ -8,7 +8,7 @@
 
 A package owns its entries. A package that is not unpacked (its receiver was cancelled, its
 worker is gone, the channel was closed, unpickling failed) gives them back when it is let go
-of. While it is a message in a queue, it is owned by whoever takes it out.
+of. While it is a message in a queue, its entries belong to the receiver that takes it out.
 
 How an object gets out-of-band data. While a thread packs an object (`pickler`), reducers call
 `packing().lend()` or `.hand_over()`, and put the index that these return into the pickle. In
@@ -52,8 +52,8 @@ if TYPE_CHECKING:
             """Whether memory may be lent: see `Packer`."""
 
         @property
-        def bare(self) -> set[int]:
-            """The ids of exceptions that are made bare: see `exceptions`."""
+        def made_empty(self) -> set[int]:
+            """The ids of exceptions that another one fills: see `exceptions`."""
 
         def reducer_of(self, kind: type, /) -> "Callable[[Any], object]":
             """Return how objects of a type are reduced."""
@@ -333,7 +333,7 @@ class _Keeper:
 
     @staticmethod
     def after_fork() -> None:
-        """Close the child's descriptors: what else there is to give back is the parent's."""
+        """Close the child's descriptors: all else that is to be given back is the parent's."""
         for entries in list(_kept.values()):
             for index, entry in enumerate(entries):
                 entries[index] = None

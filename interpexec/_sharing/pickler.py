@@ -49,7 +49,7 @@ class Packer:
         is_alone: the only out-of-band data that is allowed is descriptors.
         """
         self.lends = lends
-        self.bare: set[int] = set()  # see `exceptions`
+        self.made_empty: set[int] = set()  # see `exceptions`
         self._most_buffers = 0 if is_alone else _MOST_BUFFERS
         self._parts: list[bytes] = []
         self._views: list[memoryview] = []
@@ -59,7 +59,7 @@ class Packer:
 
     def write(self, part: "Buffer") -> None:
         """Take what the pickler has written: a frame, or a large object by itself."""
-        # A copy of what could be changed while the rest is pickled.
+        # A copy, if it could be changed while the rest is pickled.
         self._parts.append(part if type(part) is bytes else bytes(part))
 
     @staticmethod

@@ -133,7 +133,7 @@ def _explain_call(
         return error
     from interpexec._core.error_text import told
 
-    return NotShareableError(f"the call cannot travel to another interpreter: {told(error)}")
+    return NotShareableError(f"the call cannot be sent to another interpreter: {told(error)}")
 
 
 def dumps_value(value: object) -> "Packed":

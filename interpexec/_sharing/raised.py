@@ -1,10 +1,10 @@
-"""How an exception comes home from a worker: whole, and with its traceback.
+"""How an exception that a call raised is sent: whole, and with its traceback.
 
-    worker   pack(error)      -> bytes
-    home     revive(bytes)    -> the exception, its cause an ExecutionFailed
+    worker             pack(error)     -> bytes
+    main interpreter   revive(bytes)   -> the exception, its cause an ExecutionFailed
 
-How it is pickled, `exceptions` tells; here stands what goes with it: the class, the text
-and the traceback, for the case that it cannot be, or cannot be made at home.
+`exceptions` tells how it is pickled. With it are sent its class, text and traceback as text,
+for the case that it cannot be pickled, or cannot be made by the receiver.
 """
 
 from _pickle import dumps
@@ -31,9 +31,9 @@ _REFUSAL_HINT = (
 
 
 def pack(error: BaseException, *, skip: int = 0) -> "Packed":
-    """Turn an exception into bytes, whatever it is. Worker side; never raises.
+    """Pickle any exception. In the worker; never raises.
 
-    `skip` frames at the top of the traceback are ours and not shown.
+    skip: so many frames at the top of the traceback are this package's, and not shown.
     """
     try:
         if (name := _refused_extension(error)) is not None:
@@ -45,10 +45,10 @@ def pack(error: BaseException, *, skip: int = 0) -> "Packed":
 
 
 def pack_unpickling(error: BaseException, *, skip: int = 0) -> "Packed":
-    """Turn an exception from unpickling a call into bytes. Worker side.
+    """Pickle an exception from the unpickling of a call. In the worker.
 
-    What tells the user something goes as it is: a module that cannot be
-    imported, a program that cannot be run again. All else becomes the
+    An error that tells the user something is sent as it is: a module that cannot be
+    imported, a program that cannot be run again. Any other one becomes the
     NotShareableError that the stdlib's class gives.
     """
     if isinstance(error, (ImportError, main_module.NotRunnableError)):
@@ -93,7 +93,7 @@ def _describe(error: BaseException, skip: int) -> tuple[str, str, str, str, str]
 
 
 def _traceback_text(error: BaseException, trace: "TracebackType | None") -> str:
-    """Return the traceback as Python prints it, or as much of it as can be had."""
+    """Return the traceback as Python prints it, or as much of it as can be made."""
     try:
         import traceback  # 7-17 ms, and most workers never fail
     except ImportError:  # the task has emptied sys.path
@@ -105,12 +105,12 @@ def _traceback_text(error: BaseException, trace: "TracebackType | None") -> str:
 
 
 def revive(payload: "Packed", *, after_main: bool = False) -> BaseException:
-    """Make the exception that `pack` was given. Home side; never raises.
+    """Make the exception that `pack` was given. On the caller's side; never raises.
 
     Its cause is an `ExecutionFailed` with the worker's traceback. When it cannot
-    be made here, or could not travel, a NotShareableError says so and names it.
+    be made here, or could not be sent, a NotShareableError says so and names it.
     """
-    from interpexec._core.late_errors import ExecutionFailed  # home only
+    from interpexec._core.late_errors import ExecutionFailed  # on the caller's side only
 
     body, refusal, *description = loads(payload)
     excinfo = _excinfo(*description)
@@ -124,7 +124,7 @@ def revive(payload: "Packed", *, after_main: bool = False) -> BaseException:
             refusal = f"it was rebuilt as {type(error).__qualname__}"
     if not isinstance(error, BaseException):
         error = NotShareableError(
-            f"the exception {excinfo.formatted!r} cannot travel between interpreters: {refusal}"
+            f"the exception {excinfo.formatted!r} cannot be sent between interpreters: {refusal}"
         )
     # Past a `__setattr__` of its class, which may forbid it.
     BaseException.__setattr__(error, "__cause__", ExecutionFailed(excinfo))
@@ -132,8 +132,8 @@ def revive(payload: "Packed", *, after_main: bool = False) -> BaseException:
 
 
 def _excinfo(name: str, qualname: str, module: str, message: str, text: str) -> "SimpleNamespace":
-    """Return what `ExecutionFailed.excinfo` is in CPython."""
-    from types import SimpleNamespace  # home only
+    """Return an object with the attributes of CPython's `ExecutionFailed.excinfo`."""
+    from types import SimpleNamespace  # on the caller's side only
 
     return SimpleNamespace(
         type=SimpleNamespace(__name__=name, __qualname__=qualname, __module__=module),

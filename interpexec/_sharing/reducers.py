@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 registered: "dict[type, Reducer]" = {}
 """The reducers that were added by `interpexec.sharing.register`, by type."""
 
-# What pickle itself does with a type that is in no table. A C function: a table made of these
-# is as fast as none.
+# Does what pickle itself does with a type that is in no table. A C function: a table made of
+# these is as fast as none.
 _BY_PICKLE = methodcaller("__reduce_ex__", 5)
 
 _MOST_TYPES = 4096  # so that types which come and go are not kept for ever

@@ -1,4 +1,4 @@
-"""How the types of the standard library travel that pickle refuses, or copies.
+"""How those types of the standard library are sent that pickle refuses, or copies.
 
 Descriptors are duplicated: sender and receiver each close their own. Memory is lent
 to the worker of a call, whose maker outlives it; anywhere else it is copied, once,
@@ -43,12 +43,11 @@ def _reduce_view(view: memoryview) -> "Recipe":
         raise NotShareableError("the memoryview was released") from None
     if not is_contiguous:
         raise NotShareableError("the memoryview is not contiguous: pass `view.tobytes()`")
-    under_way = packing()
-    if under_way.lends:
-        return package.take_view, (under_way.lend(view),)
+    if (packer := packing()).lends:
+        return package.take_view, (packer.lend(view),)
     data: object
     if not view.nbytes and (view.ndim != 1 or view.format not in _ARRAYS):
-        raise NotShareableError("an empty memoryview travels only if it has one dimension")
+        raise NotShareableError("an empty memoryview can be sent only if it has one dimension")
     if view.nbytes >= LARGE:
         data = SharedBuffer.copy_of(view)
     else:
@@ -110,10 +109,10 @@ def _socket_of(
 
 
 def _reduce_file(file: "AnyFile") -> "Recipe":
-    """Share what the kernel keeps: the open file and its position.
+    """Share the kernel's part: the open file and its position.
 
-    What is buffered here is written, or given back: the position is where the next
-    byte is read or written.
+    Buffered data is written, or given back: the position is where the next byte is read or
+    written.
     """
     _settle(file)
     raw = _raw(file)
@@ -151,7 +150,7 @@ def _raw(file: "AnyFile | io.TextIOWrapper") -> "Any":
 
 
 def _name(raw: io.FileIO) -> object:
-    """Return what the file is called; its descriptor's number says nothing elsewhere."""
+    """Return the file's name, but not its descriptor's number, which means nothing elsewhere."""
     return raw.name if isinstance(raw.name, (str, bytes)) else None
 
 
@@ -170,7 +169,8 @@ def _reduce_text(file: io.TextIOWrapper) -> "Recipe":
     _settle(file)
     if file.readable() and file.seekable() and file.encoding.lower() in _MARKED and file.tell():
         message = (
-            f"a file in {file.encoding} travels only from its beginning, which tells its order"
+            f"a file in {file.encoding} can be sent only at its beginning,"
+            " which tells its byte order"
         )
         raise NotShareableError(message)
     return _text_of, (
@@ -201,7 +201,7 @@ def _text_of(  # noqa: PLR0913, PLR0917  # the parts of a text file
 
 
 def _reduce_temporary(wrapper: "Any") -> "Recipe":
-    """Share the file, and not what removes it at its end."""
+    """Share the file, without its removal at the end."""
     file = wrapper.file
     return _reduce_text(file) if isinstance(file, io.TextIOWrapper) else _reduce_file(file)
 
@@ -234,7 +234,7 @@ _REDUCERS: "dict[type, Callable[[Any], object]]" = {
 
 
 def reducer_of(cls: type) -> "Callable[[Any], object] | None":
-    """Return how objects of a type travel, or None where that is pickle's business."""
+    """Return how objects of a type are sent, or None where that is pickle's business."""
     if cls.__module__ == "tempfile":
         return _reduce_temporary
     connections = sys.modules.get("multiprocessing.connection")

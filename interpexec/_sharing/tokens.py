@@ -1,15 +1,15 @@
-"""Tokens: bytes that name a socket, in which an object waits for whoever takes it out.
+"""Tokens: bytes that name a socket, in which an object waits for its receiver.
 
-    token   ->   the number of a descriptor, and what is to be found under it
+    token   ->   the number of a descriptor, and the identity of its socket
                      |
-                 one end of a pair of sockets   ->   the token, the pickle, the descriptors
-                 (the other end is closed)           beside it
+                 one end of a pair of sockets   ->   the token, and the flattened package
+                 (the other end is closed)
 
-The socket keeps the object alive, whatever becomes of its maker. To take it out is one
+The socket keeps the object alive, also when its maker has ended. To take it out is one
 `recv`: the kernel gives it to one reader only. Under a stale or forged token there is no
-descriptor, or something else: that is compared by its inode, and by the token itself, with
-its nonce, which is looked at before it is taken (MSG_PEEK). So every byte of a token
-counts. No address is in it, so no token makes anybody touch memory that is not there.
+descriptor, or another one. That is found out by its inode, and by the token itself, with
+its nonce, which is compared before it is taken (MSG_PEEK). So every byte of a token
+counts. A token contains no address, so none leads to memory that is not there.
 """
 
 import _socket
@@ -21,7 +21,7 @@ from interpexec._core import cpython, current_call
 from interpexec._core.descriptors import clear_all, duplicate
 from interpexec._core.sigint import keep_whole, watch
 from interpexec._sharing import package as package_module
-from interpexec._sharing.flatten import freeze, thaw
+from interpexec._sharing.flatten import flatten, restore
 from interpexec.errors import TokenError
 
 TYPE_CHECKING = False
@@ -32,7 +32,7 @@ keep_whole()
 
 _MAGIC = b"interpexec-token"
 
-# What fits into every socket at once. What is longer waits in a SharedBuffer.
+# Bytes that fit into every socket at once. A longer object waits in a SharedBuffer.
 _ROOM = 4096
 _NONCE = 8  # bytes
 _MOST_NAMED = 100  # characters of the type's name, for people
@@ -42,25 +42,25 @@ _LENGTH = 4  # bytes: before the token in the socket
 _FIELDS = 5  # process, descriptor, device, inode, nonce
 _MOST_DIGITS = 20  # of a number of 64 bits
 
-# The tokens that this interpreter has made, if it is not the main one, and how many they
-# may be before those are looked for that were taken elsewhere.
+# The tokens that this interpreter has made, if it is not the main one, and how many there
+# may be before it forgets those that were taken elsewhere.
 _held: set[bytes] = set()
 _most_held = 64
-_is_expected = False
+_is_expected = False  # `_abandon_held` is called when this interpreter ends
 
 
 @current_call.shielded
 def make(packed: "package_module.Packed", name: str) -> bytes:
     """Let an object wait; return the token. name: of its type, for people."""
     watch()
-    frozen, package = freeze(packed, _ROOM)
+    flat, package = flatten(packed, _ROOM)
     fd, writer = clear_all(*(each.detach() for each in _socket.socketpair()))
     try:
         token = _token_of(fd, name)
         mark = _mark_of(token)
         if package is not None:
             package.give_away()
-        os.write(writer, mark + frozen)
+        os.write(writer, mark + flat)
     except BaseException:
         os.close(fd)
         raise
@@ -71,7 +71,7 @@ def make(packed: "package_module.Packed", name: str) -> bytes:
 
 
 def _token_of(fd: int, name: str) -> bytes:
-    """Return a new token for what waits in a socket."""
+    """Return a new token for the object that waits in a socket."""
     about, nonce = os.fstat(fd), int.from_bytes(os.urandom(_NONCE))
     fields = os.getpid(), fd, about.st_dev, about.st_ino, nonce
     label = name[:_MOST_NAMED].encode(errors="backslashreplace")  # no name need be text
@@ -79,18 +79,18 @@ def _token_of(fd: int, name: str) -> bytes:
 
 
 def _mark_of(token: bytes) -> bytes:
-    """Return what a socket begins with, in which something waits under a token.
+    """Return the first bytes in the socket of a token: its length, and the token itself.
 
-    Its length, too, so that none is the beginning of another one.
+    The length keeps one from being the beginning of another.
     """
     return len(token).to_bytes(_LENGTH) + token
 
 
 def _keep(token: bytes) -> None:
-    """See to it that an object does not wait for ever."""
+    """Have the object under a token given back if nobody takes it."""
     global _is_expected, _most_held  # noqa: PLW0603  # those of this interpreter
     if package_module.is_packing():
-        # A part of something that travels: given back with that.
+        # A part of an object that is being sent: given back with that.
         package_module.packing().carry((_KEY, (token,)))
     elif not cpython.is_main():
         _held.add(token)
@@ -100,19 +100,19 @@ def _keep(token: bytes) -> None:
         if not _is_expected:
             import atexit  # it is called at the end of each interpreter
 
-            atexit.register(_abandon_all)
+            atexit.register(_abandon_held)
             _is_expected = True
 
 
-def _abandon_all() -> None:
-    """Give back what this interpreter has made tokens of, and nobody took: it ends."""
+def _abandon_held() -> None:
+    """Give back the objects that nobody took, of tokens of this interpreter, which ends."""
     while _held:
         _abandon(_held.pop())
 
 
 @current_call.shielded
 def take(token: bytes) -> "Package":
-    """Take out what waits under a token. Raises TokenError."""
+    """Take out the object that waits under a token. Raises TokenError."""
     _check(token)
     package = _claim(bytes(token))
     if package is None:
@@ -122,7 +122,7 @@ def take(token: bytes) -> "Package":
 
 
 def abandon_token(token: bytes) -> bool:
-    """Give back what waits under a token; return whether something did. Raises TokenError."""
+    """Give back the object that waits under a token; return whether one did. Raises TokenError."""
     _check(token)
     was_there = _abandon(bytes(token))
     _held.discard(bytes(token))
@@ -140,16 +140,16 @@ def _abandon(token: bytes) -> bool:
 
 
 class _Waiting:
-    """Owns what waits under a token, when that is sent in an object: see `package.Owner`."""
+    """Owns the object under a token, when that is sent in another one: see `package.Owner`."""
 
     @staticmethod
     def abandon(token: bytes) -> None:
-        """Give back what waits under the token."""
+        """Give back the object."""
         _abandon(token)
 
     @staticmethod
     def descriptors(token: bytes) -> tuple[int, ...]:
-        """Return the one in which something waits under the token, if it is still there."""
+        """Return the one of the socket in which it waits, if it is still there."""
         _, fd, device, inode, _ = _fields(token)
         return (fd,) if _is_there(fd, device, inode) else ()
 
@@ -158,7 +158,7 @@ _KEY = package_module.key_of(_Waiting)
 
 
 def _check(token: object) -> None:
-    """Raise TypeError or TokenError for what is no token of this process."""
+    """Raise TypeError or TokenError if this is no token of this process."""
     if not isinstance(token, (bytes, bytearray, memoryview)):
         message = f"a token is bytes, not {type(token).__qualname__}"
         raise TypeError(message)
@@ -185,29 +185,29 @@ def _is_number(part: bytes) -> bool:
 
 
 def _claim(token: bytes) -> "Package | None":
-    """Take what waits under a token; None when it is not there any more."""
+    """Take the object that waits under a token; None when it is not there any more."""
     _, fd, device, inode, _ = _fields(token)
     if not _is_there(fd, device, inode):
         return None
     try:
-        # Nobody but us closes this one, so it is what it was found to be.
+        # Only this function closes the duplicate, so it stays the socket that it is.
         own = duplicate(fd)
     except OSError as error:
         if error.errno != errno.EBADF:
-            raise  # there is no descriptor to be had: it goes on waiting
+            raise  # no descriptor is free: it goes on waiting
         return None
     try:
-        frozen = _receive(own, _mark_of(token)) if _is_there(own, device, inode) else b""
+        flat = _receive(own, _mark_of(token)) if _is_there(own, device, inode) else b""
     finally:
         os.close(own)
-    if not frozen:
+    if not flat:
         return None
     os.close(fd)
-    return package_module.Package.of(thaw(frozen))
+    return package_module.Package.of(restore(flat))
 
 
 def _receive(fd: int, mark: bytes) -> bytes:
-    """Take what is in a socket if it begins with a mark; else leave it as it is."""
+    """Take the bytes in a socket if they begin with a mark; else leave them there."""
     sock = _socket.socket(fileno=fd)
     try:
         if sock.recv(len(mark), _socket.MSG_PEEK | _socket.MSG_DONTWAIT) != mark:

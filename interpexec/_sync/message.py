@@ -11,7 +11,7 @@ from _pickle import loads as _loads
 
 from interpexec._core.sigint import keep_whole
 from interpexec._sharing import pickling, unpickling
-from interpexec._sharing.flatten import PLAIN, drop, freeze, thaw
+from interpexec._sharing.flatten import PLAIN, drop, flatten, restore
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,12 +37,12 @@ def encode(item: object) -> "tuple[bytes, Package | None]":
         return item + _BYTES, None
     if type(item) in _SIMPLE_TYPES and len(message := _dumps(item, 5) + _SIMPLE) <= ROOM:
         return message, None
-    return freeze(pickling.MESSAGES.pack_or_explain(item, "the item"), ROOM)
+    return flatten(pickling.MESSAGES.pack_or_explain(item, "the item"), ROOM)
 
 
 def own(message: bytes) -> "Packed":
     """Return a message that was taken out of the ring, as the owner of its out-of-band data."""
-    return message if message[-1:] in _OWNING_NOTHING else thaw(message)
+    return message if message[-1:] in _OWNING_NOTHING else restore(message)
 
 
 def open_message(message: "Packed") -> "Any":

@@ -365,7 +365,7 @@ def test_what_unpickling_raises_is_not_the_channels() -> None:
 
 
 def test_buffers_outlive_what_they_came_with() -> None:
-    """A block in a message that was thawed is its own."""
+    """A block in a message that was restored is its own."""
     receiver, sender = create_channel()
     with receiver, sender, SharedBuffer.copy_of(b"alive") as block:
         sender.send((block, "x" * LONG))
