@@ -116,7 +116,7 @@ RANKS = {
     "_sharing": {"_core", "buffers"},
     "_sync": {"_core", "_sharing", "buffers"},
     "_worker": {"_core", "_sharing"},
-    "_pool": {"_core", "_sharing", "_worker", "_map"},
+    "_pool": {"_core", "_sharing", "_worker"},
     "_map": {"_core", "_sharing", "_worker", "_pool"},
 }
 

@@ -1,6 +1,7 @@
 """Reports of the workers of a pool, for people to read. Imported when asked for."""
 
 import linecache
+import os
 from concurrent.futures import wait
 from itertools import dropwhile
 from time import monotonic
@@ -8,7 +9,6 @@ from traceback import StackSummary
 from typing import NamedTuple
 
 from interpexec._core.sigint import keep_whole
-from interpexec._map import run_chunk
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from interpexec._pool.worker_thread import WorkerThread
 
 keep_whole()
+
+_PACKAGE = os.path.dirname(os.path.dirname(__file__))
+"""The folder of the files whose frames stand around a call, and are not shown."""
 
 
 class WorkerInfo(NamedTuple):
@@ -105,6 +108,6 @@ def _stack(info: WorkerInfo, answer: "AnyFuture") -> str:
     if answer.cancelled():
         return f"{head}  it has ended\n"
     frames: list[tuple[str, int, str]] = answer.result()  # type: ignore[assignment]  # see `control`
-    inner = dropwhile(lambda frame: frame[0] == run_chunk.__file__, frames)
+    inner = dropwhile(lambda frame: frame[0].startswith(_PACKAGE), frames)
     lines = StackSummary.from_list([(*frame, None) for frame in inner]).format()
     return head + ("".join(lines) or "  no Python code at this moment\n")
