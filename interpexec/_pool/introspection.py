@@ -1,9 +1,9 @@
 """Reports of the workers of a pool, for people to read. Imported when asked for."""
 
 import linecache
-import os
 from concurrent.futures import wait
 from itertools import dropwhile
+from pathlib import Path
 from time import monotonic
 from traceback import StackSummary
 from typing import NamedTuple
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 keep_whole()
 
-_PACKAGE = os.path.dirname(os.path.dirname(__file__))
+_PACKAGE = str(Path(__file__).parent.parent)
 """The folder of the files whose frames stand around a call, and are not shown."""
 
 
