@@ -17,6 +17,7 @@ from interpexec._map.chunk_list import Chunk
 from interpexec._map.chunk_size import CALLS_PER_WORKER
 from interpexec._map.job import Job
 from interpexec._map.outcomes import Outcomes
+from interpexec._map.request import MapRequest
 from interpexec._pool import arguments
 from interpexec.executor import InterpreterPoolExecutor
 
@@ -187,4 +188,5 @@ def _job(
     if buffersize is None:
         workers = executor._max_workers  # noqa: SLF001  # a class of this package
         buffersize = CALLS_PER_WORKER * workers * (arguments.chunksize(chunksize) or 1)
-    return executor._job(fn, iterables, chunksize, buffersize)  # noqa: SLF001  # a class of this package
+    request = MapRequest(fn, iterables, chunksize, buffersize)
+    return executor._job_maker(request)  # noqa: SLF001  # a class of this package

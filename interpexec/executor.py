@@ -14,6 +14,7 @@ from interpexec._core.sigint import deliver, noted, unbroken, watch
 from interpexec._map import via_submit
 from interpexec._map.iterators import Unordered, ordered
 from interpexec._map.job import Job
+from interpexec._map.request import MapRequest
 from interpexec._pool import arguments, wake_signal
 from interpexec._pool.cancelling import TERMINATION_LIMIT
 from interpexec._pool.future import REFUSED, CallFuture
@@ -109,7 +110,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
             self._max_workers,
             self._thread_name_prefix,
             dump_initializer,
-            initializer_name=_name_of(initializer),
+            initializer_name=arguments.name_of(initializer),
             max_tasks=arguments.max_tasks(max_tasks_per_child),
             cancel_running=bool(cancel_running),
         )
@@ -147,7 +148,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         except NotShareableError as error:
             return _refused(error)
         try:
-            return scheduler.submit(payload, _name_of(fn), self._limit)  # type: ignore[return-value]  # of what `fn` returns
+            return scheduler.submit(payload, arguments.name_of(fn), self._limit)  # type: ignore[return-value]  # of what `fn` returns
         finally:
             if noted:
                 deliver()
@@ -205,12 +206,11 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         Raises TypeError or ValueError, naming the argument, and what `submit`
         raises.
         """
+        request = MapRequest(fn, iterables, chunksize, buffersize, timeout)
         if self._has_own_submit():
-            return via_submit.ordered(  # type: ignore[return-value]
-                *self._submitted(fn, iterables, timeout, chunksize, buffersize)
-            )
-        make = self._job(fn, iterables, chunksize, buffersize)
-        return ordered(make(), arguments.timeout(timeout))  # type: ignore[return-value]
+            return via_submit.ordered(self.submit, request)  # type: ignore[return-value]
+        job = self._job_maker(request)()
+        return ordered(job, request.timeout)  # type: ignore[return-value]
 
     def imap_unordered[T](
         self,
@@ -227,49 +227,20 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         other items. Arguments and errors as in `map`. `close()` cancels what has
         not finished, also what runs.
         """
+        request = MapRequest(fn, iterables, chunksize, buffersize, timeout)
         if self._has_own_submit():
-            return via_submit.Unordered(  # type: ignore[return-value]
-                *self._submitted(fn, iterables, timeout, chunksize, buffersize)
-            )
-        make = self._job(fn, iterables, chunksize, buffersize)
-        return Unordered(make, arguments.timeout(timeout))  # type: ignore[return-value]
+            return via_submit.Unordered(self.submit, request)  # type: ignore[return-value]
+        make = self._job_maker(request)
+        return Unordered(make, request.timeout)  # type: ignore[return-value]
 
     def _has_own_submit(self) -> bool:
-        """Say whether a subclass, or somebody from outside, has replaced `submit`."""
+        """Say whether a subclass, or a program on this object, has replaced `submit`."""
         return type(self).submit is not InterpreterPoolExecutor.submit or "submit" in vars(self)
 
-    def _submitted(
-        self,
-        fn: "Callable[..., object]",
-        iterables: "tuple[Iterable[object], ...]",
-        timeout: float | None,
-        chunksize: int | None,
-        buffersize: int | None,
-    ) -> "tuple[Any, ...]":
-        """Check the arguments of a map that goes through `submit`; return what it takes."""
-        items = zip(*arguments.mappable(fn, iterables), strict=False)
-        sizes = arguments.chunksize(chunksize), arguments.buffersize(buffersize)
-        return self.submit, fn, items, arguments.timeout(timeout), *sizes
-
-    def _job(
-        self,
-        fn: "Callable[..., object]",
-        iterables: "tuple[Iterable[object], ...]",
-        chunksize: int | None,
-        buffersize: int | None,
-    ) -> "Callable[..., Job]":
-        """Check the arguments of a map; return what makes its batch."""
-        return partial(
-            Job,
-            self._whole or self,  # since what `with_options` returned may be gone soon
-            self._scheduler,
-            fn,
-            arguments.mappable(fn, iterables),
-            name=_name_of(fn),
-            limit=self._limit,
-            chunksize=arguments.chunksize(chunksize),
-            buffersize=arguments.buffersize(buffersize),
-        )
+    def _job_maker(self, request: MapRequest) -> "Callable[..., Job]":
+        """Return a function that makes the job of a map."""
+        # An object that `with_options` returned may not live as long as the map.
+        return partial(Job, self._whole or self, self._scheduler, request, limit=self._limit)
 
     def warm(self, *, wait: bool = True) -> None:
         """Start all workers now; otherwise each starts when there is a call for it.
@@ -372,7 +343,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         self._scheduler.refuse_if_over()
         main_module.refuse_while_finding()
         dump = partial(pickling.dumps_call, fn, args, kwargs)
-        return self._scheduler.broadcast(dump, _name_of(fn))  # type: ignore[return-value]  # of what `fn` returns
+        return self._scheduler.broadcast(dump, arguments.name_of(fn))  # type: ignore[return-value]  # of what `fn` returns
 
     def workers(self) -> "list[WorkerInfo]":
         """Return what each worker is doing at this moment; see `WorkerInfo`.
@@ -420,16 +391,3 @@ def _refused(error: NotShareableError) -> "CallFuture[Any]":
     future: CallFuture[Any] = CallFuture(REFUSED, None, None)
     future.set_exception(without_frames(error))
     return future
-
-
-def _name_of(fn: object) -> str:
-    """Return the qualified name of what is called, as far as it has one."""
-    try:
-        name = fn.__qualname__  # type: ignore[attr-defined]  # that is the question
-        if type(name) is str:
-            return name
-    except Exception:  # noqa: S110  # none, or the user's __getattr__
-        pass
-    if isinstance(fn, partial):
-        return f"partial({_name_of(fn.func)})"
-    return type(fn).__qualname__

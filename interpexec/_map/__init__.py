@@ -11,6 +11,7 @@
     chunk_list   the chunks, in the order of their items, and the states of one
     lifecycle    the stages of a map, and the table of its moves
     call_maker   the calls that are made of a function and items
+    request      the arguments of a map, checked
     reader       reading the iterables
     job          one map, from its iterables to its outcomes
     iterators    the iterators of `map` and `imap_unordered`

@@ -41,8 +41,9 @@ from interpexec._pool.lending import MOST_AHEAD
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
+    from interpexec._map.request import MapRequest
     from interpexec._pool.future import AnyFuture
     from interpexec._pool.scheduler import Scheduler
 
@@ -56,38 +57,34 @@ class Job:
     scheduler's, and re-entrant: a call that cannot be submitted is finished at once.
     """
 
-    def __init__(  # noqa: PLR0913  # what `map` was given
+    def __init__(  # what `map` was given
         self,
         executor: object,
         scheduler: "Scheduler",
-        fn: "Callable[..., object]",
-        iterables: "tuple[Iterable[object], ...]",
+        request: "MapRequest",
         *,
-        name: str,
         limit: float | None,
-        chunksize: int | None,
-        buffersize: int | None,
         arrived: "Callable[[Chunk], object] | None" = None,
     ) -> None:
         """Make one that has read nothing yet.
 
-        chunksize: items in a call; None: as measured, but one where calls are counted, or
-            have a limit: each item counts, and has that time.
+        limit: the seconds that a call may run. Where no chunksize is given, calls are of one item
+            each if there is a limit, or if calls are counted.
         arrived: told of each chunk that is finished. It must not block.
         """
         # Weakly: when the executor is dropped, the iterator goes on with what was read so far,
         # as in the stdlib.
         self._executor = weakref.ref(executor)
         self._scheduler = scheduler
-        self._name = name
+        self._name, chunksize, buffersize = request.name, request.chunksize, request.buffersize
         self._limit = limit
         self._arrived = arrived
         self._bound = buffersize
         if chunksize is None and (limit is not None or scheduler.max_tasks is not None):
             chunksize = 1
         budget = BUDGET if chunksize is None else 0
-        self._maker = CallMaker(fn, is_call_per_item=chunksize == 1, budget=budget)
-        self._reader = Reader(iterables, self._maker.items)
+        self._maker = CallMaker(request.fn, is_call_per_item=chunksize == 1, budget=budget)
+        self._reader = Reader(request.iterables, self._maker.items)
         self._life = Lifecycle()  # RELEASED is set without the lock
         self._lock = threading.RLock()
         self._sizer = make_sizer(chunksize, buffersize, scheduler.max_workers)

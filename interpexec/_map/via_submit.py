@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from typing import Any
 
+    from interpexec._map.request import MapRequest
+
     type Submit = Callable[..., Future[Any]]
 
 
@@ -28,16 +30,10 @@ def _chunk(fn: "Callable[..., object]", items: "Iterable[tuple[object, ...]]") -
 class _Calls:
     """The calls of a map: submitted as far as they may be in flight."""
 
-    def __init__(
-        self,
-        submit: "Submit",
-        fn: "Callable[..., object]",
-        items: "Iterator[tuple[object, ...]]",
-        chunksize: int | None,
-        buffersize: int | None,
-    ) -> None:
+    def __init__(self, submit: "Submit", request: "MapRequest") -> None:
         """Submit nothing yet."""
-        size = chunksize or 1
+        fn, items, buffersize = request.fn, request.items(), request.buffersize
+        size = request.chunksize or 1
         if size == 1:
             self._made = (submit(fn, *item) for item in items)
         else:
@@ -64,17 +60,10 @@ class _Calls:
         return value if self.are_chunks else [value]
 
 
-def ordered(  # noqa: PLR0913, PLR0917  # what `map` was given
-    submit: "Submit",
-    fn: "Callable[..., object]",
-    items: "Iterator[tuple[object, ...]]",
-    timeout: float | None,
-    chunksize: int | None,
-    buffersize: int | None,
-) -> "Iterator[object]":
-    """Return what `map` returns. The first calls are submitted at once."""
-    deadline = Deadline(timeout)
-    calls = _Calls(submit, fn, items, chunksize, buffersize)
+def ordered(submit: "Submit", request: "MapRequest") -> "Iterator[object]":
+    """Return the iterator of a `map`. The first calls are submitted at once."""
+    deadline = Deadline(request.timeout)
+    calls = _Calls(submit, request)
     return _in_order(calls, deque(calls.first()), deadline)
 
 
@@ -96,19 +85,11 @@ class Unordered:
 
     _is_begun = False
 
-    def __init__(  # noqa: PLR0913, PLR0917  # what `imap_unordered` was given
-        self,
-        submit: "Submit",
-        fn: "Callable[..., object]",
-        items: "Iterator[tuple[object, ...]]",
-        timeout: float | None,
-        chunksize: int | None,
-        buffersize: int | None,
-    ) -> None:
+    def __init__(self, submit: "Submit", request: "MapRequest") -> None:
         """Submit the first calls."""
-        self._deadline = Deadline(timeout)
+        self._deadline = Deadline(request.timeout)
         self._arrived: Arrivals[Future[Any]] = Arrivals()
-        self._calls = _Calls(submit, fn, items, chunksize, buffersize)
+        self._calls = _Calls(submit, request)
         self._out: set[Future[Any]] = set()
         self._open: deque[object] = deque()
         self._watch(self._calls.first())

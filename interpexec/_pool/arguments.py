@@ -167,3 +167,16 @@ def buffersize(value: int | None) -> int | None:
     if number < 1:
         raise ValueError(f"buffersize must be None or > 0, got {shown(value)}")
     return number
+
+
+def name_of(fn: object) -> str:
+    """Return the qualified name of what is called, as far as it has one."""
+    try:
+        name = fn.__qualname__  # type: ignore[attr-defined]  # that is the question
+        if type(name) is str:
+            return name
+    except Exception:  # noqa: S110  # none, or the user's __getattr__
+        pass
+    if isinstance(fn, partial):
+        return f"partial({name_of(fn.func)})"
+    return type(fn).__qualname__

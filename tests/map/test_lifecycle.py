@@ -20,6 +20,7 @@ from interpexec._map.lifecycle import (
     SUBMITS,
     Lifecycle,
 )
+from interpexec._map.request import MapRequest
 
 STAGES = BEGINNING, READING, EXHAUSTED, CLOSED, RELEASED
 STATES = WHOLE, ASKED, DIVIDED, FINISHED
@@ -140,12 +141,8 @@ def _job(scheduler: Meddler, items: Iterator[int], bound: int | None = 8) -> Job
     scheduler.job = Job(
         scheduler,
         scheduler,  # type: ignore[arg-type]  # as good as one, here
-        abs,
-        (items,),
-        name="abs",
+        MapRequest(abs, (items,), None, bound),
         limit=None,
-        chunksize=None,
-        buffersize=bound,
     )
     return scheduler.job
 

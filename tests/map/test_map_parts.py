@@ -19,6 +19,7 @@ from interpexec._map.hand_back import Remaining
 from interpexec._map.items import Items, packed
 from interpexec._map.job import Job
 from interpexec._map.outcomes import Outcomes
+from interpexec._map.request import MapRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -370,12 +371,8 @@ def _job(scheduler: FakeScheduler, count: int, arrived: "list[Chunk] | None" = N
     return Job(
         scheduler,
         scheduler,  # type: ignore[arg-type]  # as good as one, here
-        abs,
-        (range(count),),
-        name="abs",
+        MapRequest(abs, (range(count),), None, None),
         limit=None,
-        chunksize=None,
-        buffersize=None,
         arrived=None if arrived is None else arrived.append,
     )
 

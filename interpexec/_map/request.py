@@ -1,0 +1,31 @@
+"""The arguments of a map, checked."""
+
+from interpexec._pool import arguments
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+
+class MapRequest:
+    """A function, the iterables of its arguments, and how many items go at a time."""
+
+    def __init__(
+        self,
+        fn: "Callable[..., object]",
+        iterables: "tuple[Iterable[object], ...]",
+        chunksize: int | None,
+        buffersize: int | None,
+        timeout: float | None = None,
+    ) -> None:
+        """Check them. Raises TypeError or ValueError, naming the argument."""
+        self.fn = fn
+        self.iterables = arguments.mappable(fn, iterables)
+        self.name = arguments.name_of(fn)
+        self.chunksize = arguments.chunksize(chunksize)
+        self.buffersize = arguments.buffersize(buffersize)
+        self.timeout = arguments.timeout(timeout)
+
+    def items(self) -> "Iterator[tuple[object, ...]]":
+        """Return an iterator over the arguments of each call."""
+        return zip(*self.iterables, strict=False)
