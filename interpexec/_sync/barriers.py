@@ -3,8 +3,7 @@
 from interpexec._core import current_call
 from interpexec._core.sigint import keep_whole
 from interpexec._core.waiting import Deadline, Wakeup
-from interpexec._sharing import package
-from interpexec._sync.base import FOREVER, check, check_count, shown, until
+from interpexec._sync.base import FOREVER, check, check_count, sent, shown, until
 from interpexec._sync.conditions import Condition
 from interpexec._sync.locks import Lock
 
@@ -21,7 +20,7 @@ _FILLING, _DRAINING, _BROKEN, _RESETTING = range(4)
 
 
 class Barrier:
-    """A place where so many threads meet, of any interpreter: all wait for the last one.
+    """A meeting point for a number of threads, of any interpreter: all wait for the last one.
 
     As `threading.Barrier`.
     """
@@ -38,7 +37,7 @@ class Barrier:
     ) -> None:
         """Make one for `parties` threads, an int >= 1.
 
-        action: called by one of them when all are there; it travels with the barrier.
+        action: called by one of them when all are there; it is sent with the barrier.
         timeout: of `wait`, in seconds, where none is given there. Raises TypeError or
         ValueError.
         """
@@ -56,12 +55,11 @@ class Barrier:
         self._condition = condition
         self._action = action
         self._timeout = timeout
-        self._words = condition._monitor.words  # noqa: SLF001  # one of us
+        self._words = condition._monitor.words  # noqa: SLF001  # the condition itself uses none of them
 
     def __reduce__(self) -> "tuple[object, ...]":
-        """Travel as what it is."""
-        package.packing()
-        return _barrier_of, (self._condition, self._action, self._timeout)
+        """Be sent as the same barrier. Raises NotShareableError outside of a call or a channel."""
+        return sent(Barrier, self._condition, self._action, self._timeout)
 
     @property
     def parties(self) -> int:
@@ -70,7 +68,7 @@ class Barrier:
 
     @property
     def n_waiting(self) -> int:
-        """How many are there now."""
+        """How many threads wait there now."""
         return self._words[_COUNT] if self._words[_STATE] == _FILLING else 0
 
     @property
@@ -83,13 +81,13 @@ class Barrier:
 
     @current_call.shielded
     def wait(self, timeout: float | None = None) -> int:
-        """Wait until all are there; return a number, another one for each of them.
+        """Wait until all threads are there; return a number, another one for each of them.
 
-        timeout: in seconds. Raises BrokenBarrierError when somebody came too late, or
+        timeout: in seconds. Raises BrokenBarrierError when another thread came too late, or
         was stopped, or when the barrier was broken or reset meanwhile.
         """
         deadline = until(self._timeout if timeout is None else timeout)
-        # Before it is counted in: where there is none to be had, no other one suffers.
+        # Before it is counted in: where none can be made, no other thread suffers.
         wakeup = Wakeup()
         try:
             return self._wait(wakeup, deadline)
@@ -99,7 +97,7 @@ class Barrier:
     def _wait(self, wakeup: Wakeup, deadline: Deadline) -> int:
         words = self._words
         with self._condition:
-            # Those who were here before leave first.
+            # The threads of the last round leave first.
             while words[_STATE] in {_DRAINING, _RESETTING}:
                 self._condition.wait_by(wakeup, FOREVER)
             self._refuse_if_broken()
@@ -118,7 +116,7 @@ class Barrier:
             return index
 
     def _open(self) -> None:
-        """Let all go: this is the last one."""
+        """Let all threads go: this is the last one."""
         if self._action is not None:
             current_call.outside_of_sections(self._action)
         self._words[_STATE] = _DRAINING
@@ -137,24 +135,27 @@ class Barrier:
         self._refuse_if_broken()
 
     def _go(self, words: memoryview) -> None:
-        """Leave: the last one makes it ready for the next ones."""
+        """Leave: the last thread makes the barrier ready for the next round."""
         words[_COUNT] -= 1
         if not words[_COUNT] and words[_STATE] in {_DRAINING, _RESETTING}:
             words[_STATE] = _FILLING
             self._condition.notify_all()
 
     def reset(self) -> None:
-        """Make it as new. Who waits there gets BrokenBarrierError."""
+        """Make it as new. Threads that wait there get BrokenBarrierError."""
         words = self._words
         with self._condition:
             if not words[_COUNT]:
                 words[_STATE] = _FILLING
-            elif words[_STATE] in {_FILLING, _BROKEN}:  # who got through has got through
+            elif words[_STATE] in {
+                _FILLING,
+                _BROKEN,
+            }:  # threads that are draining have come through
                 words[_STATE] = _RESETTING
             self._condition.notify_all()
 
     def abort(self) -> None:
-        """Break it: who waits there, or comes, gets BrokenBarrierError."""
+        """Break it: threads that wait there, or come later, get BrokenBarrierError."""
         with self._condition:
             self._words[_STATE] = _BROKEN
             self._condition.notify_all()
@@ -167,14 +168,6 @@ class Barrier:
     def _refuse_if_broken(self) -> None:
         if self._words[_STATE] == _BROKEN:
             raise _broken()
-
-
-def _barrier_of(
-    condition: Condition, action: "Callable[[], object] | None", timeout: float | None
-) -> Barrier:
-    barrier = Barrier.__new__(Barrier)
-    barrier._use(condition, action, timeout)  # noqa: SLF001  # one of us
-    return barrier
 
 
 def _broken() -> Exception:

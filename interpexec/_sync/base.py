@@ -1,4 +1,4 @@
-"""What all of `interpexec.sync` is made of: a monitor that can travel, checks of arguments."""
+"""The common parts of `interpexec.sync`: a monitor that can be sent, and checks of arguments."""
 
 from _thread import get_ident
 
@@ -10,7 +10,15 @@ from interpexec._sync.monitor import Monitor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, Protocol
+
     from interpexec._core.cancellation import Held
+
+    class Made(Protocol):
+        """A class whose objects are made of parts: by `_use`, in the place of `__init__`."""
+
+        def _use(self, *parts: Any) -> None: ...
+
 
 keep_whole()
 
@@ -18,53 +26,66 @@ FOREVER = Deadline(None)
 WAITERS = 0  # the wait queue of a monitor that has only one
 
 _LONGEST = 2**63 // 10**9  # seconds: as long as `threading` takes, some 292 years
-_MOST = 2**62  # of what is counted in one word
+_MOST = 2**62  # the largest count that one word holds, with room to add
 
 
 class Shared:
-    """What all of them are: a monitor that can travel."""
+    """An object made of one monitor, which can be sent."""
 
     __slots__ = ("__weakref__", "_monitor")
 
     def __init__(self) -> None:
-        self._monitor = Monitor()
+        self._use(Monitor())
+
+    def _use(self, monitor: Monitor) -> None:
+        self._monitor = monitor
 
     def __reduce__(self) -> "tuple[object, ...]":
-        """Travel as what it is. Raises NotShareableError outside of a call or a channel."""
-        package.packing()
-        return _arrived, (type(self), self._monitor)
+        """Be sent as the same object. Raises NotShareableError outside of a call or a channel."""
+        return sent(type(self), self._monitor)
 
 
-def _arrived(cls: type[Shared], monitor: Monitor) -> Shared:
-    shared = cls.__new__(cls)
-    shared._monitor = monitor  # noqa: SLF001  # one of us
-    return shared
+def sent(cls: "type[Made]", *parts: object) -> "tuple[object, ...]":
+    """Return how pickle reduces an object made of `parts`, which are sent as well.
+
+    Raises NotShareableError outside of a call or a channel.
+    """
+    package.packing()
+    return _received, (cls, *parts)
+
+
+def _received[M: "Made"](cls: type[M], *parts: object) -> M:
+    made = cls.__new__(cls)
+    made._use(*parts)  # noqa: SLF001  # a constructor
+    return made
 
 
 def note(held: "Held") -> None:
-    """Note what the call that the calling thread runs has locked."""
+    """Note what the call of the calling thread has locked."""
     if (thread := current_call.running.get(get_ident())) is not None:
         thread.held.append(held)
 
 
 def forget(held: "Held") -> None:
-    """Forget it: it was released."""
+    """Forget what a call had locked, and has released."""
     if (thread := current_call.running.get(get_ident())) is not None and held in thread.held:
         thread.held.remove(held)
 
 
 def shown(obj: object, state: str) -> str:
+    """Return the repr of a public object."""
     return f"<interpexec.sync.{type(obj).__name__} at {id(obj):#x}: {state}>"
 
 
-def check(value: object, name: str, what: str, is_it: bool) -> None:
+def check(value: object, name: str, expected: str, is_it: bool) -> None:
+    """Raise TypeError for an argument that is not what was expected."""
     if not is_it:
-        message = f"{name} must be {what}, not {type(value).__name__}"
+        message = f"{name} must be {expected}, not {type(value).__name__}"
         raise TypeError(message)
 
 
 def check_count(value: int, name: str, least: int) -> None:
-    """Raise TypeError or ValueError for what cannot be counted."""
+    """Raise TypeError or ValueError for an argument that is no count, or out of range."""
     check(value, name, "an int", isinstance(value, int) and not isinstance(value, bool))
     if not least <= value <= _MOST:
         message = f"{name} must be from {least} to {_MOST}, not {value}"
@@ -72,12 +93,12 @@ def check_count(value: int, name: str, least: int) -> None:
 
 
 def deadline_of(blocking: bool, timeout: float | None) -> Deadline | None:
-    """Return when a wait ends; None when there is to be none."""
+    """Return when a wait ends; None when the caller is not to wait."""
     return until(timeout) if blocking else None
 
 
 def lock_deadline(blocking: bool, timeout: float) -> Deadline | None:
-    """Do as `deadline_of`, with the arguments of `Lock.acquire`."""
+    """Return when a wait ends, from the arguments of `Lock.acquire`; None: no wait."""
     if not blocking:
         if timeout != -1:
             raise ValueError("can't specify a timeout for a non-blocking call")
@@ -93,7 +114,7 @@ def lock_deadline(blocking: bool, timeout: float) -> Deadline | None:
 
 
 def until(timeout: float | None) -> Deadline:
-    """Return when a wait ends. Raises TypeError or ValueError for a timeout that is none."""
+    """Return when a wait ends. Raises TypeError or ValueError for what is no timeout."""
     is_number = timeout is None or isinstance(timeout, (int, float))
     check(timeout, "timeout", "a number of seconds or None", is_number)
     if timeout is not None and timeout != timeout:  # noqa: PLR0124  # NaN
@@ -101,10 +122,12 @@ def until(timeout: float | None) -> Deadline:
     return Deadline(timeout)
 
 
-def wake_all(monitor: Monitor) -> None:
-    while monitor.wake(WAITERS):
-        pass
+def wake(monitor: Monitor, most: int) -> int:
+    """Wake so many of the waiters, or all that are there; return how many were missing."""
+    while most > 0 and monitor.wake(WAITERS):
+        most -= 1
+    return most
 
 
 def nothing() -> None:
-    """Have nothing to pass on: all were woken."""
+    """Pass nothing on: all waiters were woken."""

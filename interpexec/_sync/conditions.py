@@ -3,8 +3,7 @@
 from interpexec._core import current_call
 from interpexec._core.sigint import interruptible, keep_whole
 from interpexec._core.waiting import Deadline, Wakeup
-from interpexec._sharing import package
-from interpexec._sync.base import WAITERS, Shared, check, nothing, shown, until, wake_all
+from interpexec._sync.base import WAITERS, Shared, check, nothing, sent, shown, until, wake
 from interpexec._sync.locks import Lock, RLock
 from interpexec._sync.monitor import Monitor
 
@@ -31,11 +30,11 @@ class Event(Shared):
         return bool(self._monitor.words[_FLAG])
 
     def set(self) -> None:
-        """Set the flag, and wake all who wait for that."""
+        """Set the flag, and wake all threads that wait for it."""
         self._monitor.run(self._set)
 
     def clear(self) -> None:
-        """Set the flag back."""
+        """Clear the flag."""
         self._monitor.run(self._clear)
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -47,7 +46,7 @@ class Event(Shared):
 
     def _set(self) -> None:
         self._monitor.words[_FLAG] = 1
-        wake_all(self._monitor)
+        wake(self._monitor, self._monitor.waiting(WAITERS))
 
     def _clear(self) -> None:
         self._monitor.words[_FLAG] = 0
@@ -57,7 +56,7 @@ class Event(Shared):
 
 
 class Condition(Shared):
-    """Wait under a lock for what others change under it, in any interpreter.
+    """Wait under a lock for changes that other threads make under it, in any interpreter.
 
     As `threading.Condition`.
     """
@@ -69,18 +68,17 @@ class Condition(Shared):
     def __init__(self, lock: "Hold | None" = None) -> None:
         """lock: a `Lock` or an `RLock` of this module; None: a new `RLock`."""
         check(lock, "lock", "a Lock or an RLock of this module", _is_hold(lock))
-        super().__init__()
-        self._use(RLock() if lock is None else lock)
+        self._use(Monitor(), RLock() if lock is None else lock)
 
-    def _use(self, lock: "Hold") -> None:
+    def _use(self, monitor: Monitor, lock: "Hold") -> None:  # type: ignore[override]  # `sent` gives both
+        super()._use(monitor)
         self._lock = lock
         self.acquire = lock.acquire
         self.release = lock.release
 
     def __reduce__(self) -> "tuple[object, ...]":
-        """Travel with its lock."""
-        package.packing()
-        return _condition_of, (self._monitor, self._lock)
+        """Be sent with its lock. Raises NotShareableError outside of a call or a channel."""
+        return sent(Condition, self._monitor, self._lock)
 
     def __enter__(self) -> bool:
         return self._lock.acquire()
@@ -93,12 +91,12 @@ class Condition(Shared):
 
     @current_call.shielded
     def wait(self, timeout: float | None = None) -> bool:
-        """Give the lock back, sleep until notified, take it again. Return False when not notified.
+        """Release the lock, sleep until notified, take it again. Return False when not notified.
 
         timeout: in seconds. Raises RuntimeError when the lock is not held.
         """
         deadline = until(timeout)
-        # Before the lock is given back: it takes one to wait for it again, too.
+        # Before the lock is released: waiting for it again takes a wake-up, too.
         wakeup = Wakeup()
         try:
             return self.wait_by(wakeup, deadline)
@@ -106,15 +104,15 @@ class Condition(Shared):
             wakeup.close()
 
     def wait_by(self, wakeup: Wakeup, deadline: Deadline) -> bool:
-        """Do as `wait`, by a bell that is there: no descriptor is needed. In a step."""
-        if not self._lock._is_owned():  # noqa: SLF001  # one of us
+        """Do as `wait`, on a given wake-up, without a new descriptor. In a shielded section."""
+        if not self._lock._is_owned():  # noqa: SLF001  # as `threading` does
             raise RuntimeError("cannot wait on un-acquired lock")
         depth: list[int] = []
         try:
             return self._monitor.run(self._wait, deadline, depth, wakeup)
         finally:
             if depth:
-                _surely(self._lock._acquire_restore, depth[0], wakeup)  # noqa: SLF001  # as above
+                _surely(self._lock._acquire_restore, depth[0], wakeup)  # noqa: SLF001  # as `threading` does
 
     @interruptible
     def wait_for(self, predicate: "Callable[[], bool]", timeout: float | None = None) -> bool:
@@ -127,34 +125,23 @@ class Condition(Shared):
         return result
 
     def notify(self, n: int = 1) -> None:
-        """Wake `n` of those who wait, the longest waiting first. RuntimeError without the lock."""
-        if not self._lock._is_owned():  # noqa: SLF001  # as above
+        """Wake `n` waiting threads, the longest waiting first. RuntimeError without the lock."""
+        if not self._lock._is_owned():  # noqa: SLF001  # as `threading` does
             raise RuntimeError("cannot notify on un-acquired lock")
-        self._monitor.run(self._notify, n)
+        self._monitor.run(wake, self._monitor, n)
 
     def notify_all(self) -> None:
-        """Wake all who wait."""
+        """Wake all waiting threads. RuntimeError without the lock."""
         self.notify(self._monitor.waiting(WAITERS))
 
     def _wait(self, deadline: Deadline, depth: list[int], wakeup: Wakeup) -> bool:
-        def give_lock_back() -> None:
-            depth.append(self._lock._release_save())  # noqa: SLF001  # as above
+        def release_lock() -> None:
+            depth.append(self._lock._release_save())  # noqa: SLF001  # as `threading` does
 
-        return self._monitor.wait(WAITERS, deadline, self._pass_on, give_lock_back, wakeup)
-
-    def _notify(self, n: int) -> None:
-        while n > 0 and self._monitor.wake(WAITERS):
-            n -= 1
+        return self._monitor.wait(WAITERS, deadline, self._pass_on, release_lock, wakeup)
 
     def _pass_on(self) -> None:
         self._monitor.wake(WAITERS)
-
-
-def _condition_of(monitor: Monitor, lock: "Hold") -> Condition:
-    condition = Condition.__new__(Condition)
-    condition._monitor = monitor  # noqa: SLF001  # one of us
-    condition._use(lock)  # noqa: SLF001  # as above
-    return condition
 
 
 def _is_hold(lock: object) -> bool:
@@ -162,7 +149,7 @@ def _is_hold(lock: object) -> bool:
 
 
 def _surely(step: "Callable[[int, Wakeup], object]", depth: int, wakeup: Wakeup) -> None:
-    """Do a step, whatever comes meanwhile; raise that afterwards."""
+    """Do a step, also if exceptions interrupt it; raise the last one of them afterwards."""
     interruption: BaseException | None = None
     while True:
         try:

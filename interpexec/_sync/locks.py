@@ -19,11 +19,11 @@ from interpexec._sync.base import (
 
 keep_whole()
 
-# The first words of the monitors.
+# The indices of their words.
 _VALUE, _LIMIT = 0, 1  # of a semaphore
 _HELD = 0  # of a lock: by which thread
 _IN_TRANSIT = 1  # no thread has this number
-_OWNER, _DEPTH = 0, 1  # of a re-entrant one
+_OWNER, _DEPTH = 0, 1  # of a re-entrant lock
 
 
 class Semaphore(Shared):
@@ -46,16 +46,16 @@ class Semaphore(Shared):
         return shown(self, f"value={self._monitor.words[_VALUE]}")
 
     def acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
-        """Take one; wait for it at most `timeout` seconds. Return whether it was had.
+        """Take one; wait for it at most `timeout` seconds. Return whether it was taken.
 
-        Raises ValueError for a timeout of what does not block.
+        Raises ValueError for a timeout without blocking.
         """
         if not blocking and timeout is not None:
             raise ValueError("can't specify timeout for non-blocking acquire")
         return self._monitor.run(self._take, deadline_of(blocking, timeout), undo=self._put)
 
     def release(self, n: int = 1) -> None:
-        """Put `n` back, and serve as many who wait. Never blocks. ValueError below one."""
+        """Put `n` back, and serve as many waiting threads. Never blocks. ValueError below one."""
         check_count(n, "n", 1)
         self._monitor.run(self._put, n)
 
@@ -82,13 +82,13 @@ class Semaphore(Shared):
         return deadline is not None and self._monitor.wait(WAITERS, deadline, self._put)
 
     def _put(self, n: int = 1) -> None:
-        while n and self._monitor.wake(WAITERS):  # it is theirs
+        while n and self._monitor.wake(WAITERS):  # the woken thread has it
             n -= 1
         self._monitor.words[_VALUE] += n
 
 
 class BoundedSemaphore(Semaphore):
-    """A semaphore that is never more than it was at first.
+    """A semaphore whose counter never exceeds its first value.
 
     As `threading.BoundedSemaphore`, but across interpreters.
     """
@@ -107,7 +107,7 @@ class BoundedSemaphore(Semaphore):
         return shown(self, f"value={words[_VALUE]}/{words[_LIMIT]}")
 
     def release(self, n: int = 1) -> None:
-        """Put `n` back. Raises ValueError, and puts none, if that was too many."""
+        """Put `n` back. Raises ValueError, and puts none back, if that were too many."""
         check_count(n, "n", 1)
         self._monitor.run(self._put_bounded, n)
 
@@ -121,8 +121,8 @@ class BoundedSemaphore(Semaphore):
 class Lock(Shared):
     """A lock that one thread at a time holds, of any interpreter.
 
-    As `threading.Lock`: it may be released by another thread, which may be elsewhere. A
-    call that is cancelled while it holds the lock gives it back at its end.
+    As `threading.Lock`: another thread may release it, in any interpreter. A call that is
+    cancelled while it holds the lock releases it at its end.
     """
 
     __module__ = "interpexec.sync"
@@ -132,8 +132,8 @@ class Lock(Shared):
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         """Take it; wait for that at most `timeout` seconds (-1: for ever).
 
-        Return whether it was had. Raises ValueError for other negative timeouts, and
-        for a timeout of what does not block.
+        Return whether it was taken. Raises ValueError for other negative timeouts, and
+        for a timeout without blocking.
         """
         deadline = FOREVER if blocking and timeout == -1 else lock_deadline(blocking, timeout)
         monitor = self._monitor
@@ -142,7 +142,7 @@ class Lock(Shared):
     __enter__ = acquire
 
     def release(self) -> None:
-        """Give it back, or hand it over to who has waited longest. Never blocks.
+        """Release it, or hand it over to the thread that has waited longest. Never blocks.
 
         Raises RuntimeError when it is not held.
         """
@@ -185,10 +185,10 @@ class Lock(Shared):
             self._put()
 
     def _put(self) -> None:
-        # Theirs from now on, and held by nobody we know; or free.
+        # Handed over to the woken thread, whose number is not known here; or free.
         self._monitor.words[_HELD] = _IN_TRANSIT if self._monitor.wake(WAITERS) else 0
 
-    # What a `Condition` asks.
+    # For a `Condition`.
 
     def _is_owned(self) -> bool:
         return self.locked()
@@ -200,7 +200,7 @@ class Lock(Shared):
     def _acquire_restore(self, _depth: int, wakeup: Wakeup) -> None:
         try:
             self._monitor.run(self._take, FOREVER, wakeup)
-        except BaseException:  # as in `acquire`
+        except BaseException:  # it may have been taken already
             self.give_back()
             raise
 
@@ -208,8 +208,8 @@ class Lock(Shared):
 class RLock(Shared):
     """A lock that its holder may take again. As `threading.RLock`, but across interpreters.
 
-    The holder is a thread: one of its interpreter, as a thread belongs to one call. A
-    call that is cancelled while it holds the lock gives it back at its end.
+    The holder is a thread of one interpreter. A call that is cancelled while it holds the
+    lock releases it at its end.
     """
 
     __module__ = "interpexec.sync"
@@ -217,10 +217,10 @@ class RLock(Shared):
     __slots__ = ()
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
-        """Take it, also once more. Otherwise as `Lock.acquire`."""
+        """Take it, also once more. In all else as `Lock.acquire`."""
         words, thread = self._monitor.words, get_ident()
         deadline = FOREVER if blocking and timeout == -1 else lock_deadline(blocking, timeout)
-        if words[_OWNER] == thread:  # nobody else writes that
+        if words[_OWNER] == thread:  # only this thread writes its own number there
             self._monitor.refuse_if_forked()
             words[_DEPTH] += 1
             return True
@@ -229,7 +229,7 @@ class RLock(Shared):
     __enter__ = acquire
 
     def release(self) -> None:
-        """Give it back, when this was done as often as it was taken.
+        """Release it, when this was called as often as it was taken.
 
         Raises RuntimeError when the calling thread does not hold it.
         """
@@ -246,7 +246,7 @@ class RLock(Shared):
         self.release()
 
     def locked(self) -> bool:
-        """Say whether somebody holds it."""
+        """Say whether a thread holds it."""
         return bool(self._monitor.words[_DEPTH])
 
     def __repr__(self) -> str:
@@ -275,11 +275,13 @@ class RLock(Shared):
 
     def _put(self) -> None:
         words = self._monitor.words
-        words[_DEPTH] = 1 if self._monitor.wake(WAITERS) else 0  # 1: it is theirs, and taken
+        words[_DEPTH] = (
+            1 if self._monitor.wake(WAITERS) else 0
+        )  # 1: handed over to the woken thread
         words[_OWNER] = 0
         forget(self)
 
-    # What a `Condition` asks.
+    # For a `Condition`.
 
     def _is_owned(self) -> bool:
         return bool(self._monitor.words[_OWNER] == get_ident())

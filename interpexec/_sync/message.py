@@ -11,7 +11,7 @@ from _pickle import loads as _loads
 
 from interpexec._core.sigint import keep_whole
 from interpexec._sharing import pickling, unpickling
-from interpexec._sharing.flatten import PLAIN, drop, flatten, restore
+from interpexec._sharing.flatten import PLAIN, drop, flatten
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +24,9 @@ keep_whole()
 ROOM = 1 << 14  # bytes, for one message; longer data is out-of-band
 
 _BYTES, _SIMPLE = b"\x02", b"\x03"
-_OWNING_NOTHING = frozenset({_BYTES, _SIMPLE, PLAIN})
+WHOLE = frozenset({_BYTES, _SIMPLE, PLAIN})
+"""The kinds of messages without out-of-band data. `flatten` restores and drops the others."""
+
 _SIMPLE_TYPES = frozenset({int, float, complex, bool, type(None)})
 
 
@@ -40,11 +42,6 @@ def encode(item: object) -> "tuple[bytes, Package | None]":
     return flatten(pickling.MESSAGES.pack_or_explain(item, "the item"), ROOM)
 
 
-def own(message: bytes) -> "Packed":
-    """Return a message that was taken out of the ring, as the owner of its out-of-band data."""
-    return message if message[-1:] in _OWNING_NOTHING else restore(message)
-
-
 def open_message(message: "Packed") -> "Any":
     """Return the object in a message. Raises what unpickling raises; the object is lost then."""
     if not isinstance(message, bytes):
@@ -57,7 +54,7 @@ def open_message(message: "Packed") -> "Any":
 
 def drop_message(message: bytes) -> None:
     """Give back the out-of-band data of a message that was taken out of the ring."""
-    if message[-1:] not in _OWNING_NOTHING:
+    if message[-1:] not in WHOLE:
         try:
             drop(message)
         except OSError:

@@ -2,7 +2,7 @@ r"""Words of shared memory that one thread at a time may change, in whichever in
 
     monitor.run(step)             takes the mutex: a token in the kernel
         step:  words[0] += 1      as if there was no other thread
-               wake(queue)        rings the first thread that waits in a queue
+               wake(queue)        wakes the first thread that waits in a queue
                wait(queue)        joins the queue, gives the mutex back, sleeps until woken,
                                   and takes the mutex again
                                   gives the mutex back

@@ -5,8 +5,7 @@ from types import GenericAlias
 
 from interpexec._core.sigint import keep_whole
 from interpexec._core.waiting import Deadline
-from interpexec._sharing import package
-from interpexec._sync.base import check_count, until
+from interpexec._sync.base import check_count, sent, until
 from interpexec._sync.message import open_message
 from interpexec._sync.queue_end import QueueEnd
 from interpexec._sync.shared_queue import RECEIVER, SENDER
@@ -22,9 +21,9 @@ keep_whole()
 class Queue:
     """A queue of objects for any number of producers and consumers, of any interpreter.
 
-    As `queue.Queue`, with its exceptions. It can be an argument of a call: whoever
-    receives it has the same queue. What may be put into it: what may be an argument,
-    only that memory is copied (use a `SharedBuffer`).
+    As `queue.Queue`, with its exceptions. It can be an argument of a call, which then has
+    the same queue. It takes all objects that may be arguments, only that memory is copied
+    (use a `SharedBuffer`).
     """
 
     __slots__ = ("__weakref__", "_queue")
@@ -34,10 +33,13 @@ class Queue:
     def __init__(self, maxsize: int = 0) -> None:
         """maxsize: how many objects may be in it; 0 or less: as many as there is memory for.
 
-        Raises TypeError, or OSError when there is no descriptor to be had (it takes three).
+        Raises TypeError, or OSError when no descriptor can be made (it takes three).
         """
         check_count(maxsize if not isinstance(maxsize, int) else max(maxsize, 0), "maxsize", 0)
-        self._queue = QueueEnd(max(maxsize, 0), SENDER, RECEIVER)
+        self._use(QueueEnd(max(maxsize, 0), SENDER, RECEIVER))
+
+    def _use(self, queue: QueueEnd) -> None:
+        self._queue = queue
 
     @property
     def maxsize(self) -> int:
@@ -52,8 +54,8 @@ class Queue:
     def put(self, item: object, block: bool = True, timeout: float | None = None) -> None:
         """Put an object in; wait for room at most `timeout` seconds (None: for ever).
 
-        It is packed here and now. Raises Full when there is no room, or was none in
-        time; ShutDown; NotShareableError, naming the part that cannot travel; ValueError
+        It is pickled here and now. Raises Full when there is no room, or was none in
+        time; ShutDown; NotShareableError, naming the part that cannot be sent; ValueError
         for a negative timeout.
         """
         try:
@@ -106,7 +108,7 @@ class Queue:
         self._queue.join()
 
     def shutdown(self, immediate: bool = False) -> None:
-        """Let nothing more be put in. Whoever waits, or comes, gets ShutDown.
+        """Let nothing more be put in. Threads that wait, or come later, get ShutDown.
 
         Objects that are there can still be taken; with `immediate` they are dropped, and
         count as dealt with.
@@ -119,15 +121,8 @@ class Queue:
         )
 
     def __reduce__(self) -> "tuple[object, ...]":
-        """Travel as what it is. Raises NotShareableError outside of a call or a channel."""
-        package.packing()
-        return _arrived, (self._queue,)
-
-
-def _arrived(end: QueueEnd) -> Queue:
-    queue = Queue.__new__(Queue)
-    queue._queue = end  # noqa: SLF001  # one of us
-    return queue
+        """Be sent as the same queue. Raises NotShareableError outside of a call or a channel."""
+        return sent(Queue, self._queue)
 
 
 def _deadline(block: bool, timeout: float | None) -> Deadline | None:

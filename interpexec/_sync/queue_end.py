@@ -67,7 +67,8 @@ class QueueEnd:
 
         Raises NotShareableError, ChannelFullError or ChannelClosedError.
         """
-        self._use(self._shared.put, *encode(item), deadline)
+        message, out_of_band = encode(item)
+        self._use(self._shared.put, message, out_of_band, deadline)
 
     def get(self, deadline: Deadline | None) -> "package.Packed":
         """Take the first message, for `open_message`; wait for it until the deadline.

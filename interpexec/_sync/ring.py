@@ -3,12 +3,12 @@ r"""Messages in a file that is mapped: the first one in is the first one out.
     the ring      … | length message | length message |  …        wrapped
                     ^ head                            ^ tail
 
-It grows when it is full, and is as small as at first again when it was emptied. Only one
-thread at a time may use it: see `monitor`, the first three of whose words it has.
+The ring grows when it is full, and shrinks to its first size when it was emptied. One thread
+at a time may use it: see `monitor`, the first three of whose words belong to the ring.
 
-A message is put in, or taken out, by writing one word, the last thing to be done: head
-and tail hold both a number of messages and a place. So what comes in between, Ctrl-C
-say, leaves the line as it was before, or as it is after.
+Writing one word puts a message in, or takes it out, and is the last thing to be done: head
+and tail hold both a number of messages and a place. So an exception in between, Ctrl-C say,
+leaves the ring as it was before, or as it is after.
 """
 
 import mmap
@@ -40,12 +40,12 @@ _WRAP = _ALL  # in place of a length: go on at the beginning
 
 
 class Ring:
-    """One holder of a ring."""
+    """A ring, as one of its holders reaches it."""
 
     __slots__ = ("_base", "_bytes", "_fd", "_lengths", "_size", "_words")
 
     def __init__(self, fd: int, base: int, words: memoryview) -> None:
-        """Use a ring: in a file, from a byte on, and its words. It belongs to somebody else."""
+        """Use a ring: in a file, from a byte on, and its words. The caller owns the file."""
         self._fd = fd
         self._base = -(-base // _GRAIN) * _GRAIN
         self._words = words
@@ -53,11 +53,11 @@ class Ring:
         self._size = 0  # as it is mapped here
 
     def make(self) -> None:
-        """Let there be one: once, before anybody uses it."""
+        """Give the ring its first size: once, before any holder uses it."""
         self._resize(SMALLEST)
 
     def count(self) -> int:
-        """Return how many messages there are. Alone or not."""
+        """Return how many messages there are. Also while another thread uses the ring."""
         words = self._words
         while True:
             head = words[_HEAD]
@@ -91,14 +91,14 @@ class Ring:
         return message
 
     def unmap(self) -> None:
-        """Let go of the memory, not of the ring."""
+        """Unmap the memory; the ring stays as it is."""
         mapping, self._bytes = self._bytes, None
         if mapping is not None:
             self._lengths.release()
             mapping.close()
 
     def _place_for(self, size: int) -> int | None:
-        """Return where so many bytes are free."""
+        """Return a place where so many bytes are free; None if there is none."""
         words = self._words
         head, tail = (words[_HEAD] & _MASK) << 3, (words[_TAIL] & _MASK) << 3
         end = words[_SIZE]
@@ -123,7 +123,7 @@ class Ring:
         return data[start : start + length], start + length + -length % _HEADER
 
     def _resize(self, size: int) -> None:
-        """Let the ring have another size. What is in it is moved behind where it was.
+        """Give the ring another size. Its messages are moved behind their old places.
 
         The three words are written with nothing in between.
         """

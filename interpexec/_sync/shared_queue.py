@@ -55,8 +55,9 @@ from functools import partial
 from interpexec._core.handles import Descriptor
 from interpexec._core.sigint import keep_whole
 from interpexec._core.waiting import WAKE, Deadline, Wakeup
+from interpexec._sharing.flatten import restore
 from interpexec._sync.base import FOREVER
-from interpexec._sync.message import own
+from interpexec._sync.message import WHOLE
 from interpexec._sync.monitor import Monitor, block_size
 from interpexec._sync.ring import Ring
 from interpexec.errors import ChannelClosedError, ChannelEmptyError, ChannelFullError
@@ -142,7 +143,7 @@ class SharedQueue:
     def put(self, message: bytes, out_of_band: "Package | None", deadline: Deadline | None) -> None:
         """Put a message in; wait for a slot until the deadline (None: not at all)."""
         words, ring = self.words, self._ring
-        while not words[_CLOSED] and words[_LIMIT] and self._slots() <= 0:
+        while words[_LIMIT] and not words[_CLOSED] and self._slots() <= 0:
             self.refuse_if_released()
             if deadline is None or deadline.remaining() == 0:
                 raise ChannelFullError("the channel is full")
@@ -177,7 +178,7 @@ class SharedQueue:
         message = self._take()
         if words[_LIMIT]:
             self._wake(_PUTTERS)
-        return own(message)
+        return message if message[-1:] in WHOLE else restore(message)
 
     def _take(self) -> bytes:
         """Take the first message, which is there."""

@@ -11,22 +11,21 @@ interpreter wakes it, and comes back.
 Guarantees:
 - No wake-up is lost. A thread that was woken learns of it, also where its time ran out, or its
   call was stopped, at the same moment.
-- Nobody rings a descriptor that was closed, and whose number may be another one's.
+- Nobody writes to a descriptor that was closed, and whose number may be another one's.
 
 Assumptions: a queue is changed by threads that have the monitor's mutex. The kernel keeps a
-ring until it is read. Exceptions come where `monitor` says.
+write until it is read. Exceptions come where `monitor` says.
 
 The race of a sleeper with a waker, in steps.
 1. The sleeper has the mutex. It puts its wake-up at the end of the queue, and then gives the
    mutex back. A waker has the mutex after that, and so finds the wake-up there.
-2. The sleeper reads its wake-up. If the waker was faster, a ring is there already, and the
-   thread does not sleep.
-3. The waker rings the first wake-up in the queue, and then takes it out. An exception in
-   between leaves a ring for nothing: the sleeper finds itself in the queue, and sleeps again.
-   The other order would leave a sleeper that nobody wakes.
-4. The sleeper takes the mutex, whether a ring, the deadline or an exception ended its sleep,
+2. The sleeper reads its wake-up. If the waker was faster, the read returns at once.
+3. The waker writes to the first wake-up in the queue, and then takes it out. An exception in
+   between makes this wake-up spurious: the sleeper finds itself in the queue, and sleeps
+   again. The other order would leave a sleeper that nobody wakes.
+4. The sleeper takes the mutex, whether a waker, the deadline or an exception ended its sleep,
    and only then looks at the queue. If its wake-up is gone, it was woken. Otherwise it takes
-   it out; from then on nobody can ring it, and it may be closed.
+   it out; from then on nobody can write to it, and it may be closed.
 5. If it was woken, and an exception came as well, it passes on what it was given (to the next
    thread in the queue, mostly), and raises the exception.
 
@@ -34,8 +33,8 @@ The race of a sleeper with the helper that stops its call (`cancellation`), in s
 1. The sleeper, which is shielded in its step, notes the wake-up on which it is going to sleep
    (`thread.wakeup`), and then lowers the shield.
 2. If the helper comes before the lowering, it finds the shield, and the lowering raises
-   TaskCancelled. If it comes later, it throws TaskCancelled, and rings the wake-up: the thread
-   does not sleep on, and raises it.
+   TaskCancelled. If it comes later, it throws TaskCancelled, and writes to the wake-up: the
+   thread does not sleep on, and raises it.
 3. The sleeper keeps the exception until the shield is up again, the mutex is taken, and the
    queue is left. A pool that terminates its workers stops their calls in the same way.
 """
@@ -179,7 +178,7 @@ class Sleeper:
             self._queues.join(self._queue, self._writer)
             self._has_joined = True
             self._suspend(deadline, before)
-            while self._was_rung_for_nothing(deadline):
+            while self._was_spurious(deadline):
                 self._suspend(deadline, None)
         except BaseException as error:  # Ctrl-C, or too many wait already
             self.interruption = error
@@ -207,7 +206,7 @@ class Sleeper:
         if before is not None:
             before()
         if thread is not None:
-            thread.wakeup = self._writer  # the helper that stops the call rings it, too
+            thread.wakeup = self._writer  # the helper that stops the call writes to it, too
             thread.leave_sections()
         self._wakeup.wait(deadline.remaining())
 
@@ -221,8 +220,8 @@ class Sleeper:
         if not self._taken:
             self._mutex.take_token(self._taken)
 
-    def _was_rung_for_nothing(self, deadline: Deadline) -> bool:
-        """Say whether the thread may go on to sleep."""
+    def _was_spurious(self, deadline: Deadline) -> bool:
+        """Say whether nothing has ended the sleep that it was for."""
         return not (self.interruption or self._is_woken() or deadline.remaining() == 0)
 
     def _is_woken(self) -> bool:
