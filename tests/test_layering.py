@@ -99,6 +99,7 @@ ORDER = [
     "_map.items",
     "_map.backlog",
     "_map.chunk_list",
+    "_map.divider",
     "_map.lifecycle",
     "_map.call_maker",
     "_map.reader",

@@ -9,6 +9,7 @@
     items        items that were read, in a form in which they can be sent
     backlog      the items that are in no call yet
     chunk_list   the chunks, in the order of their items, and the states of one
+    divider      the items that a call hands back become chunks of their own
     lifecycle    the stages of a map, and the table of its moves
     call_maker   the calls that are made of a function and items
     request      the arguments of a map, checked

@@ -3,6 +3,7 @@
 import _pickle
 
 from interpexec._map import run_chunk
+from interpexec._map.chunk_size import BUDGET
 from interpexec._map.items import Items, calls, packed
 from interpexec._sharing import package, pickler, pickling
 
@@ -16,11 +17,12 @@ if TYPE_CHECKING:
 class CallMaker:
     """Makes items of arguments, and calls of items."""
 
-    def __init__(self, fn: "Callable[..., object]", *, is_call_per_item: bool, budget: int) -> None:
-        """budget: the ns after which a call begins no further item. 0: no end."""
-        self.is_call_per_item = is_call_per_item
+    def __init__(self, fn: "Callable[..., object]", chunksize: int | None) -> None:
+        """chunksize: items in a call; None: as measured."""
         self._fn = fn
-        self._budget = budget
+        self._is_call_per_item = chunksize == 1
+        # The ns after which a call begins no further item. 0: no end.
+        self._budget = BUDGET if chunksize is None else 0
         self._function: Packed = b""  # pickled once, for all chunks
 
     def items(self, columns: "list[list[object]]") -> Items:
@@ -28,17 +30,17 @@ class CallMaker:
 
         Raises NotShareableError where the function cannot be sent.
         """
-        if not (self.is_call_per_item or self._function):
+        if not (self._is_call_per_item or self._function):
             function = pickling.dumps_call(self._fn, (), {})
             if isinstance(function, package.Package) and not function.can_be_copied:
-                self.is_call_per_item = True  # its out-of-band data is used up by one call
+                self._is_call_per_item = True  # its out-of-band data is used up by one call
             else:
                 self._function = function
-        return calls(self._fn, columns) if self.is_call_per_item else packed(columns)
+        return calls(self._fn, columns) if self._is_call_per_item else packed(columns)
 
     def call(self, items: Items) -> "Packed":
         """Make the pickled call of a chunk. Raises NotShareableError for a call of its own."""
-        if self.is_call_per_item:
+        if self._is_call_per_item:
             return items.call()
         function = self._function
         if isinstance(function, package.Package):

@@ -12,11 +12,9 @@ chunks right behind theirs. So the order of the results is that of the list, wha
 workers the items were sent to.
 """
 
-from interpexec._map.items import NOTHING, Items
+from concurrent.futures import Future
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from concurrent.futures import Future
+from interpexec._map.items import NOTHING, Items
 
 WHOLE, ASKED, DIVIDED, FINISHED = "whole", "asked", "divided", "finished"
 
@@ -55,6 +53,16 @@ class Chunk:
         """Go to FINISHED, and keep no items; return whether that is new."""
         self.items = NOTHING  # nobody asks for them any more; and they may hold an error
         return self.move(FINISHED)
+
+    def settle(self, error: BaseException | None) -> None:
+        """Finish, as this will never run: with an error, or (None) as cancelled."""
+        self.future = Future()
+        if error is None:
+            self.future.cancel()
+            self.future.set_running_or_notify_cancel()
+        else:
+            self.future.set_exception(error)
+        self.finish()
 
 
 class ChunkList:

@@ -7,6 +7,8 @@ Polychronopoulos and D. J. Kuck, IEEE Transactions on Computers C-36, 1987). The
 items are sent alone, and at once: nothing is known of them.
 """
 
+from interpexec._pool.lending import MOST_AHEAD
+
 TARGET = 5_000_000
 """ns: how long a call is to take. Long enough for its price to be one or two per cent, and
 short enough for results to come steadily."""
@@ -32,9 +34,11 @@ _GROWTH = 16  # at most, from one size to the next: a few items may be no measur
 class Sizer:
     """Decides how many items the next call takes."""
 
-    def __init__(self, fixed: int | None, most: int) -> None:
-        """Begin. fixed: what the user says; None: measure. most: items in any case."""
+    def __init__(self, fixed: int | None, most: int, workers: int = 1) -> None:
+        """Begin. fixed: the user's size; None: measure. most: items in any case."""
         self.is_fixed = fixed is not None
+        self.most_out = CALLS_PER_WORKER * workers + (MOST_AHEAD if self.is_fixed else 0)
+        """Calls that are out at a time."""
         self._most = min(fixed or MOST, most)
         self._reached = 1  # items in the largest call that came to its end
         self._each = 0.0  # ns for an item
@@ -68,7 +72,8 @@ def make_sizer(chunksize: int | None, buffersize: int | None, workers: int) -> S
     """Make the sizer of a map. The arguments are those of `map`, checked."""
     if chunksize is not None:
         most = chunksize if buffersize is None else min(chunksize, buffersize)
-        return Sizer(most, most)
+        return Sizer(most, most, workers)
     if buffersize is None:
-        return Sizer(None, MOST)
-    return Sizer(None, max(1, min(MOST, buffersize // (CALLS_PER_WORKER * workers))))
+        return Sizer(None, MOST, workers)
+    most = max(1, min(MOST, buffersize // (CALLS_PER_WORKER * workers)))
+    return Sizer(None, most, workers)

@@ -12,7 +12,6 @@ the same: it does not end before that is done (`Scheduler.accept`).
 
 import threading
 import weakref
-from concurrent.futures import Future
 from functools import partial
 from time import monotonic_ns
 
@@ -21,8 +20,9 @@ from interpexec._core.error_text import without_frames
 from interpexec._core.sigint import protected, unbroken
 from interpexec._map.backlog import Backlog
 from interpexec._map.call_maker import CallMaker
-from interpexec._map.chunk_list import ASKED, DIVIDED, FINISHED, WHOLE, Chunk, ChunkList
-from interpexec._map.chunk_size import BUDGET, CALLS_PER_WORKER, MOST, make_sizer
+from interpexec._map.chunk_list import FINISHED, Chunk, ChunkList
+from interpexec._map.chunk_size import MOST, make_sizer
+from interpexec._map.divider import Divider
 from interpexec._map.items import NOTHING, Items
 from interpexec._map.lifecycle import (
     BEGINNING,
@@ -37,11 +37,11 @@ from interpexec._map.lifecycle import (
 from interpexec._map.outcomes import Outcomes, opened
 from interpexec._map.reader import Reader
 from interpexec._pool.done_callbacks import MARK
-from interpexec._pool.lending import MOST_AHEAD
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from concurrent.futures import Future
 
     from interpexec._map.request import MapRequest
     from interpexec._pool.future import AnyFuture
@@ -72,8 +72,7 @@ class Job:
             each if there is a limit, or if calls are counted.
         arrived: told of each chunk that is finished. It must not block.
         """
-        # Weakly: when the executor is dropped, the iterator goes on with what was read so far,
-        # as in the stdlib.
+        # Weak: if the executor is dropped, the iterator ends with what was read, as in the stdlib.
         self._executor = weakref.ref(executor)
         self._scheduler = scheduler
         self._name, chunksize, buffersize = request.name, request.chunksize, request.buffersize
@@ -82,23 +81,19 @@ class Job:
         self._bound = buffersize
         if chunksize is None and (limit is not None or scheduler.max_tasks is not None):
             chunksize = 1
-        budget = BUDGET if chunksize is None else 0
-        self._maker = CallMaker(request.fn, is_call_per_item=chunksize == 1, budget=budget)
+        self._maker = CallMaker(request.fn, chunksize)
         self._reader = Reader(request.iterables, self._maker.items)
         self._life = Lifecycle()  # RELEASED is set without the lock
         self._lock = threading.RLock()
         self._sizer = make_sizer(chunksize, buffersize, scheduler.max_workers)
-        self._most_out = CALLS_PER_WORKER * scheduler.max_workers
-        if chunksize is not None:
-            self._most_out += MOST_AHEAD
         # The pool has accepted this as long as there is a backlog, or something is out.
         self._backlog = Backlog()
         self._out: dict[Future[object], Chunk] = {}
-        self._asked: dict[Future[object], Chunk] = {}
         self._is_filling = False  # by a frame below, on the stack of the thread with the lock
         self._close_error: BaseException | None = None
         self._fault: BaseException | None = None
         self.chunks = ChunkList(is_ordered=arrived is None)
+        self._divider = Divider(scheduler, self._sizer, self.chunks)
 
     @property
     def is_bounded(self) -> bool:
@@ -175,7 +170,7 @@ class Job:
             return  # by a call that is finished at once
         self._is_filling = True
         try:
-            while len(self._out) < self._most_out and (items := self._cut()):
+            while len(self._out) < self._sizer.most_out and (items := self._cut()):
                 self._send(self.chunks.append(items))
             if not (self._backlog or self._life.stage in READS):
                 error, self._reader.error = self._reader.error, None
@@ -227,13 +222,7 @@ class Job:
 
     def _settle(self, chunk: Chunk, error: BaseException | None) -> None:
         """Finish a chunk that will never run. Under the lock. error: None: cancelled."""
-        chunk.future = Future()
-        if error is None:
-            chunk.future.cancel()
-            chunk.future.set_running_or_notify_cancel()
-        else:
-            chunk.future.set_exception(error)
-        chunk.finish()
+        chunk.settle(error)
         if self._arrived is not None:
             self._arrived(chunk)
 
@@ -281,18 +270,10 @@ class Job:
 
     def _divide(self, chunk: Chunk, done: int) -> None:
         """Send the items behind the first ones in chunks of their own. Under the lock."""
-        rest = chunk.items.after(done)
-        if not rest or not chunk.move(DIVIDED):
-            return
-        behind, was_filling, self._is_filling = chunk, self._is_filling, True
+        was_filling, self._is_filling = self._is_filling, True
         try:
-            pieces = []
-            while rest:
-                size = self._sizer.size(len(rest), self._scheduler.max_workers, rest.weight)
-                behind = self.chunks.insert(Chunk(rest.cut(size)), behind)
-                pieces.append(behind)
             # Not before all have their place: one may come back at once, and be divided.
-            for piece in pieces:
+            for piece in self._divider.divide(chunk, done):
                 self._send(piece)
         finally:
             self._is_filling = was_filling
@@ -305,23 +286,12 @@ class Job:
         with self._lock:
             if self._backlog or self._sizer.is_fixed or self._life.stage is RELEASED:
                 return
-            idle = self._scheduler.idle()
-            for chunk in list(self._out.values()) if idle > 0 else ():
-                if chunk.state is not WHOLE or len(chunk.items) == 1:
-                    continue
-                future = self._scheduler.ask_items(chunk.future)  # type: ignore[arg-type]  # it is out
-                if future is None:
-                    continue  # it is about to begin: this is called again soon
-                chunk.move(ASKED)
-                self._asked[future] = chunk
-                future.add_done_callback(self._on_answer)
-                idle -= 1
-                if not idle:
-                    break
+            if (idle := self._scheduler.idle()) > 0:
+                self._divider.ask(list(self._out.values()), idle, self._on_answer)
 
     def _on_answer(self, future: "Future[object]") -> None:
         """Learn how many items a call has handed back. By the collector."""
-        chunk = self._asked.pop(future)
+        chunk = self._divider.asked.pop(future)
         if self._life.stage is RELEASED:
             return
         if future.cancelled() or future.exception() is not None:

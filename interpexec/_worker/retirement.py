@@ -1,4 +1,10 @@
-"""The end of a worker that may run only so many calls. Imported by such workers only."""
+"""The end of a worker that may run only so many calls. Imported by such workers only.
+
+A successor, which is made before that, saves the time of a start: between the last call of a
+worker and the first one of the next pass 1 to 2 ms, and not 26 on 3.14, or 29 on 3.13.0 (10 and
+not 30 where another worker keeps the second core busy). That is worth some 90 lines, here, in
+`control`, and in the pool.
+"""
 
 from time import monotonic
 
