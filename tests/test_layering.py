@@ -27,6 +27,7 @@ ORDER = [
     "_core.handles",
     "_core.main_module",
     "_core.late_errors",
+    "_sharing.entries",
     "_sharing.package",
     "_sharing.unpickling",
     "_sharing.pickle_opcodes",

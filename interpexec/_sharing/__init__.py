@@ -2,7 +2,8 @@
 
     object -> pickling -> bytes, or a Package: a pickle and its out-of-band data -> object
 
-    package         a pickle and its out-of-band data, and who owns that
+    entries         descriptors and the like: their owners, and how they are given back
+    package         a pickle and its out-of-band data
     unpickling      what was sent, made an object again
     pickle_opcodes  large bytes, taken out of a pickle
     diagnose        which part of an object cannot be sent

@@ -4,45 +4,35 @@
       payload    the pickle
       buffers    large `bytes`, which are not copied into it (`pickle_opcodes`)
       views      memory that is lent to a worker
-      entries    descriptors, duplicated; and holders that were counted in for the receiver
+      entries    descriptors, duplicated; and holders that were counted for the receiver
 
-A package owns its entries. A package that is not unpacked (its receiver was cancelled, its
-worker is gone, the channel was closed, unpickling failed) gives them back when it is let go
-of. While it is a message in a queue, its entries belong to the receiver that takes it out.
+A package owns its entries (`entries`). If it is not unpacked (its receiver was cancelled, its
+worker is gone, the channel was closed, unpickling failed), it gives them back when it is let
+go of. While it is a message in a queue, they belong to the receiver that takes it out.
 
 How an object gets out-of-band data. While a thread packs an object (`pickler`), reducers call
 `packing().lend()` or `.hand_over()`, and put the index that these return into the pickle. In
 the receiver, while the pickle is loaded, `take_view()` and `take()` are called with the index.
 """
 
-import os
 from _pickle import dumps
 from _pickle import loads as _unpickle
 from _thread import get_ident
 
 from interpexec._core import current_call
 from interpexec._core.cpython import NotShareableError, own_builtins
-from interpexec._core.descriptors import duplicate
-from interpexec._core.handles import expect_end, outside
+from interpexec._core.handles import outside
 from interpexec._core.sigint import interruptibly, keep_whole
+from interpexec._sharing.entries import abandon_all, disown, duplicates, keep
 
 own_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from typing import Any, Protocol
 
-    class Owner(Protocol):
-        """A class for entries that are more than descriptors. Found by its name: see `key_of`."""
-
-        @staticmethod
-        def abandon(*fields: Any, **_: Any) -> None:
-            """Give back an entry that nobody has taken."""
-
-        @staticmethod
-        def descriptors(*fields: Any, **_: Any) -> "Sequence[int]":
-            """Return the descriptors that belong to an entry."""
+    from interpexec._sharing.entries import Entry
 
     class Packing(Protocol):
         """An object that is being packed, as the reducers of shareable types see it."""
@@ -72,9 +62,6 @@ if TYPE_CHECKING:
 
 
 keep_whole()
-
-type Entry = tuple[bytes | None, tuple[Any, ...]]
-"""The key of its owner (None: plain descriptors), and what the owner's methods take."""
 
 type Packed = bytes | Package
 
@@ -150,7 +137,7 @@ class Package:
         sending failed.
         """
         entries, self.entries = self.entries, []
-        _kept.pop(id(entries), None)
+        disown(entries)
         return entries
 
     @classmethod
@@ -249,7 +236,7 @@ def take_view(index: int) -> memoryview:
     return _loaded().views[index]
 
 
-def _take_entry(index: int) -> Entry:
+def _take_entry(index: int) -> "Entry":
     entries = _loaded().entries
     entry = entries[index] if index < len(entries) else None
     if entry is None:
@@ -263,84 +250,3 @@ def _loaded() -> Package:
     if found is None:
         raise NotShareableError("the out-of-band data of this pickle is gone")
     return found
-
-
-# -- entries ------------------------------------------------------------------------
-
-
-def key_of(owner: "type[Owner]") -> bytes:
-    """Return the key by which any interpreter finds a class that owns entries.
-
-    The key is the pickled name of the class. An interpreter that only passes an entry on does
-    not import the module of its owner.
-    """
-    return dumps(owner, 5)
-
-
-def duplicates(fds: "Sequence[int]") -> tuple[int, ...]:
-    """Return duplicates of descriptors: of all, or of none."""
-    copies: list[int] = []
-    try:
-        copies.extend(map(duplicate, fds))
-    except OSError as error:
-        for fd in copies:
-            os.close(fd)
-        message = f"descriptor {fds[len(copies)]} cannot be duplicated: {error.strerror}"
-        raise NotShareableError(message) from error
-    return tuple(copies)
-
-
-# The lists of entries that packages own, by id: also of packages whose destructor was
-# interrupted.
-_kept: "dict[int, list[Entry | None]]" = {}
-
-
-def keep(entries: "list[Entry | None]") -> None:
-    """Give the entries of a list back at the interpreter's end, if nobody does before."""
-    _kept[id(entries)] = entries
-    expect_end(_KEEPER)
-
-
-def abandon_all(entries: "list[Entry | None]") -> None:
-    """Give back the entries of a list that nobody has taken."""
-    for index, entry in enumerate(entries):
-        entries[index] = None
-        if entry is not None:
-            _abandon(entry)
-    _kept.pop(id(entries), None)
-
-
-def _abandon(entry: Entry) -> None:
-    key, fields = entry
-    if key is not None:
-        _owner(key).abandon(*fields)
-        return
-    for fd in fields:
-        os.close(fd)
-
-
-def _owner(key: bytes) -> "type[Owner]":
-    return _unpickle(key)  # type: ignore[no-any-return]  # see `key_of`
-
-
-class _Keeper:
-    """Gives back what packages own, when the interpreter ends."""
-
-    @staticmethod
-    def release() -> None:
-        for entries in list(_kept.values()):
-            abandon_all(entries)
-
-    @staticmethod
-    def after_fork() -> None:
-        """Close the child's descriptors: all else that is to be given back is the parent's."""
-        for entries in list(_kept.values()):
-            for index, entry in enumerate(entries):
-                entries[index] = None
-                if entry is not None:
-                    key, fields = entry
-                    for fd in fields if key is None else _owner(key).descriptors(*fields):
-                        os.close(fd)
-
-
-_KEEPER = _Keeper()

@@ -13,14 +13,8 @@ from interpexec._core import current_call
 from interpexec._core.cpython import NotShareableError, own_builtins
 from interpexec._core.sigint import interruptibly, keep_whole
 from interpexec._sharing import reducers
-from interpexec._sharing.package import (
-    MOST_VIEWS,
-    Package,
-    abandon_all,
-    duplicates,
-    keep,
-    packings,
-)
+from interpexec._sharing.entries import abandon_all, duplicates, keep
+from interpexec._sharing.package import MOST_VIEWS, Package, packings
 
 own_builtins(globals())
 
@@ -29,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Buffer, Callable
     from typing import Any
 
-    from interpexec._sharing.package import Entry, Packed
+    from interpexec._sharing.entries import Entry
+    from interpexec._sharing.package import Packed
 
     type Dump = Callable[[object, Packer], None]
 

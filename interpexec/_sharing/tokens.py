@@ -21,6 +21,7 @@ from interpexec._core import cpython, current_call
 from interpexec._core.descriptors import clear_all, duplicate
 from interpexec._core.sigint import keep_whole, watch
 from interpexec._sharing import package as package_module
+from interpexec._sharing.entries import key_of
 from interpexec._sharing.flatten import flatten, restore
 from interpexec.errors import TokenError
 
@@ -140,7 +141,7 @@ def _abandon(token: bytes) -> bool:
 
 
 class _Waiting:
-    """Owns the object under a token, when that is sent in another one: see `package.Owner`."""
+    """Owns the object under a token, when that is sent in another one: see `entries.Owner`."""
 
     @staticmethod
     def abandon(token: bytes) -> None:
@@ -154,7 +155,7 @@ class _Waiting:
         return (fd,) if _is_there(fd, device, inode) else ()
 
 
-_KEY = package_module.key_of(_Waiting)
+_KEY = key_of(_Waiting)
 
 
 def _check(token: object) -> None:

@@ -17,7 +17,7 @@ from interpexec._core.cpython import NotShareableError
 from interpexec._core.handles import Descriptor, expect_end, expect_end_no_more, outside
 from interpexec._core.sigint import keep_whole
 from interpexec._core.waiting import Deadline, Spinner, Wakeup
-from interpexec._sharing import package
+from interpexec._sharing import entries, package
 from interpexec._sync.message import drop_message, encode
 from interpexec._sync.monitor import Monitor
 from interpexec._sync.shared_queue import QUEUES, RECEIVER, SENDER, SharedQueue
@@ -201,7 +201,7 @@ class QueueEnd:
         try:
             ready, count_in = self._open().ready, self._shared.count_in
             fds = [*self._monitor.descriptors(), *(each.fileno() for each in ready)]
-            duplicates = package.duplicates(fds)
+            duplicates = entries.duplicates(fds)
             try:
                 self._monitor.run(count_in, roles, undo=partial(count_in, roles, -1))
             except BaseException:
@@ -234,7 +234,7 @@ def _adopted(mask: int, size: int, block: int, *fds: int) -> QueueEnd:
 
 
 class _Sent:
-    """Owns an end that was counted for its receiver, and sent: see `package.Owner`."""
+    """Owns an end that was counted for its receiver, and sent: see `entries.Owner`."""
 
     @staticmethod
     def abandon(mask: int, size: int, block: int, *fds: int) -> None:
@@ -247,4 +247,4 @@ class _Sent:
         return fds
 
 
-_KEY = package.key_of(_Sent)
+_KEY = entries.key_of(_Sent)

@@ -32,7 +32,7 @@ from stops import TIME_LIMIT, Pipe, finish, pool_of, start
         (("_sync.monitor", "Wakeup", "wake"), sync_tasks.make_lock),
         (("_sync.monitor", "Wakeup", "wake"), sync_tasks.make_channel),
         (("_sync.shared_queue", "Ring", "make"), sync_tasks.make_channel),
-        (("_sharing.package", "", "duplicates"), sync_tasks.make_channel),
+        (("_sharing.entries", "", "duplicates"), sync_tasks.make_channel),
     ],
     ids=lambda part: part.__name__ if callable(part) else "-".join(part[::2]),
 )
@@ -52,7 +52,7 @@ def test_stopped_while_it_shares_one(kind: str, begun: Pipe) -> None:
     receiver, sender = create_channel()
     queue = sync.Queue()
     shared = {"sender": sender, "receiver": receiver, "queue": queue}[kind]
-    hold = sync_tasks.Hold("_sharing.package", "", "duplicates")
+    hold = sync_tasks.Hold("_sharing.entries", "", "duplicates")
     with receiver, sender:
         with pool_of(1) as pool:
             future = pool.submit(hold, begun.writer, sync_tasks.share, shared)
