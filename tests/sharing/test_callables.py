@@ -6,7 +6,7 @@ Programs of their own, with functions in `__main__`, are in `test_programs.py`.
 import operator
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import FunctionType
@@ -18,14 +18,6 @@ from gates import TIME_LIMIT
 from interpexec import InterpreterPoolExecutor
 
 pytestmark = pytest.mark.fast
-
-
-@pytest.fixture(scope="module")
-def pool() -> Iterator[InterpreterPoolExecutor]:
-    """One worker for the whole module, warm, so that no test seems to leave it behind."""
-    with InterpreterPoolExecutor(1) as pool:
-        pool.submit(int).result(TIME_LIMIT)
-        yield pool
 
 
 # -- by name --------------------------------------------------------------------

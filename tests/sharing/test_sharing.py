@@ -29,15 +29,6 @@ type Pool = InterpreterPoolExecutor
 
 
 @pytest.fixture(scope="module")
-def pool() -> Iterator[Pool]:
-    """Make one warm worker for the module: it survives all that is sent to it."""
-    with InterpreterPoolExecutor(1) as made:
-        made.submit(there.nothing).result(TIME_LIMIT)
-        yield made
-        assert len(made._threads) == 1
-
-
-@pytest.fixture(scope="module")
 def _registered() -> None:
     there.register_points()
 

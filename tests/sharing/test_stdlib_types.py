@@ -7,7 +7,7 @@ import mmap
 import os
 import socket
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from multiprocessing.connection import Pipe as ConnectionPipe
 from pathlib import Path
 from typing import Any
@@ -25,15 +25,6 @@ from stops import pool_of
 type Pool = InterpreterPoolExecutor
 
 LARGE = 1 << 16
-
-
-@pytest.fixture(scope="module")
-def pool() -> Iterator[Pool]:
-    """Make one warm worker for the module: it survives all that is sent to it."""
-    with InterpreterPoolExecutor(1) as made:
-        made.submit(there.nothing).result(TIME_LIMIT)
-        yield made
-        assert len(made._threads) == 1
 
 
 def refused(pool: Pool, value: object) -> str:

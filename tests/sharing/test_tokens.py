@@ -10,7 +10,7 @@ import sys
 import threading
 import types
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -27,14 +27,6 @@ from programs import ROOT
 from stops import Pipe, finish, pool_of, see_off, shut_down, start
 
 type Pool = InterpreterPoolExecutor
-
-
-@pytest.fixture(scope="module")
-def pool() -> Iterator[Pool]:
-    """Make one warm worker for the module."""
-    with InterpreterPoolExecutor(1) as made:
-        made.submit(there.nothing).result(TIME_LIMIT)
-        yield made
 
 
 def descriptors() -> int:

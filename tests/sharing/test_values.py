@@ -1,13 +1,13 @@
 """Arguments and results: what arrives is what was sent, and what cannot travel is named."""
 
 import pickle
-from collections.abc import Callable, Iterator
 from concurrent.futures import wait
 from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
 from importlib.util import find_spec
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import pytest
@@ -18,6 +18,9 @@ import mishaps
 import tasks
 from gates import TIME_LIMIT
 from interpexec import ExecutionFailed, InterpreterPoolExecutor, NotShareableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 pytestmark = pytest.mark.fast
 
@@ -53,15 +56,6 @@ several_examples = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-
-
-@pytest.fixture(scope="module")
-def pool() -> Iterator[InterpreterPoolExecutor]:
-    """Make one warm worker for the module: it survives all that is sent to it."""
-    with InterpreterPoolExecutor(1) as pool:
-        pool.submit(int).result(TIME_LIMIT)
-        yield pool
-        assert len(pool._threads) == 1
 
 
 @several_examples
