@@ -3,6 +3,7 @@
 import _interpreters
 import os
 import select
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from interpexec._sync.monitor import Monitor
 
 TIME_LIMIT = 30.0
+
+WAKES = sys.version_info >= (3, 15)
+"""Whether a signal gets a cancelled call out of a system call."""
 
 
 @contextmanager
