@@ -5,7 +5,6 @@
 Each ends an interpreter, of which CPython 3.13 leaks about 2 MB.
 """
 
-import os
 import threading
 from collections import Counter
 from concurrent.futures import Future, wait
@@ -17,15 +16,11 @@ import pytest
 import stoppable
 from gates import Gate, gate
 from interpexec import InterpreterPoolExecutor
+from repetitions import CANCELS, SEED
 from stops import TIME_LIMIT, Pipe, finish, pipe, pool_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-CANCELS = int(os.environ.get("INTERPEXEC_CANCELS", "150"))
-"""How many running calls are cancelled."""
-
-SEED = int(os.environ.get("INTERPEXEC_SEED", "1"))
 
 MOST_BLOCKED = 8
 """How many calls of each thread stay blocked until the end, long after they were cancelled."""

@@ -13,10 +13,8 @@ import stoppable
 import tasks
 from gates import Gate
 from interpexec import BrokenInterpreterPool, InterpreterPoolExecutor
+from repetitions import RECYCLED
 from stops import TIME_LIMIT, Pipe, interpreters, pool_of, see_off, shut_down
-
-RECYCLED = int(os.environ.get("INTERPEXEC_RECYCLED", "1000"))
-"""How many workers come and go in the test of the memory."""
 
 
 @pytest.mark.parametrize("value", [1.0, 2.5, "1", [], object(), 1j])

@@ -1,14 +1,11 @@
 """How programs end: with work left, in the middle of it, after hundreds of pools."""
 
-import os
 from pathlib import Path
 
 import pytest
 
 from programs import output, run, write
-
-POOLS = int(os.environ.get("INTERPEXEC_POOLS", "8"))
-"""How many pools come and go; CI sets 400."""
+from repetitions import POOLS
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
-"""One warm worker for all tests of a file: it survives whatever is sent to it."""
+"""Fixtures of the tests of sharing: a warm worker that survives whatever is sent to it, a file."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -17,3 +18,11 @@ def pool() -> Iterator[InterpreterPoolExecutor]:
         yield made
         assert made.submit(abs, -1).result(TIME_LIMIT) == 1
         assert len(made._threads) == 1
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Return the path of a file with numbered lines."""
+    made = tmp_path / "file"
+    made.write_bytes(b"".join(b"line %04d\n" % number for number in range(2000)))
+    return made

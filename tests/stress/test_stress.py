@@ -1,20 +1,16 @@
 """Everything at once, by a seed, in a process of its own: a crash is a failed test."""
 
-import os
-
 import pytest
 
 from programs import TESTS, output
-
-ROUNDS = int(os.environ.get("INTERPEXEC_ROUNDS", "10"))
-"""How many pools each seed makes; more finds more."""
+from repetitions import CHAOS
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2, 3, 8])
 def test_whatever_is_done_to_a_pool_every_call_ends(seed: int) -> None:
     """Submitting, failing, cancelling, chaining, mapping, dropping, shutting down: see `chaos`."""
-    done = output(TESTS / "stress" / "chaos.py", seed, ROUNDS, environment={"PYTHONWARNINGS": ""})
+    done = output(TESTS / "stress" / "chaos.py", seed, CHAOS, environment={"PYTHONWARNINGS": ""})
     assert done == "well\n"
 
 
