@@ -33,8 +33,9 @@ the other way round, where the queue has a limit.
    would leave a message and a getter that sleeps.
 3. The getter comes back, in its step, gives up its reservation, and looks again. Latecomers
    have left a message there. If there is none, it sleeps again, or its time is over.
-4. A getter that was woken, and is interrupted (its call was stopped, Ctrl-C), gives up its
-   reservation, too. If a message is free then, it wakes the next getter in the same way.
+4. A getter that was woken, and is interrupted (its call was stopped, Ctrl-C) or has no memory
+   to take the message, gives up its reservation, too. If a message is free then, it wakes the
+   next getter in the same way.
 
 The race with the closing, in steps.
 1. A step sets `closed`; from then on every putter raises.
@@ -162,6 +163,7 @@ class SharedQueue:
                 self._clear_ready()
             if out_of_band is not None:
                 out_of_band.entries = entries
+            self._serve_next(_PUTTERS)  # a slot may have been reserved for this thread
             raise
         words[_UNFINISHED] += 1
 
@@ -175,7 +177,11 @@ class SharedQueue:
             if deadline is None or deadline.remaining() == 0:
                 raise ChannelEmptyError("the channel is empty")
             self._wait(_GETTERS, deadline)
-        message = self._take()
+        try:
+            message = self._take()
+        except Exception:  # there is no memory
+            self._serve_next(_GETTERS)  # the message may have been reserved for this thread
+            raise
         if words[_LIMIT]:
             self._wake(_PUTTERS)
         return message if message[-1:] in WHOLE else restore(message)
@@ -218,10 +224,13 @@ class SharedQueue:
 
     def _pass_on(self, queue: int) -> None:
         """Wake the next thread in a queue: this one was woken, and is interrupted."""
-        words = self.words
         self._give_up_reservation(queue)
+        self._serve_next(queue)
+
+    def _serve_next(self, queue: int) -> None:
+        """Wake the next thread in a queue, if a message or a slot is there and not reserved."""
         if queue == _GETTERS:
-            is_there = self._ring.count() > words[_RESERVED + _GETTERS]
+            is_there = self._ring.count() > self.words[_RESERVED + _GETTERS]
         else:
             is_there = queue == _PUTTERS and self._slots() > 0
         if is_there:

@@ -1,9 +1,12 @@
 """Locks and channels where there is no descriptor, or no memory, to be had."""
 
 import errno
+import queue as library
 import select
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from threading import BrokenBarrierError
 from typing import Any
 
@@ -159,3 +162,40 @@ def test_an_event_loop_is_not_told_of_a_message_that_did_not_come() -> None:
         assert select.select([descriptor], [], [], 0)[0]
         assert receiver.recv(TIME_LIMIT) == "here"
         assert not select.select([descriptor], [], [], 0)[0]
+
+
+@pytest.mark.parametrize("method", ["push", "pop"])
+def test_a_woken_thread_without_memory_leaves_its_turn_to_the_next(method: str) -> None:
+    """A slot, or a message, was reserved for it; the next thread in the queue gets that."""
+    queue: Any = sync.Queue(1)
+    steps = [partial(queue.put, "item"), queue.get]
+    if method == "push":
+        queue.put("full")
+        steps.reverse()
+    end_wait, waits = steps
+    original, refused, outcomes = getattr(ring.Ring, method), list[bool](), list[object]()
+
+    def refuse_once(*args: Any) -> Any:
+        if threading.current_thread() in threads and not refused:
+            refused.append(True)
+            _refuse()
+        return original(*args)
+
+    def wait() -> None:
+        try:
+            waits()
+            outcomes.append("served")
+        except (OSError, library.ShutDown) as error:
+            outcomes.append(type(error))
+
+    threads = [start(wait) for _ in range(2)]
+    await_waiting(queue._queue._monitor, 2, queue=method == "push")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ring.Ring, method, refuse_once)
+        end_wait()
+        for thread in threads:
+            thread.join(3)
+    queue.shutdown(immediate=True)
+    for thread in threads:
+        finish(thread)
+    assert set(outcomes) == {OSError, "served"}
