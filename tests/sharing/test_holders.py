@@ -1,4 +1,4 @@
-"""Who holds an end, a queue or a lock: stopped while making one, garbage, or forked."""
+"""Holders of an end, a queue or a lock: stopped while making one, garbage, or forked."""
 
 import errno
 import gc
@@ -69,7 +69,7 @@ def test_stopped_while_it_shares_one(kind: str, begun: Pipe) -> None:
 
 
 def test_stopped_while_the_barrier_opens(begun: Pipe) -> None:
-    """Those who wait are let go, and it can be used again."""
+    """Waiting threads are let go, and the barrier can be used again."""
     barrier = sync.Barrier(2)
     passed: list[int] = []
     waiter = start(lambda: passed.append(barrier.wait(TIME_LIMIT)))
@@ -100,20 +100,20 @@ def test_stopped_in_the_action_of_a_barrier(begun: Pipe) -> None:
 # -- garbage ------------------------------------------------------------------------------
 
 
-def _circle(content: object) -> None:
-    circle: list[Any] = [content]
-    circle.append(circle)
+def _cycle(content: object) -> None:
+    cycle: list[Any] = [content]
+    cycle.append(cycle)
 
 
 def test_garbage_that_is_collected_inside_of_a_monitor() -> None:
-    """What it does is done afterwards, by descriptors that are open still."""
+    """Its destructor runs afterwards, on descriptors that are open still."""
     receiver, sender = create_channel()
     other, ours = create_channel()
     with receiver, other, ours:
         gc.collect()
         gc.disable()
         try:
-            _circle(sender)
+            _cycle(sender)
             del sender
             other._queue._monitor.run(gc.collect)
         finally:
@@ -135,7 +135,7 @@ def test_garbage_that_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
         gc.collect()
         gc.disable()
         try:
-            _circle(sender)
+            _cycle(sender)
             del sender
             monkeypatch.setattr(wait_queue, "Wakeup", Collecting)
             with pytest.raises(ChannelClosedError):
@@ -145,7 +145,7 @@ def test_garbage_that_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_a_postponed_destructor_raises(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is nobody's result, and goes where Python says what destructors raise."""
+    """The exception reaches no caller: it goes to the hook for exceptions of destructors."""
     raised: list[type[BaseException]] = []
     receiver, sender = create_channel()
 
@@ -166,8 +166,8 @@ def test_what_a_postponed_destructor_raises(monkeypatch: pytest.MonkeyPatch) -> 
     assert raised == [ZeroDivisionError]
 
 
-def test_who_is_released_first() -> None:
-    """What was made last: also at the address of something that is no more."""
+def test_the_last_holder_is_released_first() -> None:
+    """The holder that was made last: also at the address of a former one."""
 
     class Holder:
         def release(self) -> None: ...
@@ -220,7 +220,7 @@ def _in_child(what: Callable[[], object], told: Pipe) -> str:
     return told.rest().decode().strip()
 
 
-def test_locks_do_not_travel_in_a_child(told: Pipe) -> None:
+def test_locks_cannot_be_sent_in_a_child(told: Pipe) -> None:
     """Their words are the parent's."""
     for shared in (sync.Lock(), sync.RLock(), sync.Event(), sync.Barrier(2), sync.Queue()):
 
@@ -243,7 +243,7 @@ def test_what_needs_no_mutex_is_refused_in_a_child(told: Pipe) -> None:
 
 
 def test_a_package_that_the_child_lets_go_of(told: Pipe) -> None:
-    """What lies in it is the parent's: an end, which is counted once, and a token."""
+    """Its contents are the parent's: an end, which is counted once, and a token."""
     receiver, sender = create_channel()
     with receiver:
         packages = [tokens.take(to_token(sender)), tokens.take(to_token([_token_of(5)]))]
@@ -256,7 +256,7 @@ def test_a_package_that_the_child_lets_go_of(told: Pipe) -> None:
 
 
 class _token_of:  # noqa: N801  # a recipe
-    """Travels as a token."""
+    """Is sent as a token."""
 
     def __init__(self, value: object) -> None:
         self.value = value
@@ -280,10 +280,10 @@ def map_short_file(fd: int, size: int, offset: int = 0) -> object:
     return _map_file(fd, size, offset)
 
 
-def test_what_lies_beside_a_message_that_cannot_be_mapped(
+def test_out_of_band_data_of_a_message_that_cannot_be_mapped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It is given back."""
+    """The descriptors in the message are given back."""
     receiver, sender = create_channel()
     theirs, mine = create_channel()
 
@@ -297,7 +297,7 @@ def test_what_lies_beside_a_message_that_cannot_be_mapped(
 
 
 def test_a_message_that_cannot_be_mapped_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For that, it need not be."""
+    """Dropping a message does not map its data."""
     receiver, sender = create_channel()
     theirs, mine = create_channel()
     with theirs:
@@ -310,11 +310,11 @@ def test_a_message_that_cannot_be_mapped_is_dropped(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("use", ["from_token", "abandon"])
-def test_no_descriptor_to_be_had_for_a_token(use: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_descriptor_left_for_a_token(use: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The object goes on waiting."""
     from interpexec import sharing
 
-    token = to_token("patience")
+    token = to_token("waits")
 
     def fail(_fd: int) -> int:
         raise OSError(errno.EMFILE, "too many open files")
@@ -323,7 +323,7 @@ def test_no_descriptor_to_be_had_for_a_token(use: str, monkeypatch: pytest.Monke
         patch.setattr(tokens.os, "dup", fail)
         with pytest.raises(OSError, match="too many"):
             getattr(sharing, use)(token)
-    assert from_token(token) == "patience"
+    assert from_token(token) == "waits"
     with pytest.raises(TokenError):
         from_token(token)
 

@@ -15,9 +15,9 @@ LOCKS: list[Callable[[], Any]] = [sync.Lock, sync.RLock, sync.Semaphore, sync.Bo
 type Ends = tuple[RecvChannel, SendChannel]
 
 
-def name_of(kind: Callable[[], Any]) -> str:
+def name_of(make: Callable[[], Any]) -> str:
     """Name a primitive, for the name of a test."""
-    return kind.__name__.replace("<lambda>", "Barrier")
+    return make.__name__.replace("<lambda>", "Barrier")
 
 
 def held(lock: sync.Lock) -> sync.Lock:

@@ -60,7 +60,7 @@ def test_objects_come_out_in_order(ends: Ends) -> None:
 
 
 def test_objects_go_there_and_back() -> None:
-    """To a worker by one channel, home by another one."""
+    """To a worker by one channel, and back by another one."""
     there, back = create_channel(), create_channel()
     with pool_of(2) as pool:
         with back[0]:
@@ -89,7 +89,7 @@ def test_what_was_sent_is_a_copy(ends: Ends) -> None:
 
 @pytest.mark.parametrize("size", [1, 7, 8, 9, 500, 4080, 4088, 4089, 9000])
 def test_the_ring_goes_round_and_round(ends: Ends, size: int) -> None:
-    """Also when there are always some messages in it."""
+    """Messages keep their order, also when there are always some in the ring."""
     receiver, sender = ends
     rounds = 50 + 30_000 // size
     for number in range(3):
@@ -113,7 +113,7 @@ def test_the_ring_grows_and_shrinks(ends: Ends) -> None:
 
 
 def test_many_senders_and_receivers_lose_nothing() -> None:
-    """Two workers send, another one and home receive: each object once, in its sender's order."""
+    """Two workers send, a third one and this thread receive: each object once, in order."""
     receiver, sender = create_channel(5)
     with pool_of(3) as pool:
         futures = [
@@ -175,7 +175,7 @@ def test_a_full_channel_holds_its_sender_up(ends: Ends) -> None:
 
 
 def test_a_receiver_is_not_starved(door: Gate) -> None:
-    """Who waits is served, although a worker takes everything back at once that it puts in."""
+    """A waiting receiver is served, although a worker takes back at once all that it puts in."""
     queue = Queue()
     with pool_of(1) as pool:
         future = pool.submit(sync_tasks.steal, queue, door.handle)
@@ -198,7 +198,7 @@ def test_a_receiver_is_not_starved(door: Gate) -> None:
     ],
 )
 def test_a_wrong_capacity_is_named(capacity: Any, error: type[Exception]) -> None:
-    """And no descriptor is left."""
+    """The error names it, and no descriptor is left."""
     with pytest.raises(error, match="capacity"):
         create_channel(capacity)
     gc.collect()
@@ -239,7 +239,7 @@ def test_a_selector_sees_what_is_there(ends: Ends) -> None:
 
 @pytest.mark.parametrize("state", ["empty", "full", "closed", "full and closed"])
 def test_fileno_may_be_asked_for_at_any_time(ends: Ends, state: str) -> None:
-    """It shows what was there before."""
+    """The descriptor shows messages and a closing that came before."""
     receiver, sender = ends
     if "full" in state:
         sender.send(1)

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.fast
 
 
 def test_closing_the_sender_leaves_what_was_sent(ends: Ends) -> None:
-    """Then comes the end; for iteration, too."""
+    """Receivers get that, and then ChannelClosedError; iteration ends."""
     receiver, sender = ends
     sender.send(1)
     sender.send(2)
@@ -61,7 +61,7 @@ def test_closing_the_receiver_gives_up_what_was_sent(ends: Ends) -> None:
 @pytest.mark.parametrize("by", ["close", "release", "forgetting"])
 @pytest.mark.usefixtures("wakeups")
 def test_receivers_are_woken_at_the_end(by: str) -> None:
-    """All of them: at home and in a worker."""
+    """All of them: in the main interpreter and in a worker."""
     receiver, sender = create_channel()
     results: list[object] = []
     with pool_of(1) as pool, receiver:
@@ -82,7 +82,7 @@ def test_receivers_are_woken_at_the_end(by: str) -> None:
 @pytest.mark.parametrize("by", ["close", "release", "forgetting"])
 @pytest.mark.usefixtures("wakeups")
 def test_senders_are_woken_at_the_end(by: str) -> None:
-    """Those that wait for room."""
+    """Senders that wait for room get ChannelClosedError."""
     receiver, sender = create_channel(1)
     results: list[object] = []
     with pool_of(1) as pool, sender:
@@ -132,7 +132,7 @@ def test_a_released_end_is_of_no_use(ends: Ends, which: int) -> None:
 
 
 def test_releasing_an_end_that_another_thread_uses() -> None:
-    """That thread gets an error, and does not wait for ever, nor spin."""
+    """The other thread gets an error, and does not wait for ever, nor spin."""
     receiver, sender = create_channel()
     results: list[object] = []
     thread = catch(receiver.recv, results)
@@ -169,10 +169,10 @@ def test_garbage_that_is_collected_in_the_middle(ends: Ends) -> None:
         gc.set_threshold(*before)
 
 
-# -- ends that travel ------------------------------------------------------
+# -- ends that are sent ------------------------------------------------------
 
 
-def test_ends_travel_through_channels(ends: Ends) -> None:
+def test_ends_are_sent_through_channels(ends: Ends) -> None:
     """A worker answers by the sender that comes with each message."""
     receiver, sender = ends
     answers, reply = create_channel()
@@ -240,7 +240,7 @@ def test_what_cannot_be_sent_is_named(ends: Ends) -> None:
 
 
 def test_a_message_that_cannot_be_unpickled(ends: Ends) -> None:
-    """It is lost, and its descriptors are not left open; the next one is fine."""
+    """The message is lost, and its descriptors are not left open; the next one is fine."""
     receiver, sender = ends
     with SharedBuffer(10) as buffer:
         sender.send((buffer, FailsOnArrival()))
@@ -261,7 +261,7 @@ class FailsOnArrival:
 
 
 def test_a_cancelled_producer_leaves_whole_messages(begun: Pipe) -> None:
-    """Whatever comes out was put in, in order; the channel goes on."""
+    """Every object that comes out was put in, in order; the channel goes on."""
     queue = Queue(50)
     with pool_of(1) as pool:
         for _ in range(15):
@@ -279,7 +279,7 @@ def test_a_cancelled_producer_leaves_whole_messages(begun: Pipe) -> None:
 
 
 def test_a_cancelled_receiver_takes_nothing_along() -> None:
-    """It waits, is cancelled while something comes: what comes is received by somebody."""
+    """A message that comes while a waiting call is cancelled goes to another receiver."""
     receiver, sender = create_channel()
     with receiver, sender, pool_of(1) as pool:
         for number in range(20):

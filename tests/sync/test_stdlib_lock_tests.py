@@ -67,7 +67,7 @@ class TestEvent(lock_tests.EventTests):  # type: ignore[misc]
 
 @_without(
     {
-        "test_acquire": "it makes one over a lock of `threading`, which cannot travel",
+        "test_acquire": "it makes one over a lock of `threading`, which cannot be sent",
         "test_nan_timeout": _PRIVATE,
     }
 )

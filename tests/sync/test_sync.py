@@ -33,7 +33,7 @@ KINDS: list[Callable[[], Any]] = [
 @pytest.mark.parametrize("make", LOCKS, ids=name_of)
 @pytest.mark.usefixtures("wakeups")
 def test_nothing_is_counted_twice(make: Callable[[], Any]) -> None:
-    """Two workers and home add to one number; the lock keeps them apart."""
+    """Two workers and this thread add to one number; the lock keeps them apart."""
     lock, each = make(), 1500
     with SharedBuffer(8) as memory, pool_of(2) as pool:
         futures = [pool.submit(sync_tasks.count_up, lock, memory, each) for _ in range(2)]
@@ -44,8 +44,8 @@ def test_nothing_is_counted_twice(make: Callable[[], Any]) -> None:
 
 
 @pytest.mark.parametrize("make", LOCKS[:2], ids=name_of)
-def test_what_is_held_at_home_is_held_in_a_worker(make: Callable[[], Any]) -> None:
-    """It is the same lock, and not a copy."""
+def test_a_lock_held_here_is_held_in_a_worker(make: Callable[[], Any]) -> None:
+    """A worker gets the same lock, and not a copy."""
     lock = make()
     with pool_of(1) as pool:
         with lock:
@@ -94,7 +94,7 @@ def test_who_came_first_is_served_first(make: Callable[[], Any], told: Pipe) -> 
 
 @pytest.mark.parametrize("make", LOCKS, ids=name_of)
 def test_a_tight_loop_elsewhere_starves_nobody(make: Callable[[], Any], door: Gate) -> None:
-    """Two workers take and release it without a pause: home gets it all the same."""
+    """Two workers take and release it without a pause: this thread gets it all the same."""
     lock = make()
     with pool_of(2) as pool:
         futures = [pool.submit(sync_tasks.hammer, lock, door.handle) for _ in range(2)]
@@ -108,7 +108,7 @@ def test_a_tight_loop_elsewhere_starves_nobody(make: Callable[[], Any], door: Ga
 
 
 def test_an_event_wakes_all(begun: Pipe) -> None:
-    """In two workers, and at home."""
+    """A set event wakes the calls of two workers that wait for it."""
     event = sync.Event()
     with pool_of(2) as pool:
         futures = [pool.submit(sync_tasks.wait_for_event, event) for _ in range(2)]
@@ -122,7 +122,7 @@ def test_an_event_wakes_all(begun: Pipe) -> None:
 
 @pytest.mark.parametrize("make", [sync.Lock, sync.RLock], ids=name_of)
 def test_a_condition_tells_of_a_change(make: Callable[[], Any]) -> None:
-    """What is changed under the lock is seen by who was notified."""
+    """A notified thread sees all changes that were made under the lock."""
     condition = sync.Condition(make())
     with SharedBuffer(1) as memory, pool_of(2) as pool:
         futures = [pool.submit(sync_tasks.wait_for_number, condition, memory, 7) for _ in range(2)]
@@ -134,7 +134,7 @@ def test_a_condition_tells_of_a_change(make: Callable[[], Any]) -> None:
 
 
 def test_a_barrier_is_passed_over_and_over(told: Pipe) -> None:
-    """By two workers and home; its action is called once each time, anywhere."""
+    """By two workers and this thread; its action is called once each time, anywhere."""
     barrier = sync.Barrier(3, sync_tasks.note_action)
     with pool_of(2, initializer=sync_tasks.keep, initargs=(told.writer,)) as pool:
         futures = [pool.submit(sync_tasks.meet, barrier, 20) for _ in range(2)]
@@ -145,7 +145,7 @@ def test_a_barrier_is_passed_over_and_over(told: Pipe) -> None:
 
 
 def test_a_barrier_is_broken_for_all(begun: Pipe) -> None:
-    """`abort` at home: who waits in a worker gets BrokenBarrierError."""
+    """After `abort` here, a call that waits in a worker gets BrokenBarrierError."""
     barrier = sync.Barrier(2)
     with pool_of(1) as pool:
         future = pool.submit(sync_tasks.meet, barrier, 1)
@@ -158,7 +158,7 @@ def test_a_barrier_is_broken_for_all(begun: Pipe) -> None:
 @pytest.mark.parametrize("maxsize", [0, 1, 7])
 @pytest.mark.usefixtures("wakeups")
 def test_a_queue_loses_nothing(maxsize: int) -> None:
-    """Two producers, two consumers, of which one is at home: each object comes out once."""
+    """Two producers, two consumers, one of them in this thread: each object comes out once."""
     queue, each = Queue(maxsize), 400
     with pool_of(3) as pool:
         taken = pool.submit(sync_tasks.consume, queue)
@@ -194,7 +194,7 @@ def test_a_queue_never_tells_nonsense() -> None:
 
 
 @pytest.mark.parametrize("sort", ["itself", "list", "dict", "box"])
-def test_they_travel_inside_other_objects(sort: str) -> None:
+def test_they_are_sent_inside_other_objects(sort: str) -> None:
     """As an argument, and back as a result: it is the same event."""
     event = sync.Event()
     with pool_of(1) as pool:
@@ -204,7 +204,7 @@ def test_they_travel_inside_other_objects(sort: str) -> None:
         assert sync_tasks.unpack(back).is_set()
 
 
-def test_they_travel_inside_exceptions() -> None:
+def test_they_are_sent_inside_exceptions() -> None:
     """Both ways."""
     event = sync.Event()
     with pool_of(1) as pool:
@@ -215,7 +215,7 @@ def test_they_travel_inside_exceptions() -> None:
 
 
 @pytest.mark.parametrize("make", KINDS, ids=name_of)
-def test_what_a_worker_made_outlives_it(make: Callable[[], Any]) -> None:
+def test_locks_from_a_worker_outlive_it(make: Callable[[], Any]) -> None:
     """No interpreter owns it: it is of use after the pool's end."""
     with pool_of(1) as pool:
         made: Any = pool.submit(sync_tasks.parcel, "itself", make()).result(TIME_LIMIT)
@@ -247,7 +247,7 @@ def test_an_initializer_may_give_them() -> None:
 
 @pytest.mark.parametrize("make", KINDS, ids=name_of)
 def test_pickle_alone_does_not_carry_them(make: Callable[[], Any]) -> None:
-    """They would not be kept alive: a clear error, of copy's functions, too."""
+    """A clear error, of the functions of `copy`, too: nothing would keep them alive."""
     import copy
     import pickle
 
@@ -259,7 +259,7 @@ def test_pickle_alone_does_not_carry_them(make: Callable[[], Any]) -> None:
 
 @pytest.mark.parametrize("make", KINDS, ids=name_of)
 def test_they_are_forgotten(make: Callable[[], Any]) -> None:
-    """Also when they hang in a cycle; no descriptor stays (see the leak check)."""
+    """No descriptor of a lock in a cycle stays (see the leak check)."""
     cycle: list[object] = [make()]
     cycle.append(cycle)
     del cycle

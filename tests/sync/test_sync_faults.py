@@ -1,4 +1,4 @@
-"""Locks and channels where there is no descriptor, or no memory, to be had."""
+"""Locks and channels where no descriptor, or no memory, is left."""
 
 import errno
 import queue as library
@@ -24,7 +24,7 @@ HOLDS: list[Callable[[], Any]] = [sync.Lock, sync.RLock]
 
 @contextmanager
 def no_descriptors() -> Iterator[None]:
-    """Have no descriptor for any further bell."""
+    """Have no descriptor for any further wake-up."""
 
     def refuse() -> tuple[int, int]:
         raise OSError(errno.EMFILE, "too many open files")
@@ -35,10 +35,10 @@ def no_descriptors() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("make", HOLDS)
-def test_who_waited_has_the_lock_again_where_there_are_no_descriptors(
+def test_a_notified_thread_has_the_lock_again_without_descriptors(
     make: Callable[[], Any],
 ) -> None:
-    """The lock is another one's when it is notified, and no bell is to be had to wait for that."""
+    """Another thread holds the lock by then, and no wake-up can be made to wait for it."""
     condition = sync.Condition(make())
     outcomes: list[object] = []
 
@@ -60,7 +60,7 @@ def test_who_waited_has_the_lock_again_where_there_are_no_descriptors(
 
 
 @pytest.mark.parametrize("make", HOLDS)
-def test_who_cannot_wait_keeps_the_lock(make: Callable[[], Any]) -> None:
+def test_a_thread_that_cannot_wait_keeps_the_lock(make: Callable[[], Any]) -> None:
     """OSError, and nobody else had the lock."""
     condition = sync.Condition(make())
     with condition, no_descriptors():
@@ -74,7 +74,7 @@ def test_who_cannot_wait_keeps_the_lock(make: Callable[[], Any]) -> None:
     condition.release()
 
 
-def test_a_barrier_is_not_broken_by_who_cannot_wait_there() -> None:
+def test_a_barrier_is_not_broken_by_a_thread_that_cannot_wait() -> None:
     """OSError for that one; the others meet when another one comes."""
     barrier = sync.Barrier(2)
     first = start(barrier.wait, TIME_LIMIT)
@@ -88,7 +88,7 @@ def test_a_barrier_is_not_broken_by_who_cannot_wait_there() -> None:
 
 
 def test_a_barrier_opens_where_there_are_no_descriptors() -> None:
-    """Whoever waits there needs none to leave."""
+    """Threads that wait there need none to leave."""
     barrier, outcomes = sync.Barrier(4), list[object]()
 
     def wait() -> None:
@@ -110,8 +110,8 @@ def test_a_barrier_opens_where_there_are_no_descriptors() -> None:
 
 
 @pytest.mark.parametrize("make", [sync.Event, sync.Lock, sync.RLock, sync.Semaphore, sync.Queue])
-def test_who_cannot_wait_leaves_nothing_behind(make: Callable[[], Any]) -> None:
-    """OSError; what comes afterwards is as if nothing had been."""
+def test_a_thread_that_cannot_wait_leaves_nothing_behind(make: Callable[[], Any]) -> None:
+    """OSError, and all goes on as if there had been no wait."""
     waits: dict[type, str] = {sync.Event: "wait", sync.Queue: "get"}
     thing = make()
     wait = getattr(thing, waits.get(make, "acquire"))  # type: ignore[call-overload]
@@ -125,7 +125,7 @@ def test_who_cannot_wait_leaves_nothing_behind(make: Callable[[], Any]) -> None:
             assert wait(timeout=0)
 
 
-# -- memory ---------------------------------------------------------------------------------
+# -- memory --------------------------------------------------------------------------------
 
 
 def _refuse(*_: object) -> None:
@@ -133,7 +133,7 @@ def _refuse(*_: object) -> None:
 
 
 def test_a_message_is_received_where_the_ring_cannot_be_made_smaller() -> None:
-    """It was taken already: it is not lost."""
+    """The message was taken already: it is not lost."""
     receiver, sender = create_channel()
     with receiver, sender:
         for number in range(40):
@@ -148,7 +148,7 @@ def test_a_message_is_received_where_the_ring_cannot_be_made_smaller() -> None:
 
 
 def test_an_event_loop_is_not_told_of_a_message_that_did_not_come() -> None:
-    """There was no memory for it."""
+    """No memory was left for the message."""
     receiver, sender = create_channel()
     with receiver, sender:
         descriptor = receiver.fileno()

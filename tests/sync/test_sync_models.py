@@ -68,7 +68,7 @@ def _paths(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.fixture(autouse=True)
 def _garbage() -> Iterator[None]:
-    """Let go of what hypothesis has kept."""
+    """Let go of the objects that hypothesis has kept."""
     yield
     gc.collect()
 
@@ -105,7 +105,7 @@ class Channel(RuleBasedStateMachine):
         return self.again(self.first)
 
     def again[E: (RecvChannel, SendChannel)](self, end: E) -> E:
-        """Let an end travel, to this very interpreter."""
+        """Send an end to this very interpreter."""
         other: E = load(RESULTS.pack(end))
         self.ends.append(other)
         return other
@@ -267,7 +267,7 @@ QUEUE_STEPS = st.lists(
 @settings(SETTINGS, max_examples=200)
 @given(QUEUE_STEPS, st.integers(-1, 3))
 def test_a_queue_is_the_standard_librarys(steps: list[str], maxsize: int) -> None:
-    """Whatever is done to both of them, both do the same, errors included."""
+    """Both of them do the same at every step, errors included."""
     ours, theirs = Queue(maxsize), library.Queue[int](maxsize)
     for number, step in enumerate(steps):
         results = []
@@ -326,7 +326,7 @@ LOCK_STEPS = st.lists(
 @pytest.mark.parametrize("pair", PAIRS, ids=["lock", "rlock", "semaphore", "bounded", "event",
                                              "condition"])  # fmt: skip
 def test_a_lock_is_that_of_threading(pair: tuple[Any, Any]) -> None:
-    """Whatever is done to both of them, both do the same, errors included."""
+    """Both of them do the same at every step, errors included."""
 
     @settings(SETTINGS)
     @given(LOCK_STEPS)

@@ -55,7 +55,7 @@ def test_a_call_cancelled_somewhere_keeps_no_lock(make: Callable[[], Any], begun
 def test_a_call_cancelled_while_it_waits_gives_its_place_back(
     make: Callable[[], Any], begun: Pipe
 ) -> None:
-    """Who is behind it is served."""
+    """The next thread in the queue is served."""
     lock = make()
     with pool_of(1) as pool:
         lock.acquire()
@@ -63,7 +63,7 @@ def test_a_call_cancelled_while_it_waits_gives_its_place_back(
         await_waiting(lock._monitor)
         assert future.cancel()
         results: list[bool] = []
-        # Another thread, in line behind it.
+        # Another thread, behind it in the queue.
         thread = start(lambda: results.append(sync_tasks.take(lock)))
         lock.release()
         finish(thread)
@@ -84,7 +84,7 @@ def test_cancelled_when_granted() -> None:
             assert not lock.acquire(blocking=False), "it was granted twice"
 
 
-# -- interruptions at home -------------------------------------------------
+# -- interruptions in the main thread -------------------------------------------------
 
 
 def test_a_signal_handler_may_set_the_event_that_is_waited_for() -> None:
@@ -106,12 +106,12 @@ def _when_waiting(monitor: monitor_module.Monitor, number: int) -> None:
 
 @pytest.mark.parametrize("make", LOCKS, ids=name_of)
 def test_ctrl_c_ends_a_wait(make: Callable[[], Any]) -> None:
-    """It is in no line any more, and what is released is there for others."""
+    """The thread is in no queue any more, and a released lock is there for others."""
     lock = make()
     lock.acquire()
     if isinstance(lock, sync.RLock):
         lock.release()
-        other = pool_thread(lock)
+        other = held_by_a_thread(lock)
     else:
         other = None
     thread = start(_when_waiting, lock._monitor, signal.SIGINT)
@@ -127,7 +127,7 @@ def test_ctrl_c_ends_a_wait(make: Callable[[], Any]) -> None:
     lock.release()
 
 
-def pool_thread(lock: sync.RLock) -> threading.Event:
+def held_by_a_thread(lock: sync.RLock) -> threading.Event:
     """Let another thread hold a lock until the event is set."""
     held, over = threading.Event(), threading.Event()
 
@@ -165,7 +165,7 @@ def test_an_interruption_after_the_grant_loses_no_lock(monkeypatch: pytest.Monke
 
 
 def test_a_pool_that_ends_takes_no_lock_along(begun: Pipe) -> None:
-    """`terminate_workers` stops who holds it, and who waits."""
+    """`terminate_workers` stops the call that holds it, and the one that waits."""
     lock = sync.Lock()
     pool = InterpreterPoolExecutor(2)
     futures = [pool.submit(sync_tasks.hold_and_spin, lock, begun.writer) for _ in range(2)]

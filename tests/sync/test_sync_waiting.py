@@ -55,7 +55,7 @@ def test_a_long_timeout_is_a_long_one(seconds: float) -> None:
 
 
 def test_a_notified_one_is_not_late() -> None:
-    """Who was notified returns True, however late it has the lock back."""
+    """A notified thread gets True, however late it has the lock back."""
     condition = sync.Condition(sync.Lock())
     limit, since = 0.3, list[float]()
     results: list[bool] = []
@@ -130,7 +130,7 @@ def test_wrong_arguments_are_named(
         attempt()
 
 
-def test_an_object_that_cannot_travel_is_not_put() -> None:
+def test_an_object_that_cannot_be_sent_is_not_put() -> None:
     """The error names the part; `join` does not wait for it."""
     queue = Queue()
     with pytest.raises(NotShareableError, match="foo"):
@@ -184,7 +184,7 @@ def test_reset_harms_nobody_who_has_come_through() -> None:
 
 
 def test_abort_breaks_it_also_while_others_leave() -> None:
-    """Whoever comes afterwards gets the error."""
+    """Threads that come afterwards get the error."""
     barrier = sync.Barrier(1)
     condition = barrier._condition
     with condition:

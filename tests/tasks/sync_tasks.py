@@ -1,4 +1,4 @@
-"""What the tests of locks and channels run in workers."""
+"""Functions that the tests of locks and channels run in workers."""
 
 import os
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from interpexec.sync import Barrier, Condition, Event, Lock, RLock, Semaphore
 
 given: "list[Any]" = []
-"""What the initializer was given."""
+"""The arguments of the initializer."""
 
 
 @dataclass
@@ -251,7 +251,7 @@ def make_and_send(sender: "SendChannel", size: int) -> None:
 
 
 def send_lock(sender: "SendChannel") -> None:
-    """Send what cannot travel."""
+    """Send an object that cannot be sent."""
     import threading
 
     with sender:
