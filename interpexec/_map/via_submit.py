@@ -54,6 +54,8 @@ class _Calls:
         """Wait for a call; return the values of its items."""
         try:
             value = future.result(deadline.remaining())
+        except StopIteration as error:  # of an item: not the end of all
+            raise RuntimeError("the function raised StopIteration") from error
         except BaseException:
             future.cancel()
             raise
