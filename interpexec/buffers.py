@@ -20,7 +20,7 @@ from interpexec._core.cpython import NotShareableError
 from interpexec._core.descriptors import clear, duplicate
 from interpexec._core.handles import Descriptor, Handle
 from interpexec._core.sigint import keep_whole, watch
-from interpexec._sharing import package
+from interpexec._sharing import package, packing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ class SharedBuffer:
         """Be sent as a descriptor."""
         if self.closed:
             raise NotShareableError("the SharedBuffer was closed")
-        index = package.packing().hand_over(self.fileno())
+        index = packing.current().hand_over(self.fileno())
         return _arrived, (index, self._size, self._readonly)
 
     def keep_mapping(self) -> None:

@@ -18,7 +18,7 @@ what is left and then ChannelClosedError; when the last receiver is, senders get
 from interpexec._core import current_call
 from interpexec._core.cpython import NotShareableError
 from interpexec._core.sigint import keep_whole
-from interpexec._sharing import package
+from interpexec._sharing import packing
 from interpexec._sync.base import check_count, until
 from interpexec._sync.message import open_message
 from interpexec._sync.queue_end import QueueEnd
@@ -95,7 +95,7 @@ class _End:
 
     def __reduce__(self) -> "tuple[object, ...]":
         """Be sent as one more end. Raises NotShareableError outside of a call or a channel."""
-        package.packing()
+        packing.current()
         if self._queue.is_released:
             raise NotShareableError("this end was released")
         return type(self), (self._queue,)

@@ -27,7 +27,7 @@ from interpexec._core import current_call
 from interpexec._core.cpython import NotShareableError
 from interpexec._core.descriptors import duplicate
 from interpexec._core.handles import Handle as _Handle
-from interpexec._sharing import package, reducers
+from interpexec._sharing import package, packing, reducers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class Handle(_Handle):
         """Be sent as a duplicate."""
         if self.closed:
             raise NotShareableError("the Handle was closed")
-        return _handle_of, (package.packing().hand_over(self.fileno()),)
+        return _handle_of, (packing.current().hand_over(self.fileno()),)
 
 
 @current_call.shielded

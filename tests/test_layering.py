@@ -28,6 +28,7 @@ ORDER = [
     "_core.main_module",
     "_core.late_errors",
     "_sharing.entries",
+    "_sharing.packing",
     "_sharing.package",
     "_sharing.unpickling",
     "_sharing.pickle_opcodes",

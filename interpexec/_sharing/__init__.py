@@ -3,6 +3,7 @@
     object -> pickling -> bytes, or a Package: a pickle and its out-of-band data -> object
 
     entries         descriptors and the like: their owners, and how they are given back
+    packing         what a thread is packing, as reducers see it
     package         a pickle and its out-of-band data
     unpickling      what was sent, made an object again
     pickle_opcodes  large bytes, taken out of a pickle

@@ -19,7 +19,7 @@ sends these as text.
 import _pickle
 
 from interpexec._core import current_call, main_module
-from interpexec._sharing.package import packing
+from interpexec._sharing import packing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,12 +46,12 @@ _MOST_BYTES = 1 << 16  # of what an AttributeError is about
 
 def reduce(error: BaseException) -> "Any":
     """Return the recipe for an exception whose class does not define how it is pickled."""
-    if id(error) in packing().made_empty:
+    if id(error) in packing.current().made_empty:
         return _empty(error)
     contents = [(error, _contents(error))]
     if isinstance(error, BaseExceptionGroup):
         members = list(_members_of(error, {id(error)}))
-        packing().made_empty.update(map(id, members))
+        packing.current().made_empty.update(map(id, members))
         contents += [(member, _contents(member)) for member in members]
     return (*_empty(error), contents, None, None, fill)
 
@@ -79,7 +79,7 @@ def _members_of(
 ) -> "Iterator[BaseException]":
     """Yield the members of a group that are to be made empty, and theirs."""
     for member in _MEMBERS.__get__(group):
-        if id(member) in seen or packing().reducer_of(type(member)) is not reduce:
+        if id(member) in seen or packing.current().reducer_of(type(member)) is not reduce:
             continue
         seen.add(id(member))
         yield member

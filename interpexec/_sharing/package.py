@@ -10,9 +10,8 @@ A package owns its entries (`entries`). If it is not unpacked (its receiver was 
 worker is gone, the channel was closed, unpickling failed), it gives them back when it is let
 go of. While it is a message in a queue, they belong to the receiver that takes it out.
 
-How an object gets out-of-band data. While a thread packs an object (`pickler`), reducers call
-`packing().lend()` or `.hand_over()`, and put the index that these return into the pickle. In
-the receiver, while the pickle is loaded, `take_view()` and `take()` are called with the index.
+While a package is loaded, the functions that reducers have named (`packing`) call `take()` or
+`take_view()`, with an index that stands in the pickle.
 """
 
 from _pickle import dumps
@@ -23,6 +22,7 @@ from interpexec._core import current_call
 from interpexec._core.cpython import NotShareableError, own_builtins
 from interpexec._core.handles import outside
 from interpexec._core.sigint import interruptibly, keep_whole
+from interpexec._sharing import packing
 from interpexec._sharing.entries import abandon_all, disown, duplicates, keep
 
 own_builtins(globals())
@@ -30,36 +30,9 @@ own_builtins(globals())
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, Protocol
+    from typing import Any
 
     from interpexec._sharing.entries import Entry
-
-    class Packing(Protocol):
-        """An object that is being packed, as the reducers of shareable types see it."""
-
-        @property
-        def lends(self) -> bool:
-            """Whether memory may be lent: see `Packer`."""
-
-        @property
-        def made_empty(self) -> set[int]:
-            """The ids of exceptions that another one fills: see `exceptions`."""
-
-        def reducer_of(self, kind: type, /) -> "Callable[[Any], object]":
-            """Return how objects of a type are reduced."""
-
-        def lend(self, view: memoryview) -> int:
-            """Let the receiver see this memory itself; return the index for `take_view`."""
-
-        def hand_over(self, *fds: int) -> int:
-            """Give the receiver duplicates of descriptors; return the index for `take`."""
-
-        def carry(self, entry: "Entry") -> int:
-            """Own an entry; return its index for `take`."""
-
-        def carry_all(self, package: "Package") -> list[int]:
-            """Own the entries of a package that is sent inside this one; return the indices."""
-
 
 keep_whole()
 
@@ -68,10 +41,6 @@ type Packed = bytes | Package
 # The pickler writes objects of so many bytes by themselves (FRAME_SIZE_TARGET in CPython's
 # _pickle.c).
 LARGE = 1 << 16
-
-# How many views one package may have. CPython can give back 300 objects at a time that other
-# interpreters have received (see `lending`).
-MOST_VIEWS = 128
 
 
 class Package:
@@ -185,7 +154,7 @@ class Package:
 
     def __reduce__(self) -> "tuple[object, ...]":
         """Be sent inside another package, which owns the entries from then on."""
-        indices = packing().carry_all(self)
+        indices = packing.current().carry_all(self)
         return _repacked, (self.payload, self.buffers, self.views, indices)
 
 
@@ -195,32 +164,7 @@ def _repacked(
     return Package(payload, buffers, views, [_take_entry(index) for index in indices])
 
 
-# -- while a thread packs or loads --------------------------------------------------
-
-packings: "dict[int, Packing]" = {}
-"""By thread: what it is packing."""
-
 _loading: dict[int, Package] = {}  # by thread: what it is loading
-
-
-def packing() -> "Packing":
-    """Return what the calling thread is packing.
-
-    Raises NotShareableError when it packs nothing: another library pickles, and would not
-    keep out-of-band data alive.
-    """
-    found = packings.get(get_ident())
-    if found is None:
-        raise NotShareableError(
-            "this cannot be pickled: it can be sent only as an argument or a result of a call,"
-            " through a channel, or as a token"
-        )
-    return found
-
-
-def is_packing() -> bool:
-    """Say whether the calling thread is packing something."""
-    return get_ident() in packings
 
 
 def take(index: int) -> "tuple[Any, ...]":

@@ -12,9 +12,7 @@ from _thread import get_ident
 from interpexec._core import current_call
 from interpexec._core.cpython import NotShareableError, own_builtins
 from interpexec._core.sigint import interruptibly, keep_whole
-from interpexec._sharing import reducers
-from interpexec._sharing.entries import abandon_all, duplicates, keep
-from interpexec._sharing.package import MOST_VIEWS, Package, packings
+from interpexec._sharing import packing, reducers
 
 own_builtins(globals())
 
@@ -25,13 +23,15 @@ if TYPE_CHECKING:
 
     from interpexec._sharing.entries import Entry
     from interpexec._sharing.package import Packed
+    from interpexec._sharing.packing import Owning
 
     type Dump = Callable[[object, Packer], None]
 
 keep_whole()
 
-# How many large `bytes` one package may have: as of `MOST_VIEWS`.
-_MOST_BUFFERS = 8
+# How many views, and how many large `bytes`, one package may have. CPython can give back 300
+# objects at a time that other interpreters have received (see `lending`).
+_MOST_VIEWS, _MOST_BUFFERS = 128, 8
 
 
 class Packer:
@@ -50,7 +50,7 @@ class Packer:
         self._views: list[memoryview] = []
         self._entries: list[Entry | None] = []
         # Packages that are sent inside this one, and what they owned.
-        self._emptied: list[tuple[Package, list[Entry | None]]] = []
+        self._emptied: list[tuple[Owning, list[Entry | None]]] = []
 
     def write(self, part: "Buffer") -> None:
         """Take what the pickler has written: a frame, or a large object by itself."""
@@ -64,9 +64,9 @@ class Packer:
 
     def lend(self, view: memoryview) -> int:
         """Let the receiver see this memory itself; return the index for `take_view`."""
-        if len(self._views) == MOST_VIEWS:
+        if len(self._views) == _MOST_VIEWS:
             message = (
-                f"more than {MOST_VIEWS} views of memory in one call:"
+                f"more than {_MOST_VIEWS} views of memory in one call:"
                 " put what they show into a SharedBuffer, or take smaller chunks"
             )
             raise NotShareableError(message)
@@ -76,16 +76,20 @@ class Packer:
     @current_call.shielded
     def hand_over(self, *fds: int) -> int:
         """Give the receiver duplicates of descriptors; return the index for `take`."""
+        from interpexec._sharing.entries import duplicates  # most objects have no descriptors
+
         return self.carry((None, duplicates(fds)))
 
     def carry(self, entry: "Entry") -> int:
         """Own an entry; return its index for `take`."""
+        from interpexec._sharing.entries import keep  # most objects have none
+
         keep(self._entries)
         self._entries.append(entry)
         return len(self._entries) - 1
 
     @current_call.shielded
-    def carry_all(self, package: Package) -> list[int]:
+    def carry_all(self, package: "Owning") -> list[int]:
         """Own the entries of a package that is sent inside this one; return the indices."""
         entries = package.give_away()
         self._emptied.append((package, entries))
@@ -103,18 +107,24 @@ class Packer:
             payload, buffers = pickle_opcodes.take_out(parts, self._most_buffers)
         if not (self._entries or self._views or buffers):
             return payload
+        from interpexec._sharing.package import Package  # most objects need none
+
         return Package(payload, buffers, self._views, self._entries)
 
     @current_call.shielded
     def give_up(self) -> None:
         """Give everything back: something cannot be sent."""
         emptied, self._emptied = self._emptied, []
+        is_owner = bool(self._entries)
         for package, entries in emptied:
             package.entries = entries
             for entry in entries:
                 if entry in self._entries and entry is not None:
                     self._entries.remove(entry)
-        abandon_all(self._entries)
+        if is_owner:
+            from interpexec._sharing.entries import abandon_all  # `carry` has imported it
+
+            abandon_all(self._entries)
         self._entries, self._views = [], []
 
 
@@ -127,9 +137,9 @@ def pack(
     Raises what pickle raises, and NotShareableError.
     """
     packer = Packer(lends=lends, is_alone=is_alone)
-    thread = get_ident()
-    outer = packings.get(thread)
-    packings[thread] = packer
+    thread, by_thread = get_ident(), packing.by_thread
+    outer = by_thread.get(thread)
+    by_thread[thread] = packer
     try:
         interruptibly(dump, obj, packer)  # the user's classes run
         return packer.finish()
@@ -138,6 +148,6 @@ def pack(
         raise
     finally:
         if outer is None:
-            del packings[thread]
+            del by_thread[thread]
         else:
-            packings[thread] = outer
+            by_thread[thread] = outer

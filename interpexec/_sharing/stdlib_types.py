@@ -16,8 +16,8 @@ from array import array
 
 from interpexec._core import current_call
 from interpexec._core.cpython import NotShareableError
-from interpexec._sharing import package
-from interpexec._sharing.package import LARGE, packing
+from interpexec._sharing import package, packing
+from interpexec._sharing.package import LARGE
 from interpexec.buffers import SharedBuffer
 
 TYPE_CHECKING = False
@@ -43,7 +43,7 @@ def _reduce_view(view: memoryview) -> "Recipe":
         raise NotShareableError("the memoryview was released") from None
     if not is_contiguous:
         raise NotShareableError("the memoryview is not contiguous: pass `view.tobytes()`")
-    if (packer := packing()).lends:
+    if (packer := packing.current()).lends:
         return package.take_view, (packer.lend(view),)
     data: object
     if not view.nbytes and (view.ndim != 1 or view.format not in _ARRAYS):
@@ -94,7 +94,7 @@ def _reduce_socket(sock: socket.socket) -> "Recipe":
     fd = sock.fileno()
     if fd < 0:
         raise NotShareableError("the socket was closed")
-    index = packing().hand_over(fd)
+    index = packing.current().hand_over(fd)
     return _socket_of, (index, int(sock.family), int(sock.type), sock.proto, sock.gettimeout())
 
 
@@ -119,7 +119,7 @@ def _reduce_file(file: "AnyFile") -> "Recipe":
     if type(raw) is not io.FileIO:
         message = f"it is not a file of the system, but a {type(raw).__qualname__}"
         raise NotShareableError(message)
-    index = packing().hand_over(raw.fileno())
+    index = packing.current().hand_over(raw.fileno())
     return _file_of, (index, raw.mode, _name(raw), type(file))
 
 
@@ -209,7 +209,7 @@ def _reduce_temporary(wrapper: "Any") -> "Recipe":
 def _reduce_connection(connection: "Any") -> "Recipe":
     if connection.closed:
         raise NotShareableError("the connection was closed")
-    index = packing().hand_over(connection.fileno())
+    index = packing.current().hand_over(connection.fileno())
     return _connection_of, (index, connection.readable, connection.writable)
 
 

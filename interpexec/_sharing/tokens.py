@@ -21,6 +21,7 @@ from interpexec._core import cpython, current_call
 from interpexec._core.descriptors import clear_all, duplicate
 from interpexec._core.sigint import keep_whole, watch
 from interpexec._sharing import package as package_module
+from interpexec._sharing import packing
 from interpexec._sharing.entries import key_of
 from interpexec._sharing.flatten import flatten, restore
 from interpexec.errors import TokenError
@@ -90,9 +91,9 @@ def _mark_of(token: bytes) -> bytes:
 def _keep(token: bytes) -> None:
     """Have the object under a token given back if nobody takes it."""
     global _is_expected, _most_held  # noqa: PLW0603  # those of this interpreter
-    if package_module.is_packing():
+    if packing.is_under_way():
         # A part of an object that is being sent: given back with that.
-        package_module.packing().carry((_KEY, (token,)))
+        packing.current().carry((_KEY, (token,)))
     elif not cpython.is_main():
         _held.add(token)
         if len(_held) > _most_held:

@@ -5,7 +5,7 @@ from _thread import get_ident
 from interpexec._core import current_call
 from interpexec._core.sigint import keep_whole
 from interpexec._core.waiting import Deadline
-from interpexec._sharing import package
+from interpexec._sharing import packing
 from interpexec._sync.monitor import Monitor
 
 TYPE_CHECKING = False
@@ -50,7 +50,7 @@ def sent(cls: "type[Made]", *parts: object) -> "tuple[object, ...]":
 
     Raises NotShareableError outside of a call or a channel.
     """
-    package.packing()
+    packing.current()
     return _received, (cls, *parts)
 
 

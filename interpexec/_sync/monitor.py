@@ -54,7 +54,7 @@ from interpexec._core.handles import inside as _inside
 from interpexec._core.handles import postponed as _postponed
 from interpexec._core.sigint import keep_whole
 from interpexec._core.waiting import WAKE, Deadline, Wakeup
-from interpexec._sharing import package
+from interpexec._sharing import package, packing
 from interpexec._sync.wait_queue import LENGTH, SIZE, WORDS, Sleeper, WaitQueues
 from interpexec.buffers import SharedBuffer
 
@@ -196,7 +196,7 @@ class Monitor:
     release = close  # at the end of the interpreter
 
     def __reduce__(self) -> "tuple[object, ...]":
-        return _arrived, (package.packing().hand_over(*self.descriptors()), self.size)
+        return _arrived, (packing.current().hand_over(*self.descriptors()), self.size)
 
     def run[T](
         self,

@@ -17,7 +17,7 @@ from interpexec._core.cpython import NotShareableError
 from interpexec._core.handles import Descriptor, expect_end, expect_end_no_more, outside
 from interpexec._core.sigint import keep_whole
 from interpexec._core.waiting import Deadline, Spinner, Wakeup
-from interpexec._sharing import entries, package
+from interpexec._sharing import entries, package, packing
 from interpexec._sync.message import drop_message, encode
 from interpexec._sync.monitor import Monitor
 from interpexec._sync.shared_queue import QUEUES, RECEIVER, SENDER, SharedQueue
@@ -192,8 +192,8 @@ class QueueEnd:
         """Be sent as one more end, which is counted from now on."""
         if not self._shared.is_open:
             raise NotShareableError("it was released")
-        packing = package.packing()
-        return _arrived, (packing.carry((_KEY, self._one_more(self._roles))),)
+        packer = packing.current()
+        return _arrived, (packer.carry((_KEY, self._one_more(self._roles))),)
 
     def _one_more(self, roles: "tuple[int, ...]") -> "tuple[int, ...]":
         """Count one more end; return what `_adopted` takes. In a step."""
