@@ -2,7 +2,7 @@
 
     wait_queue     the threads that sleep in a monitor, and how they are woken
     monitor        words of shared memory that one thread at a time may change
-    base           what all of them are made of
+    base           the common parts of locks: being sent, checks of arguments, time
     locks          Lock, RLock, semaphores
     conditions     Event, Condition
     barriers       Barrier

@@ -1,11 +1,11 @@
 r"""Words of shared memory that one thread at a time may change, in whichever interpreter.
 
-    monitor.run(step)             takes the mutex: a token in the kernel
+    monitor.run(step)             takes the mutex, a token in the kernel, and gives it back
+                                  after the step
         step:  words[0] += 1      as if there was no other thread
                wake(queue)        wakes the first thread that waits in a queue
                wait(queue)        joins the queue, gives the mutex back, sleeps until woken,
                                   and takes the mutex again
-                                  gives the mutex back
 
 The words lie in a `SharedBuffer`, the token and the wake-ups in the kernel; so no interpreter
 owns any of it. After C. A. R. Hoare's monitors, as Lampson and Redell built them ("Experience
