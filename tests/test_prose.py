@@ -5,11 +5,6 @@ documents. To see the places in some files or folders, with their lines:
 
     python tests/test_prose.py interpexec/_pool docs/limits.md
 
-The lists in `tests/prose_todo/` (one for each package) name the files that do not follow the rules
-yet. A clean file is taken off its list, so the lists only shrink. That is one command:
-
-    python tests/test_prose.py --shrink
-
 Code in backquotes, indented or fenced code and "a few quoted words" are free. A question may
 begin with "What". A rule that is wrong about a place is mended here, with a line in `FREE` below.
 """
@@ -24,8 +19,9 @@ from typing import NamedTuple
 
 import pytest
 
+pytestmark = pytest.mark.fast
+
 ROOT = Path(__file__).parent.parent
-TODO = Path(__file__).parent / "prose_todo"
 
 # The words of a private language, and what a stranger would call it.
 WORDS = {
@@ -203,29 +199,15 @@ def everything() -> list[Path]:
     return files([*documents, *(folder for folder in folders if folder.exists())])
 
 
-def listed() -> set[str]:
-    """Return the files that are still to be done."""
-    return {name for each in TODO.glob("*.txt") for name in each.read_text().split()}
-
-
 def name_of(source: Path) -> str:
-    """Return a file's name in the lists and the tests' ids."""
+    """Return a file's name in the reports and the tests' ids."""
     return source.resolve().relative_to(ROOT.resolve()).as_posix()
 
 
 @pytest.mark.parametrize("source", everything(), ids=name_of)
 def test_prose(source: Path) -> None:
-    """A file follows the rules of prose, or is on a list of those still to be done."""
-    if name_of(source) in listed():
-        pytest.skip("still to be done")
+    """A file follows the rules of prose."""
     assert not findings(source), "\n" + report(source)
-
-
-@pytest.mark.skipif(not (ROOT / "interpexec").exists(), reason="the package is installed")
-def test_the_lists_only_shrink() -> None:
-    """Every file on a list still needs it; `--shrink` takes off the others."""
-    todo = {name_of(source) for source in everything() if findings(source)}
-    assert listed() - todo == set(), "run: python tests/test_prose.py --shrink"
 
 
 @pytest.mark.parametrize(
@@ -262,21 +244,8 @@ def test_no_rule_is_broken(text: str) -> None:
     assert not [*broken(Piece(1, text, "docstring"))]
 
 
-def shrink() -> None:
-    """Take the files that are clean, or gone, off the lists."""
-    todo = {name_of(source) for source in everything() if findings(source)}
-    for each in TODO.glob("*.txt"):
-        left = [name for name in each.read_text().split() if name in todo]
-        each.write_text("".join(f"{name}\n" for name in left))
-        if not left:
-            each.unlink()
-
-
 def main(arguments: list[str]) -> int:
-    """Print the places in some files, or shrink the lists."""
-    if arguments == ["--shrink"]:
-        shrink()
-        return 0
+    """Print the places in some files, or in all; return 1 if there are any."""
     sources = files(map(Path, arguments)) if arguments else everything()
     found = "".join(map(report, sources))
     sys.stdout.write(found)
