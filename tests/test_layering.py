@@ -17,6 +17,7 @@ ORDER = [
     "_core.descriptors",
     "_core.cpython",
     "_core.sigint",
+    "_core.late_errors",
     "errors",
     "_core.error_text",
     "_core.waiting",
@@ -26,7 +27,6 @@ ORDER = [
     "_core.current_call",
     "_core.handles",
     "_core.main_module",
-    "_core.late_errors",
     "_sharing.entries",
     "_sharing.packing",
     "_sharing.package",
@@ -125,9 +125,7 @@ RANKS = {
 }
 
 # What closes a circle, late or for the type checker only, and why it may.
-EXCEPTIONS = {
-    ("errors", "_core.late_errors"),  # at first use: two classes that workers never need
-}
+EXCEPTIONS = {}
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 

@@ -36,7 +36,6 @@ from os import write
 from interpexec._core.cpython import Fifo, own_builtins
 from interpexec._core.sigint import keep_whole
 from interpexec._core.waiting import WAKE, Spinner, Wakeup
-from interpexec.errors import ChannelClosedError
 
 own_builtins(globals())
 
@@ -135,26 +134,6 @@ class MessageQueue:
         self._state[_NEWS] = _SENT
         self._wake_one()
 
-    def recv(self, seat: int = 0, timeout: float | None = None) -> object:
-        """Take the first item; wait for it at most `timeout` seconds (None: forever).
-
-        Raises `ChannelClosedError` when the queue is closed and nothing is
-        left in it, `TimeoutError` when the time is over. Blocks without the GIL.
-        """
-        from interpexec._core.waiting import Deadline  # not what workers do
-
-        if (item := self._fifo.recv()) is None:
-            item = self._spinner.spin(self._poll)
-        if item is not None:
-            return item
-        deadline = Deadline(timeout)
-        while (item := self._sleep(seat, deadline.remaining())) is None:
-            if self.is_closed:
-                return self._last_item(ChannelClosedError("the channel is closed"))
-            if deadline.remaining() == 0:
-                return self._last_item(TimeoutError("nothing was received in time"))
-        return item
-
     def take_nothing_when(self, is_leaving: "Callable[[], object]") -> None:
         """Have `recv_or_wake` take no item once this function returns something true."""
         recv = self._fifo.recv
@@ -198,7 +177,7 @@ class MessageQueue:
         return self._fifo.recv()
 
     def close(self) -> None:
-        """Wake every receiver. Those that find nothing left get ChannelClosedError."""
+        """Wake every receiver: nothing more is to come. They may take the items that are left."""
         self._state[0] = _CLOSED
         is_maker = isinstance(self._descriptors, bytearray)
         seats = list(self._wakeups) if is_maker else range(len(self._descriptors) // (2 * _INT))
@@ -275,16 +254,6 @@ class MessageQueue:
             return None
         state[_NEWS] = _AWAKE
         return self._take()
-
-    def _last_item(self, error: Exception) -> object:
-        """Return an item that is left, or raise the error.
-
-        Items that were sent before the closing come before it; and a sender that has woken
-        this seat has sent its item by now.
-        """
-        if (item := self._fifo.recv()) is None:
-            raise error
-        return item
 
     def _wake_one(self) -> None:
         """Wake one receiver that sleeps, if there is one."""
