@@ -124,9 +124,6 @@ RANKS = {
     "_map": {"_core", "_sharing", "_worker", "_pool"},
 }
 
-# What closes a circle, late or for the type checker only, and why it may.
-EXCEPTIONS = {}
-
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -153,9 +150,8 @@ def ours(name: str) -> set[str]:
 
 @pytest.mark.parametrize("name", ORDER)
 def test_imports_go_down_only(name: str) -> None:
-    """Each module imports only modules below it, but for the listed exceptions."""
-    below = set(ORDER[: ORDER.index(name)])
-    assert ours(name) <= below | {to for of, to in EXCEPTIONS if of == name}
+    """Each module imports only modules below it, late imports and those of types included."""
+    assert ours(name) <= set(ORDER[: ORDER.index(name)])
 
 
 @pytest.mark.parametrize("name", [name for name in ORDER if "." in name])
@@ -164,11 +160,6 @@ def test_packages_keep_their_rank(name: str) -> None:
     package = name.partition(".")[0]
     ranks = {each.partition(".")[0] for each in ours(name)}
     assert ranks <= RANKS[package] | {package, "errors"}
-
-
-def test_every_exception_is_needed() -> None:
-    """One that is not there any more is taken off the list."""
-    assert {(of, to) for of, to in EXCEPTIONS if to not in ours(of)} == set()
 
 
 def test_every_module_has_its_place() -> None:
