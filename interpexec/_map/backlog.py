@@ -13,11 +13,8 @@ class Backlog:
     def __init__(self) -> None:
         """Make an empty one."""
         self._runs: deque[Items] = deque()  # each of one form
-        self._count = 0
-
-    def __len__(self) -> int:
-        """Return how many items there are."""
-        return self._count
+        self.count = 0
+        """How many items there are."""
 
     @property
     def weight(self) -> float:
@@ -26,7 +23,7 @@ class Backlog:
 
     def append(self, items: "Items") -> None:
         """Put items behind the others."""
-        self._count += len(items)
+        self.count += len(items)
         if not (self._runs and self._runs[-1].extend(items)):
             self._runs.append(items)
 
@@ -39,10 +36,10 @@ class Backlog:
             items.join(runs[0].cut(size - len(items)))
         if not runs[0]:
             del runs[0]
-        self._count -= len(items)
+        self.count -= len(items)
         return items
 
     def clear(self) -> None:
         """Drop all items."""
         self._runs.clear()
-        self._count = 0
+        self.count = 0

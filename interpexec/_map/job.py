@@ -156,7 +156,7 @@ class Job:
 
     def _accept(self) -> None:
         """Have the pool accept this, with all that is to come. Under the lock."""
-        if not (self._backlog or self._out):
+        if not (self._backlog.count or self._out):
             main_module.refuse_while_finding()
             self._scheduler.accept(self)
             if self._life.stage is RELEASED:  # just now, without the lock
@@ -172,19 +172,19 @@ class Job:
         try:
             while len(self._out) < self._sizer.most_out and (items := self._cut()):
                 self._send(self.chunks.append(items))
-            if not (self._backlog or self._life.stage in READS):
+            if not (self._backlog.count or self._life.stage in READS):
                 error, self._reader.error = self._reader.error, None
                 if error is not None:
                     self._settle(self.chunks.append(NOTHING), error)
         finally:
             self._is_filling = False
         self.workers_are_idle()
-        if not (self._backlog or self._out):
+        if not (self._backlog.count or self._out):
             self._scheduler.release(self)
 
     def _cut(self) -> Items | None:
         """Cut the items of the next call off, if they are to be sent now. Under the lock."""
-        backlog, count = self._backlog, len(self._backlog)
+        backlog, count = self._backlog, self._backlog.count
         if not count or self._life.stage not in SUBMITS:
             return None
         size = self._sizer.size(count, self._scheduler.max_workers, backlog.weight)
@@ -284,7 +284,7 @@ class Job:
         By the collector, when that may be so.
         """
         with self._lock:
-            if self._backlog or self._sizer.is_fixed or self._life.stage is RELEASED:
+            if self._backlog.count or self._sizer.is_fixed or self._life.stage is RELEASED:
                 return
             if (idle := self._scheduler.idle()) > 0:
                 self._divider.ask(list(self._out.values()), idle, self._on_answer)
@@ -345,7 +345,7 @@ class Job:
     def close(self, error: BaseException | None) -> None:
         """Submit nothing more, for the pool ends. The backlog fails, or (None) is cancelled."""
         with self._lock:
-            is_left = bool(self._backlog) or self._life.stage in READS
+            is_left = self._backlog.count or self._life.stage in READS
             if not self._life.move(CLOSED):
                 return
             self._close_error = error

@@ -31,8 +31,8 @@ Assumptions: all other moves are made under the job's lock.
 The race of a release with a move, in steps.
 1. A thread, under the lock, finds that the map may go on to READING.
 2. A destructor, in this thread or another one, releases it.
-3. The first thread stores READING. The release stands in a word of its own, which is
-   looked at first: the stage is RELEASED.
+3. The first thread stores READING, and looks then for a release, which is noted in a word of
+   its own: the stage is RELEASED again, before the lock is released or anything is submitted.
 The race with a submission: see `Job._send`.
 """
 
@@ -60,13 +60,8 @@ class Lifecycle:
 
     def __init__(self) -> None:
         """Begin."""
-        self._stage = BEGINNING
+        self.stage = BEGINNING
         self._is_released = False
-
-    @property
-    def stage(self) -> str:
-        """Where the map is now."""
-        return RELEASED if self._is_released else self._stage
 
     def move(self, stage: str) -> bool:
         """Go to another stage, if it may follow; return whether that was so.
@@ -77,6 +72,7 @@ class Lifecycle:
             return False
         if stage is RELEASED:
             self._is_released = True
-        else:
-            self._stage = stage
+        self.stage = stage
+        if self._is_released:  # just now, perhaps
+            self.stage = RELEASED
         return True

@@ -68,23 +68,25 @@ def test_a_chunk_that_is_finished_keeps_no_items() -> None:
     assert not chunk.finish()
 
 
-class Meddled(Lifecycle):
-    """A life that is released while another move looks at the table."""
+class Meddling(frozenset[str]):
+    """An entry of the table that releases the map when it is looked at."""
 
-    @property
-    def stage(self) -> str:
-        """Return the stage that was before the release."""
-        before = super().stage
-        self._is_released = True
-        return before
+    life: Lifecycle
+
+    def __contains__(self, stage: object) -> bool:
+        if stage is not RELEASED:
+            assert self.life.move(RELEASED)
+        return super().__contains__(stage)
 
 
 @pytest.mark.parametrize("stage", [READING, EXHAUSTED, CLOSED])
-def test_no_move_undoes_a_release(stage: str) -> None:
+def test_no_move_undoes_a_release(stage: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A destructor releases the map between the look at the table and the move."""
-    life = Meddled()
-    life.move(stage)
-    assert Lifecycle.stage.fget(life) is RELEASED  # type: ignore[attr-defined]  # of a property
+    entry = Meddling(lifecycle.MOVES[BEGINNING])
+    entry.life = life = Lifecycle()
+    monkeypatch.setitem(lifecycle.MOVES, BEGINNING, entry)
+    assert life.move(stage)
+    assert life.stage is RELEASED
 
 
 class Meddler:
