@@ -27,15 +27,6 @@ settings.register_profile("interpexec", deadline=None, suppress_health_check=[He
 settings.load_profile("interpexec")
 
 
-def pytest_collection_finish() -> None:
-    """Keep what the session itself is made of from the collector, which each test calls.
-
-    A collection took 70 ms, most of it among pytest's own objects: 4 minutes for the whole suite.
-    """
-    gc.collect()
-    gc.freeze()
-
-
 def _interpreter_ids() -> set[int]:
     return {int(entry[0]) for entry in _interpreters.list_all()}
 
@@ -78,6 +69,16 @@ def leftovers(before: tuple[set[threading.Thread], set[int], set[tuple[int, str]
         "pools that wait for loans": LOANS._waiting,
     }
     return ", ".join(f"{kind}: {left}" for kind, left in new.items() if left)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _session_is_passed_over() -> None:
+    """Keep what the session has gathered so far from the collector, which each test calls.
+
+    Else a collection takes 70 ms, most of it among pytest's own objects.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
