@@ -9,6 +9,7 @@ from traceback import StackSummary
 from typing import NamedTuple
 
 from interpexec._core.sigint import keep_whole
+from interpexec._worker import wire
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,12 +60,8 @@ def _info(state: "PoolState", link: "Link", worker: "WorkerThread") -> WorkerInf
     calls = link.slots.done(worker.seat)  # first, so that an idle newcomer has run none
     call_id, since = link.slots.running(worker.seat)
     function = None
-    if worker.seat in state.workers.leaving:
-        name = "leaving"
-    elif not since or call_id == worker.number:
-        name = "starting"
-    else:
-        name = "running" if call_id else "idle"
+    is_leaving = worker.seat in state.workers.leaving
+    name = wire.state(call_id, since, worker.number, is_leaving=is_leaving)
     if call_id == worker.number:
         function = state.initializer_name
     elif call_id in state.table.out:
