@@ -26,6 +26,7 @@ ORDER = [
     "_core.cancellation",
     "_core.current_call",
     "_core.handles",
+    "_core.destructors",
     "_core.main_module",
     "_sharing.entries",
     "_sharing.packing",

@@ -6,6 +6,7 @@
     waiting          deadlines, spinning, wake-ups
     message_queue    messages between interpreters, and the receivers that sleep
     handles          descriptors that an interpreter owns, and gives back
+    destructors      destructors that wait until their thread has left a monitor
     capi             raising an exception in another thread of the same interpreter
     cancellation     stopping one call in the middle, and no other one
     current_call     the call that is running, as it sees itself

@@ -8,7 +8,6 @@ itself, so a `Handle` does it, at the latest when its interpreter ends.
 
 import os
 from _collections import deque
-from _thread import get_ident
 from _weakref import ref
 
 from interpexec._core import cpython
@@ -19,7 +18,6 @@ own_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Protocol
 
     class Holder(Protocol):
@@ -51,7 +49,7 @@ class Descriptor:
 
     def __init__(self, fd: int) -> None:
         """Take a descriptor over."""
-        expect_all()
+        release_all_at_end()
         left = _owned.get(id(self))  # by a former object at this address, that could not close it
         _owned[id(self)] = fd
         if left is not None:
@@ -98,7 +96,7 @@ class Handle(Descriptor):
             self.close()
 
 
-def expect_all() -> None:
+def release_all_at_end() -> None:
     """Have `release_all` called when this interpreter ends.
 
     In the main one nothing has to be done: the process ends with it.
@@ -109,64 +107,26 @@ def expect_all() -> None:
     _is_expected = True
     if cpython.is_main():
         if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=_forget_all)
+            os.register_at_fork(after_in_child=_leave_to_parent)
     else:
         import atexit  # it is called at the end of each interpreter
 
         atexit.register(release_all)
 
 
-def expect_end(holder: "Holder") -> None:
+def release_at_end(holder: "Holder") -> None:
     """Have a holder released when this interpreter ends."""
-    expect_all()
+    release_all_at_end()
     _holders.pop(id(holder), None)  # of a former object at this address: its place is another
     _holders[id(holder)] = ref(holder)
 
 
-def expect_end_no_more(holder: "Holder") -> None:
+def forget(holder: "Holder") -> None:
     """Forget a holder that was released."""
     _holders.pop(id(holder), None)
 
 
-type Inside = tuple[list[bytes], Inside | None]
-"""The tokens that a thread has taken in a monitor; the same of the monitor around that."""
-
-# The threads of this interpreter that are inside a monitor, or about to be. And the
-# destructors that wait until they are not.
-inside: dict[int, Inside] = {}
-postponed: "dict[int, list[_Postponed]]" = {}
-
-
-class _Postponed:
-    """Calls a destructor when it is let go of, where CPython drops exceptions."""
-
-    __slots__ = ("_destructor",)
-
-    def __init__(self, destructor: "Callable[[], None]") -> None:
-        self._destructor = destructor
-
-    def __del__(self) -> None:
-        self._destructor()
-
-
-def outside(destructor: "Callable[[], None]") -> None:
-    """Call a destructor that enters a monitor: now, or when the calling thread has left its own.
-
-    Garbage may be collected while the thread is inside, perhaps of that very monitor.
-    """
-    ident = get_ident()
-    if ident in inside:
-        postponed.setdefault(ident, []).append(_Postponed(destructor))
-    else:
-        destructor()
-
-
-def catch_up(ident: int) -> None:
-    """Call the destructors that had to wait until the calling thread was outside."""
-    postponed.pop(ident, None)
-
-
-def _forget_all() -> None:
+def _leave_to_parent() -> None:
     """Leave the parent's objects alone, in a forked child."""
     for reference in list(_holders.values()):
         after_fork = getattr(reference(), "after_fork", None)

@@ -11,7 +11,7 @@ from _pickle import loads as _unpickle
 
 from interpexec._core.cpython import NotShareableError, own_builtins
 from interpexec._core.descriptors import duplicate
-from interpexec._core.handles import expect_end
+from interpexec._core.handles import release_at_end
 from interpexec._core.sigint import keep_whole
 
 own_builtins(globals())
@@ -69,7 +69,7 @@ _kept: "dict[int, list[Entry | None]]" = {}
 def keep(entries: "list[Entry | None]") -> None:
     """Give the entries of a list back at the interpreter's end, if nobody does before."""
     _kept[id(entries)] = entries
-    expect_end(_KEEPER)
+    release_at_end(_KEEPER)
 
 
 def disown(entries: "list[Entry | None]") -> None:

@@ -20,7 +20,7 @@ from _thread import get_ident
 
 from interpexec._core import current_call
 from interpexec._core.cpython import NotShareableError, own_builtins
-from interpexec._core.handles import outside
+from interpexec._core.destructors import outside
 from interpexec._core.sigint import interruptibly, keep_whole
 from interpexec._sharing import packing
 from interpexec._sharing.entries import abandon_all, disown, duplicates, keep

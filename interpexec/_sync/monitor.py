@@ -26,7 +26,7 @@ Assumptions:
   main thread, `sigint` does so with Ctrl-C. A signal handler of the program's own may raise
   between any two bytecodes; so a step writes in an order in which each state is a good one.
 - A thread does not enter the monitor in which it is: it would wait for itself. Destructors of
-  this package wait until the thread is outside (`handles.outside`). A signal handler of the
+  this package wait until the thread is outside (`destructors.outside`). A signal handler of the
   program's own does not use the lock whose step it has interrupted, unless that sleeps.
 
 The race for the mutex, in steps.
@@ -49,9 +49,10 @@ from _thread import get_ident
 from interpexec._core import current_call
 from interpexec._core.cpython import NotShareableError
 from interpexec._core.current_call import running as _running
-from interpexec._core.handles import Descriptor, Handle, catch_up, expect_end, expect_end_no_more
-from interpexec._core.handles import inside as _inside
-from interpexec._core.handles import postponed as _postponed
+from interpexec._core.destructors import call_postponed
+from interpexec._core.destructors import inside as _inside
+from interpexec._core.destructors import postponed as _postponed
+from interpexec._core.handles import Descriptor, Handle, forget, release_at_end
 from interpexec._core.sigint import keep_whole
 from interpexec._core.waiting import WAKE, Deadline, Wakeup
 from interpexec._sharing import package, packing
@@ -141,7 +142,7 @@ class Monitor:
         # In a step.
         self.wake = queues.wake
         self.waiting = queues.waiting
-        expect_end(self)
+        release_at_end(self)
 
     @classmethod
     def adopt(
@@ -186,7 +187,7 @@ class Monitor:
 
     def close(self) -> None:
         """Let go of it. By a thread that is not inside, while no thread of this holder waits."""
-        expect_end_no_more(self)
+        forget(self)
         self._reader, self._writer = (-1,), -1  # their numbers may be another one's soon
         self.words.release()
         self._block.close()
@@ -227,7 +228,7 @@ class Monitor:
                 if outer is None:
                     _inside.pop(ident, None)
                     if _postponed:
-                        catch_up(ident)
+                        call_postponed(ident)
                 else:
                     _inside[ident] = outer
                 if thread is not None:

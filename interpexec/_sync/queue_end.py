@@ -14,7 +14,8 @@ from functools import partial
 
 from interpexec._core import current_call
 from interpexec._core.cpython import NotShareableError
-from interpexec._core.handles import Descriptor, expect_end, expect_end_no_more, outside
+from interpexec._core.destructors import outside
+from interpexec._core.handles import Descriptor, forget, release_at_end
 from interpexec._core.sigint import keep_whole
 from interpexec._core.waiting import Deadline, Spinner, Wakeup
 from interpexec._sharing import entries, package, packing
@@ -58,7 +59,7 @@ class QueueEnd:
         # The threads that are in the middle of using it; twice, if a signal's handler does, too.
         self._users: list[int] = []
         self._shared = SharedQueue(monitor, ready)
-        expect_end(self)
+        release_at_end(self)
 
     # -- messages -----------------------------------------------------------------
 
@@ -130,7 +131,7 @@ class QueueEnd:
         """
         if not self._shared.is_open:
             return
-        expect_end_no_more(self)
+        forget(self)
         self._users.append(get_ident())
         try:
             messages = self._monitor.run(self._shared.count_out, self._roles, self._users)

@@ -44,9 +44,9 @@ from array import array
 from os import write
 
 from interpexec._core.current_call import running as _running
-from interpexec._core.handles import catch_up
-from interpexec._core.handles import inside as _inside
-from interpexec._core.handles import postponed as _postponed
+from interpexec._core.destructors import call_postponed
+from interpexec._core.destructors import inside as _inside
+from interpexec._core.destructors import postponed as _postponed
 from interpexec._core.sigint import keep_whole
 from interpexec._core.waiting import WAKE, Deadline, Wakeup
 
@@ -202,7 +202,7 @@ class Sleeper:
         if self._outer is None:
             _inside.pop(self._ident, None)
             if _postponed:
-                catch_up(self._ident)  # perhaps that is what it waits for
+                call_postponed(self._ident)  # perhaps that is what it waits for
         if before is not None:
             before()
         if thread is not None:

@@ -16,7 +16,7 @@ import pytest
 import stoppable
 import sync_tasks
 from interpexec import ChannelClosedError, SharedBuffer, TokenError, buffers, create_channel, sync
-from interpexec._core import handles
+from interpexec._core import destructors, handles
 from interpexec._sharing import tokens
 from interpexec._sync import wait_queue
 from interpexec.sharing import from_token, to_token
@@ -151,7 +151,7 @@ def test_what_a_postponed_destructor_raises(monkeypatch: pytest.MonkeyPatch) -> 
 
     class Raising:
         def __del__(self) -> None:
-            handles.outside(self.fail)
+            destructors.outside(self.fail)
 
         def fail(self) -> None:
             raise ZeroDivisionError
@@ -177,12 +177,12 @@ def test_the_last_holder_is_released_first() -> None:
     dead = weakref.ref(gone)
     del gone
     handles._holders[id(second)] = dead
-    handles.expect_end(first)
-    handles.expect_end(second)
+    handles.release_at_end(first)
+    handles.release_at_end(second)
     order = [reference() for reference in handles._holders.values()]
     assert order.index(first) < order.index(second)
     for each in (first, second):
-        handles.expect_end_no_more(each)
+        handles.forget(each)
 
 
 def test_in_the_globals_of_a_program_that_ends(tmp_path: Path) -> None:
