@@ -116,6 +116,7 @@ class Unordered[T]:
         """Return the next result; wait for it."""
         while not self._open:
             job = self._begun()
+            job.check()
             if self._is_over or self._taken == job.chunks.made:
                 raise StopAsyncIteration
             self._open = await self._next_arrived(job)

@@ -240,14 +240,19 @@ class Job:
     def finish(self, chunk: Chunk) -> None:
         """Take note that a chunk is finished, once; submit what comes next."""
         with self._lock:
-            if chunk.state is FINISHED or self._life.stage is RELEASED:
-                return
-            try:
-                self._finish(chunk)
-            except BaseException as error:  # memory ran out, half way
-                self._fault = error
-                self.release()
-                raise
+            if chunk.state is not FINISHED and self._life.stage is not RELEASED:
+                self._guard(self._finish, chunk)
+
+    def _guard(self, step: "Callable[..., None]", chunk: Chunk, *args: int) -> None:
+        """Take a step with a chunk; the map ends where that fails half way. Under the lock."""
+        try:
+            step(chunk, *args)
+        except BaseException as error:  # memory ran out
+            self._fault = error
+            self.release()
+            if self._arrived is not None:
+                self._arrived(chunk)  # the thread that waits finds the fault
+            raise
 
     def _finish(self, chunk: Chunk) -> None:
         future = chunk.future
@@ -298,8 +303,11 @@ class Job:
             return  # its worker is gone
         with self._lock:
             if (count := future.result()) and self._life.stage is not RELEASED:
-                self._divide(chunk, len(chunk.items) - count)  # type: ignore[operator]  # an int
-                self._fill()
+                self._guard(self._take_back, chunk, count)  # type: ignore[arg-type]  # an int
+
+    def _take_back(self, chunk: Chunk, count: int) -> None:
+        self._divide(chunk, len(chunk.items) - count)
+        self._fill()
 
     setattr(_on_done, MARK, True)  # see `future`
     setattr(_on_answer, MARK, True)

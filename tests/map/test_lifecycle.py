@@ -1,13 +1,17 @@
 """The stages of a map and the states of its chunks; and releases in the middle of a move."""
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import CancelledError, Future
+from functools import partial
 from itertools import count, product
 
 import pytest
 
+from interpexec import InterpreterPoolExecutor, aio
 from interpexec._map import chunk_list, lifecycle
 from interpexec._map.chunk_list import ASKED, DIVIDED, FINISHED, WHOLE, Chunk
+from interpexec._map.chunk_size import Sizer
 from interpexec._map.items import packed
 from interpexec._map.job import Job
 from interpexec._map.lifecycle import (
@@ -21,6 +25,8 @@ from interpexec._map.lifecycle import (
     Lifecycle,
 )
 from interpexec._map.request import MapRequest
+from iterators import METHODS
+from stops import finish, start
 
 STAGES = BEGINNING, READING, EXHAUSTED, CLOSED, RELEASED
 STATES = WHOLE, ASKED, DIVIDED, FINISHED
@@ -190,3 +196,29 @@ def test_a_pool_that_ends_in_the_middle_of_a_move_ends_the_map_once(at: str) -> 
     assert ends
     assert set(ends) == {error}
     assert len(chunks) == len(ends) + len(scheduler.calls)
+
+
+@pytest.mark.parametrize("method", [*METHODS, "aio.map", "aio.imap_unordered"])
+def test_a_fault_half_way_is_told(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing hangs, and no iterator ends as if it was complete."""
+
+    def measured(*_: object) -> None:
+        raise MemoryError
+
+    async def collect(results: AsyncIterator[object]) -> list[object]:
+        return [each async for each in results]
+
+    def gather(pool: InterpreterPoolExecutor) -> None:
+        with pytest.raises((RuntimeError, CancelledError, asyncio.CancelledError)) as caught:
+            if method in METHODS:
+                list(getattr(pool, method)(abs, range(1000)))
+            else:
+                asyncio.run(collect(getattr(aio, method[4:])(pool, abs, range(1000))))
+        # The call that is waited for may have been cancelled first.
+        assert type(caught.value) is not RuntimeError or isinstance(
+            caught.value.__cause__, MemoryError
+        )
+
+    monkeypatch.setattr(Sizer, "measured", measured)
+    with InterpreterPoolExecutor(2) as pool:
+        finish(start(partial(gather, pool)))
