@@ -13,7 +13,6 @@ the same: it does not end before that is done (`Scheduler.accept`).
 import threading
 import weakref
 from functools import partial
-from time import monotonic_ns
 
 from interpexec._core import main_module
 from interpexec._core.error_text import without_frames
@@ -21,7 +20,7 @@ from interpexec._core.sigint import protected, unbroken
 from interpexec._map.backlog import Backlog
 from interpexec._map.call_maker import CallMaker
 from interpexec._map.chunk_list import FINISHED, Chunk, ChunkList
-from interpexec._map.chunk_size import MOST, make_sizer
+from interpexec._map.chunk_size import make_sizer
 from interpexec._map.divider import Divider
 from interpexec._map.items import NOTHING, Items
 from interpexec._map.lifecycle import (
@@ -46,8 +45,6 @@ if TYPE_CHECKING:
     from interpexec._map.request import MapRequest
     from interpexec._pool.future import AnyFuture
     from interpexec._pool.scheduler import Scheduler
-
-_QUICK = 1_000_000  # ns: what is read faster than that is read in larger pieces
 
 
 class Job:
@@ -78,11 +75,10 @@ class Job:
         self._name, chunksize, buffersize = request.name, request.chunksize, request.buffersize
         self._limit = limit
         self._arrived = arrived
-        self._bound = buffersize
         if chunksize is None and (limit is not None or scheduler.max_tasks is not None):
             chunksize = 1
         self._maker = CallMaker(request.fn, chunksize)
-        self._reader = Reader(request.iterables, self._maker.items)
+        self._reader = Reader(request.iterables, self._maker.items, buffersize)
         self._life = Lifecycle()  # RELEASED is set without the lock
         self._lock = threading.RLock()
         self._sizer = make_sizer(chunksize, buffersize, scheduler.max_workers)
@@ -98,7 +94,7 @@ class Job:
     @property
     def is_bounded(self) -> bool:
         """Whether a bound says how many items may be in flight."""
-        return self._bound is not None
+        return self._reader.bound is not None
 
     # -- reading: the thread that iterates ---------------------------------------
 
@@ -110,13 +106,10 @@ class Job:
         exception of the iterables comes behind their last item.
         """
         origin = self.chunks.last
-        count, left = 1, self._bound
-        while self._life.stage in READS and left != 0:
-            begun = monotonic_ns()
-            taken = self._take_in(count if left is None else min(count, left))
-            if left is not None:
-                left -= taken
-            count = min(2 * count, MOST) if monotonic_ns() - begun < _QUICK else 1
+        for count in self._reader.first():
+            if self._life.stage not in READS:
+                break
+            self._take_in(count)
         with self._lock:
             self._life.move(READING)
             self._fill()
@@ -125,7 +118,7 @@ class Job:
     @protected
     def refill(self) -> None:
         """Read one more item, where there is a bound, since one is about to be yielded."""
-        if self._bound is None or self._life.stage not in READS:
+        if self._reader.bound is None or self._life.stage not in READS:
             return
         if self._executor() is None:
             with self._lock:
@@ -140,19 +133,17 @@ class Job:
                 self._life.move(EXHAUSTED)
                 self._fill()
 
-    def _take_in(self, count: int) -> int:
-        """Read so many items, or what there is, and submit; return how many."""
+    def _take_in(self, count: int) -> None:
+        """Read so many items, or as many as there are, and submit."""
         items = self._reader.read(count)
-        taken = len(items)
         with self._lock:
-            if taken and self._life.stage in SUBMITS:
+            if items and self._life.stage in SUBMITS:
                 self._accept()
                 self._backlog.append(items)
             # After the items, lest an error come before them.
             if self._reader.is_at_end:
                 self._life.move(EXHAUSTED)
             self._fill()
-        return taken
 
     def _accept(self) -> None:
         """Have the pool accept this, with all that is to come. Under the lock."""

@@ -1,15 +1,19 @@
 """Reading the iterables of a map."""
 
 from itertools import islice
+from time import monotonic_ns
 
 from interpexec._core.cpython import NotShareableError
 from interpexec._core.error_text import without_frames
 from interpexec._core.sigint import interruptibly
+from interpexec._map.chunk_size import MOST
 from interpexec._map.items import NOTHING, Items
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
+
+_QUICK = 1_000_000  # ns: items that are read faster than that are read in larger pieces
 
 
 class Reader:
@@ -19,14 +23,26 @@ class Reader:
         self,
         iterables: "tuple[Iterable[object], ...]",
         make: "Callable[[list[list[object]]], Items]",
+        bound: int | None,
     ) -> None:
-        """make: makes items of arguments (`CallMaker.items`)."""
+        """make: makes items of arguments (`CallMaker.items`). bound: of the items in flight."""
+        self.bound = bound
         self._is_single = len(iterables) == 1
         self._iterator = iter(iterables[0]) if self._is_single else zip(*iterables, strict=False)
         self._make = make
         self.is_at_end = False
         self.error: Exception | None = None
         """Raised behind the last item."""
+
+    def first(self) -> "Iterator[int]":
+        """Yield how many items to read next, until as many were read as may be in flight."""
+        count, left = 1, self.bound
+        while left != 0:
+            begun = monotonic_ns()
+            yield count if left is None else min(count, left)
+            if left is not None:
+                left -= min(count, left)
+            count = min(2 * count, MOST) if monotonic_ns() - begun < _QUICK else 1
 
     def read(self, count: int) -> Items:
         """Read so many items, or what there is. An exception of the iterables is their end."""

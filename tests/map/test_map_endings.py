@@ -17,7 +17,7 @@ import stoppable
 import tasks
 from gates import TIME_LIMIT, Gate
 from interpexec import InterpreterPoolExecutor, WorkerLostError, aio
-from interpexec._map import job
+from interpexec._map import reader
 from interpexec._map.chunk_list import Chunk
 from interpexec._map.chunk_size import Sizer
 from iterators import METHODS, outcomes
@@ -87,7 +87,7 @@ def test_the_error_of_an_iterable_does_not_overtake_its_items(
     method: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Though all before them are finished while those are still being pickled."""
-    monkeypatch.setattr(job, "_QUICK", 1 << 60)  # two items at a time, however slowly
+    monkeypatch.setattr(reader, "_QUICK", 1 << 60)  # two items at a time, however slowly
 
     def items(pool: InterpreterPoolExecutor) -> Iterator[object]:
         yield 0

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from interpexec._core import cancellation
 from interpexec._core.cancellation import Interruptible
 from interpexec._core.waiting import Deadline
-from interpexec._map import hand_back, iterators
-from interpexec._map import job as job_module
+from interpexec._map import hand_back, iterators, reader
 from interpexec._map.chunk_size import BUDGET, LEAST, MOST, MOST_WEIGHT, TARGET, Sizer
 from interpexec._map.hand_back import Remaining
 from interpexec._map.items import Items, packed
@@ -385,7 +384,7 @@ def test_what_is_handed_back_twice_stands_in_its_place(monkeypatch: pytest.Monke
        divided while the second one has not been submitted.
     3. What it hands back stands before the second one all the same.
     """
-    monkeypatch.setattr(job_module, "_QUICK", 1 << 60)  # it reads 1, 2, 4 and 3 items
+    monkeypatch.setattr(reader, "_QUICK", 1 << 60)  # it reads 1, 2, 4 and 3 items
     monkeypatch.setattr(Sizer, "size", lambda *_: 4)
     scheduler = FakeScheduler([])
     job = _job(scheduler, 10)
