@@ -155,6 +155,55 @@ def _job(scheduler: Meddler, items: Iterator[int], bound: int | None = 8) -> Job
     return scheduler.job
 
 
+def _job_at(stage: str) -> tuple[Job, Meddler, list[int]]:
+    """Make a map that has come to a stage; return what it has read, too."""
+    read: list[int] = []
+    scheduler = Meddler("", int)
+    job = _job(scheduler, (read.append(each) or each for each in count()), 8)  # type: ignore[func-returns-value]
+    if stage is EXHAUSTED:
+        job = _job(scheduler, iter(range(3)))
+    if stage is not BEGINNING:
+        job.begin()
+    if stage is CLOSED:
+        job.close(None)
+    elif stage is RELEASED:
+        job.release()
+    assert job._life.stage is stage
+    return job, scheduler, read
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_job_reads_only_where_the_table_says(stage: str) -> None:
+    """`refill` reads one item, or nothing."""
+    job, _, read = _job_at(stage)
+    before = len(read)
+    job.refill()
+    assert len(read) - before == (stage in READS)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_job_is_ended_once_by_its_pool(stage: str) -> None:
+    """The end has a chunk of its own where further items would have come."""
+    job, scheduler, _ = _job_at(stage)
+    made = job.chunks.made
+    job.close(LookupError())
+    assert job.chunks.made - made == (stage in READS)
+    assert job._life.stage is (RELEASED if stage is RELEASED else CLOSED)
+    assert not any(call.cancelled() for call in scheduler.calls) or stage is RELEASED
+
+
+@pytest.mark.parametrize("end", [Job.release, Job.cancel])
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_job_is_released_from_every_stage(stage: str, end: Callable[[Job], object]) -> None:
+    """All its calls are cancelled, its pool does not wait for it, and replies are ignored."""
+    job, scheduler, _ = _job_at(stage)
+    end(job)
+    assert job._life.stage is RELEASED
+    assert not scheduler.sources
+    assert all(call.cancelled() for call in scheduler.calls)
+    assert not job._out
+
+
 @pytest.mark.parametrize("end", [Job.release, Job.cancel])
 @pytest.mark.parametrize("at", ["accept", "submit", "idle"])
 def test_a_release_in_the_middle_of_a_move_leaves_nothing(
