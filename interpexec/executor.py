@@ -171,7 +171,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         view = copy(self)
         view._whole = self._whole or self  # noqa: SLF001  # of this class
         if timeout is not ...:
-            view._limit = arguments.limit(timeout)  # noqa: SLF001  # of this class
+            view._limit = arguments.limit(timeout)  # of this class
         return view
 
     def map[T](

@@ -209,7 +209,7 @@ class Job:
         self._out[future] = chunk
         future.add_done_callback(self._on_done)
         if self._life.stage is RELEASED:
-            future.cancel_pending()
+            future._cancel_pending()
 
     def _settle(self, chunk: Chunk, error: BaseException | None) -> None:
         """Finish a chunk that will never run. Under the lock. error: None: cancelled."""
@@ -360,7 +360,7 @@ class Job:
         """
         out = self._withdraw()
         for future in out:
-            future.cancel_pending()
+            future._cancel_pending()
         if out:
             self._scheduler.leave_to_collector(partial(self._recall_all, out))
 

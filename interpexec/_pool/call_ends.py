@@ -16,22 +16,22 @@ keep_whole()
 
 def fail(future: "AnyFuture", error: Exception) -> None:
     """Set the exception of a call, unless it was cancelled meanwhile."""
-    future.payload = None  # its out-of-band data is given back
+    future._payload = None  # its out-of-band data is given back
     try:
-        future.finish(error=error)
+        future._finish(error=error)
     except BaseException:  # of a callback: the collector must go on
         log_failure()
 
 
 def fail_late(future: "AnyFuture") -> None:
     """Fail a call that has run for as long as it may."""
-    message = f"{future.name} was stopped: it ran for more than {future.limit:g} s"
+    message = f"{future._name} was stopped: it ran for more than {future._limit:g} s"
     fail(future, TimeoutError(message))
 
 
 def fail_lost(future: "AnyFuture", loss: BaseException | None = None) -> None:
     """Fail a call whose worker was lost."""
-    error = WorkerLostError(f"the worker was lost that ran {future.name or 'this call'}")
+    error = WorkerLostError(f"the worker was lost that ran {future._name or 'this call'}")
     error.__cause__ = loss
     fail(future, error)
 
@@ -41,9 +41,9 @@ def cancel_all(futures: "Iterable[AnyFuture]") -> None:
 
     The callback of one may wait for another one.
     """
-    cancelled = [each for each in futures if each.cancel_without_callbacks(is_listed=False)]
+    cancelled = [each for each in futures if each._cancel_without_callbacks(is_listed=False)]
     for future in cancelled:
-        run_callbacks(future.invoke_callbacks)
+        run_callbacks(future._invoke_callbacks)
 
 
 def run_callbacks(callbacks: "Callable[[], None]") -> None:

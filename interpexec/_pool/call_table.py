@@ -108,38 +108,38 @@ class CallTable:
         most = workers + min(self._ahead, LOANS.most_ahead(workers))
         while self.backlog and len(self.out) < most:
             future = self.backlog[0]
-            if not isinstance(future.payload, bytes) and not self._lend(future):
+            if not isinstance(future._payload, bytes) and not self._lend(future):
                 break
             self.backlog.popleft()
-            payload = future.payload
-            if not future.mark_sent():
+            payload = future._payload
+            if not future._mark_sent():
                 # Kept until the lock is free: its destructor may run the user's code.
                 self.released.append(future)
                 self._forget_loan(future)
                 continue
             assert payload is not None
-            self.out[future.call_id] = future
-            future.payload = None
-            if future.limit is not None:
-                is_sooner |= clock.expect(future.limit)
+            self.out[future._call_id] = future
+            future._payload = None
+            if future._limit is not None:
+                is_sooner |= clock.expect(future._limit)
             try:
-                link.send(payload, future.call_id)
+                link.send(payload, future._call_id)
             except BaseException:  # no memory is left
-                del self.out[future.call_id]
+                del self.out[future._call_id]
                 self._forget_loan(future)
                 raise
         return is_sooner
 
     def _lend(self, future: AnyFuture) -> bool:
         """Lend the out-of-band data of a call; False when there is no room for it yet."""
-        payload = future.payload
+        payload = future._payload
         if payload is None or not payload.weight:  # type: ignore[union-attr]  # a Package
             return True
         LOANS.wait_no_more(self._nudge)
         loan = LOANS.lend(payload, FOR_CALLS, len(self.out), self._nudge)  # type: ignore[arg-type]  # a Package
         if loan is None:
             return False
-        self._loans[future.call_id] = loan
+        self._loans[future._call_id] = loan
         return True
 
     def lend_to_all(self, payloads: list[Packed]) -> list[Loan | None]:
@@ -163,20 +163,20 @@ class CallTable:
 
     def ask(self, future: AnyFuture, worker: "WorkerThread", loan: Loan | None) -> None:
         """Note what a worker was asked."""
-        self.asked[future.call_id] = future, worker
+        self.asked[future._call_id] = future, worker
         if loan is not None:
-            self._loans[future.call_id] = loan
+            self._loans[future._call_id] = loan
 
     def drop_asked(self, future: AnyFuture) -> "WorkerThread | None":
         """Take what a worker was asked off the table; return the worker, None if there is none."""
-        _, worker = self.asked.pop(future.call_id, _NOBODY)
+        _, worker = self.asked.pop(future._call_id, _NOBODY)
         if worker is not None:
             self._forget_loan(future)
         return worker
 
     def _forget_loan(self, future: AnyFuture) -> None:
         """Forget what was lent with a call that is not answered."""
-        if self._loans and (loan := self._loans.pop(future.call_id, None)) is not None:
+        if self._loans and (loan := self._loans.pop(future._call_id, None)) is not None:
             LOANS.forget(loan)
 
     def settle(self, replies: "list[Message]") -> list[Entry]:
@@ -227,10 +227,10 @@ class CallTable:
         self._forget_loan(future)
         wire.end_lease(payload)  # there will be another one
         # In this order: a thread that cancels it from now on releases the payload.
-        future.payload = payload
-        if future.mark_recalled():
+        future._payload = payload
+        if future._mark_recalled():
             return future
-        future.payload = None
+        future._payload = None
         return None
 
     def recall_one(self, link: Link, future: AnyFuture) -> bool:
@@ -238,11 +238,11 @@ class CallTable:
 
         Fewer calls are sent ahead for a while.
         """
-        if future.call_id not in self.out:
+        if future._call_id not in self.out:
             return False
         self.recall(link)
         self._ahead = LEAST_AHEAD
-        return future.call_id not in self.out
+        return future._call_id not in self.out
 
     def withdraw(self, link: Link, future: AnyFuture) -> bool:
         """Recall a call and take it off the table; False if a worker has begun it."""
@@ -250,7 +250,7 @@ class CallTable:
             return False
         with suppress(ValueError):  # it was cancelled just now
             self.backlog.remove(future)
-        future.payload = None
+        future._payload = None
         return True
 
     def take_backlog(self) -> list[AnyFuture]:

@@ -131,14 +131,14 @@ class Collector:
         """Finish a call, or act on a worker's notice. From any thread."""
         try:
             if future is not None:
-                future.settle(payload, kind)
+                future._settle(payload, kind)
             else:  # a notice, or the call was stopped
                 self._act_on_notice(payload, kind & ~wire.AFTER_MAIN)
         except BaseException as error:
             # A callback raised something that is no Exception, or memory ran out. This thread
             # must go on, and so must the threads that wait for the call.
             if future is not None:
-                future.finish(error=error)
+                future._finish(error=error)
             log_failure()
 
     def _act_on_notice(self, payload: "Packed", kind: int) -> None:

@@ -61,9 +61,9 @@ class ControlCalls:
         """
         future = self._asked(worker, name, loan)
         if payload is None:
-            worker.control.ask_stack(future.call_id)
+            worker.control.ask_stack(future._call_id)
         else:
-            worker.control.broadcast(future.call_id, payload)
+            worker.control.broadcast(future._call_id, payload)
         return future
 
     def ask_items(self, call: "AnyFuture") -> "AnyFuture | None":
@@ -75,19 +75,19 @@ class ControlCalls:
         state = self._state
         with state.lock:
             link = state.link
-            worker = None if link is None else state.workers.runner(link, call.call_id)
+            worker = None if link is None else state.workers.runner(link, call._call_id)
             if worker is None:
-                if call.call_id in state.table.out and state.clock.expect(LOOK_AGAIN):
+                if call._call_id in state.table.out and state.clock.expect(LOOK_AGAIN):
                     state.nudge()
                 return None
             future = self._asked(worker, "")
-            worker.control.ask_items(future.call_id, call.call_id)
+            worker.control.ask_items(future._call_id, call._call_id)
             return future
 
     def _asked(self, worker: "WorkerThread", name: str, loan: "Loan | None" = None) -> "AnyFuture":
         """Make the future of what a worker is asked. Under the lock."""
         state = self._state
         future: AnyFuture = CallFuture(state.next_id(), None, self._owner, name)
-        future.mark_sent()
+        future._mark_sent()
         state.table.ask(future, worker, loan)
         return future

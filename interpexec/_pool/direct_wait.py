@@ -146,7 +146,7 @@ class DirectWait:
         for _, payload, kind in mine:
             self._awaited = None
             try:
-                future.settle(payload, kind)
+                future._settle(payload, kind)
             finally:
                 if not future.done():  # it was interrupted while it unpickled
                     state.leave_to_collector(partial(self._settle, future, payload, kind))

@@ -112,10 +112,10 @@ class CallFuture[T](_base.Future[T]):
         self._exception = None
         self._waiters: list[Any] = Waiters()
         self._done_callbacks: list[Callable[[Any], object]] = []
-        self.call_id = call_id
-        self.payload = payload
-        self.name = name
-        self.limit = limit
+        self._call_id = call_id
+        self._payload = payload
+        self._name = name
+        self._limit = limit
         self._owner = owner
 
     # -- moving from state to state ------------------------------------------------
@@ -141,15 +141,15 @@ class CallFuture[T](_base.Future[T]):
                 self._untold = [*self._waiters]
         return True
 
-    def mark_sent(self) -> bool:
+    def _mark_sent(self) -> bool:
         """Move to RUNNING, as the call is sent. False when it was cancelled."""
         return self._become(RUNNING)
 
-    def mark_recalled(self) -> bool:
+    def _mark_recalled(self) -> bool:
         """Move back to PENDING, as the call was recalled. False when it was cancelled."""
         return self._become(PENDING)
 
-    def finish(self, result: "Any" = None, error: BaseException | None = None) -> bool:
+    def _finish(self, result: "Any" = None, error: BaseException | None = None) -> bool:
         """Move to FINISHED, and run the callbacks; False when the call has ended already."""
         if not self._become(FINISHED, result, error):
             return False
@@ -158,7 +158,7 @@ class CallFuture[T](_base.Future[T]):
         if self._owner is not None:
             self._owner.direct.is_settled(self)
         if self._done_callbacks:
-            self.invoke_callbacks()
+            self._invoke_callbacks()
         return True
 
     @unbroken
@@ -188,12 +188,12 @@ class CallFuture[T](_base.Future[T]):
         be interrupted. False when the call is finished; and when it runs, in a pool
         with `cancel_running=False`.
         """
-        if not self.cancel_without_callbacks():
+        if not self._cancel_without_callbacks():
             return self._state is CANCELLED
-        self.invoke_callbacks()
+        self._invoke_callbacks()
         return True
 
-    def cancel_without_callbacks(self, *, is_listed: bool = True) -> bool:
+    def _cancel_without_callbacks(self, *, is_listed: bool = True) -> bool:
         """Do as `cancel`, without running the callbacks; return whether they are to be run.
 
         For many calls at once: the callback of one may wait for another one. is_listed: the
@@ -207,18 +207,18 @@ class CallFuture[T](_base.Future[T]):
         return self._end_cancelled(owner)
 
     @unbroken
-    def cancel_pending(self) -> bool:
+    def _cancel_pending(self) -> bool:
         """Cancel the call if it is in the backlog; return whether it is cancelled."""
         if not self._end_cancelled(self._owner, origin=PENDING):
             return False
-        self.invoke_callbacks()
+        self._invoke_callbacks()
         return True
 
     def _end_cancelled(self, owner: "Owner | None", origin: str | None = None) -> bool:
         """Move to CANCELLED, and do all that follows except the callbacks. As `_become`."""
         if not self._become(CANCELLED, origin=origin):
             return False
-        self.payload = None
+        self._payload = None
         self._tell_waiters()
         if self._owner is not None:
             self._owner.direct.is_settled(self)
@@ -326,13 +326,13 @@ class CallFuture[T](_base.Future[T]):
 
     @protected
     def _finish_or_refuse(self, result: "Any", error: BaseException | None) -> None:
-        if not self.finish(result, error):
+        if not self._finish(result, error):
             message = f"{self._state}: {self!r}"
             raise _base.InvalidStateError(message)
 
     # -- the collector ------------------------------------------------------------------
 
-    def settle(self, payload: "Packed", kind: int) -> None:
+    def _settle(self, payload: "Packed", kind: int) -> None:
         """Finish the call with what its worker sent. Called by the collector.
 
         User code runs here: unpickling, and the callbacks.
@@ -344,23 +344,23 @@ class CallFuture[T](_base.Future[T]):
             self._owner.before_callbacks()  # other calls are not to wait while it is unpickled
         after_main = kind >= wire.AFTER_MAIN
         if kind & ~wire.AFTER_MAIN == wire.FAILURE:
-            self.finish(error=raised.revive(payload, after_main=after_main))
+            self._finish(error=raised.revive(payload, after_main=after_main))
             return
         try:
             value = unpickling.loads_value(payload, after_main=after_main)
         except NotShareableError as error:
-            self.finish(error=error)
+            self._finish(error=error)
         else:
-            self.finish(value)
+            self._finish(value)
 
-    def fail_in_child(self, error: BaseException) -> None:
+    def _fail_in_child(self, error: BaseException) -> None:
         """Fail the call in a forked child, since it is the parent's.
 
         The callbacks are the parent's, too, except those of our maps, which have to know.
         """
         if not self._become(FINISHED, error=error):
             return
-        self.payload = None
+        self._payload = None
         for sleeper in self._sleepers:  # this thread, where a signal handler forks
             sleeper.wake()
         for callback in self._done_callbacks:
@@ -370,7 +370,7 @@ class CallFuture[T](_base.Future[T]):
 
     # -- callbacks -------------------------------------------------------------------------
 
-    def invoke_callbacks(self) -> None:
+    def _invoke_callbacks(self) -> None:
         """Run the callbacks, when the call is finished.
 
         The list is complete then: a callback that is added later runs where it is added.
@@ -379,7 +379,7 @@ class CallFuture[T](_base.Future[T]):
         if not callbacks:
             return
         if owner is not None:
-            if owner.direct.postpone(self.invoke_callbacks):
+            if owner.direct.postpone(self._invoke_callbacks):
                 return
             if done_callbacks.may_any_block(callbacks):
                 owner.before_callbacks()

@@ -65,7 +65,7 @@ def _info(state: "PoolState", link: "Link", worker: "WorkerThread") -> WorkerInf
     if call_id == worker.number:
         function = state.initializer_name
     elif call_id in state.table.out:
-        function = state.table.out[call_id].name
+        function = state.table.out[call_id]._name
     elif call_id == worker.stopped[0]:
         function = worker.stopped[1]
     return WorkerInfo(

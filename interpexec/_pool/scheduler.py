@@ -266,5 +266,5 @@ class Scheduler:
         self._dispatcher.end_sources(error)
         asked = [future for future, _ in table.asked.values()]
         for future in (*asked, *table.take_backlog(), *table.close()):
-            future.fail_in_child(error)
+            future._fail_in_child(error)
         return True

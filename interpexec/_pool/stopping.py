@@ -56,15 +56,15 @@ class Stopper:
         """Stop a call that a worker has, and take it off the table; return whether it was there."""
         worker = self._table.drop_asked(future)
         if worker is not None:
-            if link.slots.beside(worker.seat) == future.call_id:
+            if link.slots.beside(worker.seat) == future._call_id:
                 # Its half made changes are in that interpreter.
                 link.order_to_leave(worker.seat)
-            worker.control.stop_call(future.call_id, wake_signal.number())
+            worker.control.stop_call(future._call_id, wake_signal.number())
             return True
-        if self._table.drop(future.call_id) is None:
+        if self._table.drop(future._call_id) is None:
             return False
-        self._workers.stop_call(link, future.call_id, future.name)
-        if self.clock.give_grace(future.call_id, GRACE):
+        self._workers.stop_call(link, future._call_id, future._name)
+        if self.clock.give_grace(future._call_id, GRACE):
             self._wake()
         return True
 
@@ -102,15 +102,15 @@ class Stopper:
         """
         self._least_limit = None
         out = self._table.out
-        limited = [future for future in out.values() if future.limit is not None]
+        limited = [future for future in out.values() if future._limit is not None]
         if not limited:
             return []
         may_begin = self._workers.may_begin(link, out)
         running, now = self._workers.running(link), monotonic()
         late = []
         for future in limited:
-            limit: float = future.limit  # type: ignore[assignment]  # see above
-            since = running.get(future.call_id)
+            limit: float = future._limit  # type: ignore[assignment]  # see above
+            since = running.get(future._call_id)
             if since is None:
                 self._least_limit = min(limit, self._least_limit or limit)
             elif since + limit > now:

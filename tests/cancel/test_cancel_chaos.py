@@ -175,6 +175,6 @@ def test_cancels_at_random_moments(cancel_threads: int) -> None:
         future
         for chaos in all_of_it
         for future, _ in chaos.cancelled
-        if future.name == "spin_and_clean"
+        if future._name == "spin_and_clean"
     ]
     assert words[ord("w")] == words[ord("o")] == len(begun)

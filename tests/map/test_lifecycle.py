@@ -139,7 +139,7 @@ class Meddler:
     def submit(self, *_: object, **__: object) -> "Future[object]":
         self._do("submit")
         call: Future[object] = Future()
-        call.cancel_pending = call.cancel  # type: ignore[attr-defined]  # no worker begins it
+        call._cancel_pending = call.cancel  # type: ignore[attr-defined]  # no worker begins it
         self.calls.append(call)
         return call
 

@@ -11,18 +11,18 @@ from interpexec._pool.future import CallFuture
 # How a call gets to each state, from PENDING, by legal moves.
 WAYS: dict[str, list[Callable[[CallFuture[object]], object]]] = {
     PENDING: [],
-    RUNNING: [CallFuture.mark_sent],
-    FINISHED: [CallFuture.mark_sent, CallFuture.finish],
+    RUNNING: [CallFuture._mark_sent],
+    FINISHED: [CallFuture._mark_sent, CallFuture._finish],
     CANCELLED: [CallFuture.cancel],
 }
 
 # What the scheduler and the user do to move a call to each state.
 MOVES: list[tuple[str, Callable[[CallFuture[object]], object]]] = [
-    (RUNNING, CallFuture.mark_sent),
-    (PENDING, CallFuture.mark_recalled),
-    (FINISHED, CallFuture.finish),
-    (FINISHED, lambda future: future.finish(error=OSError())),
-    (CANCELLED, CallFuture.cancel_without_callbacks),
+    (RUNNING, CallFuture._mark_sent),
+    (PENDING, CallFuture._mark_recalled),
+    (FINISHED, CallFuture._finish),
+    (FINISHED, lambda future: future._finish(error=OSError())),
+    (CANCELLED, CallFuture._cancel_without_callbacks),
 ]
 
 
@@ -67,8 +67,8 @@ def test_callbacks_and_waiters_learn_of_the_ends_alone() -> None:
     future = in_state(PENDING)
     told: list[object] = []
     future.add_done_callback(told.append)
-    for move in (CallFuture.mark_sent, CallFuture.mark_recalled, CallFuture.mark_sent):
+    for move in (CallFuture._mark_sent, CallFuture._mark_recalled, CallFuture._mark_sent):
         assert move(future)
         assert not told
-    assert future.finish(3)
+    assert future._finish(3)
     assert told == [future]

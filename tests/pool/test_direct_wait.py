@@ -116,9 +116,9 @@ def test_the_call_is_cancelled_meanwhile(gate: tuple[int, Callable[[int], object
         scheduler = pool._scheduler
         ahead = pool.submit(pass_gate, reader)
         out = scheduler.state.table.out
-        held = out.pop(running.call_id)  # so that the other one seems to be the only one
+        held = out.pop(running._call_id)  # so that the other one seems to be the only one
         waiting = Waiting(scheduler, ahead, None)
-        out[running.call_id] = held
+        out[running._call_id] = held
         while not ahead.cancel():  # until then the worker has not begun the first one
             assert not ahead.done()
         assert isinstance(waiting.end().error, CancelledError)
@@ -172,7 +172,7 @@ def test_the_pool_breaks_meanwhile(
     future = scheduler.submit(pickling.dumps_call(pass_gate, (reader,), {}))
     waiting = Waiting(scheduler, future, None)  # type: ignore[arg-type]
     scheduler.state.broken = "broken by the test", None
-    scheduler.state.table.out.pop(future.call_id)
+    scheduler.state.table.out.pop(future._call_id)
     call_ends.fail(future, scheduler.state.error_of_broken())
     assert isinstance(waiting.end().error, BrokenInterpreterPool)
     gate[1](1)

@@ -96,8 +96,8 @@ def test_a_call_that_stands_ready_can_be_cancelled(
         assert ahead[1].cancel()
         assert not running.cancel()
         assert states(ahead) == ["RUNNING", "CANCELLED_AND_NOTIFIED", "PENDING"]
-        assert [future.call_id for future in pool._scheduler.state.table.backlog] == [
-            ahead[2].call_id
+        assert [future._call_id for future in pool._scheduler.state.table.backlog] == [
+            ahead[2]._call_id
         ]
         open_for(3)
     assert states([running, ahead[0], ahead[2]]) == ["FINISHED"] * 3
@@ -124,7 +124,7 @@ def test_a_cancelled_call_lets_its_arguments_go() -> None:
     """What was pickled for a call that never runs does not stay in memory."""
     future = future_module.CallFuture[None](1, b"payload", None)
     assert future.cancel()
-    assert future.payload is None
+    assert future._payload is None
 
 
 @pytest.mark.parametrize(

@@ -147,7 +147,7 @@ class Once:
         (waiting.Wakeup, "wake"),
         (CallTable, "send"),
         (Link, "send"),
-        (CallFuture, "mark_sent"),
+        (CallFuture, "_mark_sent"),
     ],
 )
 def test_ctrl_c_while_a_call_is_sent(
