@@ -141,7 +141,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         arguments.function(fn)
         scheduler = self._scheduler
         scheduler.refuse_if_over()
-        main_module.refuse_while_finding()
+        main_module.refuse_while_unpickling()
         watch()
         try:
             payload = pickling.dumps_call(fn, args, kwargs)
@@ -341,7 +341,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         """
         arguments.function(fn)
         self._scheduler.refuse_if_over()
-        main_module.refuse_while_finding()
+        main_module.refuse_while_unpickling()
         dump = partial(pickling.dumps_call, fn, args, kwargs)
         return self._scheduler.broadcast(dump, arguments.name_of(fn))  # type: ignore[return-value]  # of what `fn` returns
 

@@ -44,7 +44,7 @@ RUN_NAME = "__mp_main__"
 
 _OPTIONS_WITH_A_VALUE = "WX"
 
-_finders: set[int] = set()  # the threads that are unpickling a call
+_unpickling: set[int] = set()  # the threads that are unpickling a call
 _last_absence = ""  # the last message about a name that `__main__` does not have
 _program: "_Program | None" = None  # in a worker, the program that made the pool
 
@@ -220,22 +220,22 @@ _NOT_RUN = (
 def loads(payload: "bytes | Loadable") -> "Any":
     """Unpickle a call, in a worker: that may import modules, or run the program."""
     thread = get_ident()
-    _finders.add(thread)
+    _unpickling.add(thread)
     try:
         if type(payload) is bytes:
             return _unpickle(payload)
         return payload.load(_unpickle)  # type: ignore[union-attr]
     finally:
-        _finders.discard(thread)
+        _unpickling.discard(thread)
 
 
-def refuse_while_finding() -> None:
+def refuse_while_unpickling() -> None:
     """Raise NotRunnableError where a worker unpickles a call, and so imports or runs a module.
 
     Else a program, or a module, that starts work when it is run would start
     workers in its workers for ever.
     """
-    if get_ident() in _finders:
+    if get_ident() in _unpickling:
         raise NotRunnableError(
             "a worker imports a module, or runs the program again, to find what a call"
             " needs, and that submitted a call itself. Put what starts the work into a"

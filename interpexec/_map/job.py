@@ -148,7 +148,7 @@ class Job:
     def _accept(self) -> None:
         """Have the pool accept this, with all that is to come. Under the lock."""
         if not (self._backlog.count or self._out):
-            main_module.refuse_while_finding()
+            main_module.refuse_while_unpickling()
             self._scheduler.accept(self)
             if self._life.stage is RELEASED:  # just now, without the lock
                 self._scheduler.release(self)

@@ -96,7 +96,7 @@ def _contents(error: BaseException) -> "Contents":
             continue  # it was never set
         if value is None and not _is_foreign(field):
             continue  # it was never set: C fields are None then
-        fields[name] = _Perhaps(value) if field is AttributeError.obj else value
+        fields[name] = _IfSendable(value) if field is AttributeError.obj else value
     return _ARGS.__get__(error), _ATTRIBUTES.__get__(error), fields
 
 
@@ -140,7 +140,7 @@ def fill(_: BaseException, contents: "list[tuple[BaseException, Contents]]") -> 
                 setters[name].__set__(error, value)
 
 
-class _Perhaps:
+class _IfSendable:
     """The object of an AttributeError, if it can be sent and is small; else None.
 
     Python itself notes it, and it may be anything. An error must not be lost because of
@@ -169,14 +169,14 @@ class _Perhaps:
             if isinstance(error, KeyboardInterrupt) and not main_module.is_worker():
                 raise  # Ctrl-C
             return _none, ()
-        return _perhaps, (b"".join(self._parts),)
+        return _loads_or_none, (b"".join(self._parts),)
 
 
 def _none() -> None:
     """Stand for an object that could not be sent."""
 
 
-def _perhaps(pickled: bytes) -> object:
+def _loads_or_none(pickled: bytes) -> object:
     from interpexec._sharing import unpickling  # few errors come here
 
     try:
