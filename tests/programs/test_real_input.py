@@ -2,7 +2,7 @@
 
 Counting the AST nodes of all of them takes half a minute serially, and most of
 it is spent to know what to compare with. So a plain run counts those of one
-file in eight; with INTERPEXEC_REAL_INPUT=all, as in CI, it counts them all.
+file in eight; with INTERPEXEC_REAL_INPUT=all, as in CI on one version, it counts them all.
 """
 
 import os

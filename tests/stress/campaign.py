@@ -71,6 +71,9 @@ def options(description: str | None) -> argparse.ArgumentParser:
     add("--python", action="append", metavar="PATH", help="an interpreter to try; repeatable")
     add("--only", action="append", metavar="PATTERN", help="cases whose names have this in them, "
         "or fit it if it has a * (`--list` shows the names); repeatable")  # fmt: skip
+    add(
+        "--without", action="append", metavar="PATTERN", help="no cases with such names; repeatable"
+    )
     add("--table", type=Path, metavar="PATH", help="write PATH.md; add to PATH.jsonl")
     add("--list", action="store_true", help="print the names of the cases, and end")
     add("--lines", type=int, default=12, metavar="N",
@@ -84,7 +87,7 @@ type Names = Callable[[argparse.Namespace], Sequence[str]]
 def main(parser: argparse.ArgumentParser, names: Names, runner: Runner) -> int:
     """Do what the command line says; return the exit status: 1 if anything went wrong."""
     chosen = parser.parse_args()
-    cases = _asked_for(names(chosen), chosen.only)
+    cases = _asked_for(names(chosen), chosen.only, chosen.without)
     if chosen.list:
         print(*cases, sep="\n")  # noqa: T201  # a command
         return 0
@@ -103,7 +106,9 @@ def main(parser: argparse.ArgumentParser, names: Names, runner: Runner) -> int:
     return 0 if all(verdict.is_ok for verdict in verdicts) else 1
 
 
-def _asked_for(names: Sequence[str], patterns: list[str] | None) -> list[str]:
+def _asked_for(
+    names: Sequence[str], only: list[str] | None, without: list[str] | None
+) -> list[str]:
     """Return the cases that are asked for. The name of a case means that one alone."""
 
     def fits(name: str, pattern: str) -> bool:
@@ -111,7 +116,12 @@ def _asked_for(names: Sequence[str], patterns: list[str] | None) -> list[str]:
             return name == pattern
         return fnmatchcase(name, pattern) if "*" in pattern else pattern in name
 
-    return [name for name in names if not patterns or any(fits(name, some) for some in patterns)]
+    return [
+        name
+        for name in names
+        if (not only or any(fits(name, some) for some in only))
+        and not any(fits(name, some) for some in without or ())
+    ]
 
 
 def _plan(cases: list[str], chosen: argparse.Namespace) -> Iterator[Run]:
