@@ -328,7 +328,7 @@ def test_a_result_that_cannot_travel_costs_no_other_one(
 # -- and with everything else -----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("quota", [1, 2, 5])
+@pytest.mark.parametrize("quota", [pytest.param(1, marks=pytest.mark.slow), 2, 5])
 @pytest.mark.parametrize("method", METHODS)
 def test_a_map_goes_on_in_the_next_worker(
     method: str, quota: int, sizes: str, monkeypatch: pytest.MonkeyPatch

@@ -141,7 +141,7 @@ def test_an_initializer_that_fails_in_a_successor(
     assert caplog.records
 
 
-@pytest.mark.parametrize("chunksize", [1, 3, 100])
+@pytest.mark.parametrize("chunksize", [1, 3, pytest.param(100, marks=pytest.mark.slow)])
 def test_maps(chunksize: int) -> None:
     """A chunk counts as one call; nothing is lost, the order stays."""
     with pool_of(2, max_tasks_per_child=2) as pool:

@@ -1,5 +1,7 @@
 """What the machine has no more of: calls end in an error, or wait; no pool hangs."""
 
+import pytest
+
 import programs
 
 PROGRAM = """
@@ -32,6 +34,7 @@ def run(body: str) -> list[int]:
     return [int(word) for word in done.stdout.split()]
 
 
+@pytest.mark.slow
 def test_few_descriptors_and_workers_that_come_and_go() -> None:
     """What fits into 32 descriptors does; no call is without an end where it does not."""
     text = """
@@ -59,6 +62,7 @@ with InterpreterPoolExecutor(2, max_tasks_per_child=2) as pool:
     assert sum(found[3:]) == 40
 
 
+@pytest.mark.slow
 def test_the_kernel_refuses_wakeups() -> None:
     """At first `submit` says so; later the pool breaks, or is narrower."""
     text = """
@@ -85,6 +89,7 @@ with InterpreterPoolExecutor(3) as pool:
     assert run(text.format(left=12)) == [40, 0, 0]
 
 
+@pytest.mark.slow
 def test_the_system_refuses_threads() -> None:
     """In a worker that cannot have its helper, too: where none can, the pool breaks."""
     text = """
