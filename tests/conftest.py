@@ -1,6 +1,5 @@
 """What every test is held to: nothing is left when it ends."""
 
-import _interpreters
 import gc
 import os
 import threading
@@ -17,33 +16,13 @@ import gates
 # The first one to load it makes libffi keep a descriptor, for as long as the process lives.
 import interpexec._core.capi  # noqa: F401
 from interpexec import InterpreterPoolExecutor
-from interpexec._core import current_call
 from interpexec._pool import process_hooks
-from interpexec._pool.lending import LOANS
+from leftovers import descriptors, interpreters, leftovers
 from stops import Pipe, pipe
 
 # How long an example takes says how busy the machine is.
 settings.register_profile("interpexec", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("interpexec")
-
-
-def _interpreter_ids() -> set[int]:
-    return {int(entry[0]) for entry in _interpreters.list_all()}
-
-
-def _descriptors() -> set[tuple[int, str]]:
-    """Return the open descriptors with what they name; empty where that is unknown."""
-    found = set()
-    try:
-        entries = os.listdir("/proc/self/fd")
-    except OSError:
-        return set()
-    for entry in entries:
-        try:
-            found.add((int(entry), os.readlink(f"/proc/self/fd/{entry}")))
-        except OSError:
-            continue  # the one that listed the directory
-    return found
 
 
 @contextmanager
@@ -53,22 +32,6 @@ def _collectors_come_and_go(threads: set[threading.Thread]) -> Iterator[None]:
     yield
     groups = [state.collectors for state in states if state.collectors is not None]
     threads.update(thread for group in groups for thread in group._threads)
-
-
-def leftovers(before: tuple[set[threading.Thread], set[int], set[tuple[int, str]]]) -> str:
-    """Say which threads, interpreters and descriptors there are that were not before."""
-    gc.collect()
-    threads, interpreters, descriptors = before
-    new = {
-        "threads": set(threading.enumerate()) - threads,
-        "interpreters": _interpreter_ids() - interpreters,
-        "descriptors": _descriptors() - descriptors,
-        # A thread that comes later may have the same ident, and would keep what it locks.
-        "threads that run calls": set(current_call.running),
-        "loans": LOANS._lent if len(LOANS) else (),
-        "pools that wait for loans": LOANS._waiting,
-    }
-    return ", ".join(f"{kind}: {left}" for kind, left in new.items() if left)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -84,7 +47,7 @@ def _session_is_passed_over() -> None:
 @pytest.fixture(autouse=True)
 def _nothing_is_left() -> Iterator[None]:
     """Fail a test that leaves a thread, an interpreter or a descriptor behind."""
-    before = set(threading.enumerate()), _interpreter_ids(), _descriptors()
+    before = set(threading.enumerate()), interpreters(), descriptors()
     with _collectors_come_and_go(before[0]):
         yield
     if left := leftovers(before):

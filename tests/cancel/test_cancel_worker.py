@@ -8,7 +8,8 @@ import pytest
 import stoppable
 from gates import Gate, gate
 from interpexec import InterpreterPoolExecutor
-from stops import TIME_LIMIT, WAKES, Pipe, finish, interpreters, pool_of, shut_down, start
+from leftovers import interpreters
+from stops import TIME_LIMIT, WAKES, Pipe, finish, pool_of, shut_down, start
 
 pytestmark = pytest.mark.fast
 

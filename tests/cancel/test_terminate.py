@@ -13,8 +13,9 @@ import stoppable
 from gates import Gate
 from interpexec import InterpreterPoolExecutor, executor
 from interpexec._pool import cancelling, collector, losses, stopping
+from leftovers import interpreters
 from programs import PATHS, output, write
-from stops import TIME_LIMIT, Pipe, finish, interpreters, run, shut_down, start
+from stops import TIME_LIMIT, Pipe, finish, run, shut_down, start
 
 if TYPE_CHECKING:
     from collections.abc import Callable

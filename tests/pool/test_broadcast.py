@@ -15,16 +15,8 @@ from gates import Gate, gate
 from interpexec import BrokenInterpreterPool, InterpreterPoolExecutor, NotShareableError
 from interpexec._sharing.pickling import dumps_call
 from interpexec._worker import control as callbacks
-from stops import (
-    TIME_LIMIT,
-    Pipe,
-    await_sleep,
-    finish,
-    interpreters,
-    pool_of,
-    shut_down,
-    start,
-)
+from leftovers import interpreters
+from stops import TIME_LIMIT, Pipe, await_sleep, finish, pool_of, shut_down, start
 
 
 def test_there_is_one_future_for_each_worker(begun: Pipe, door: Gate) -> None:

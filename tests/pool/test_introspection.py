@@ -10,7 +10,8 @@ import pytest
 import stoppable
 from gates import Gate, gate
 from interpexec import InterpreterPoolExecutor, current_task
-from stops import TIME_LIMIT, Pipe, finish, interpreters, pool_of, shut_down, start
+from leftovers import interpreters
+from stops import TIME_LIMIT, Pipe, finish, pool_of, shut_down, start
 
 
 def await_states(pool: InterpreterPoolExecutor, *states: str) -> None:

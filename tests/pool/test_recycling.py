@@ -13,8 +13,9 @@ import stoppable
 import tasks
 from gates import Gate
 from interpexec import BrokenInterpreterPool, InterpreterPoolExecutor
+from leftovers import interpreters
 from repetitions import RECYCLED
-from stops import TIME_LIMIT, Pipe, interpreters, pool_of, see_off, shut_down
+from stops import TIME_LIMIT, Pipe, pool_of, see_off, shut_down
 
 
 @pytest.mark.parametrize("value", [1.0, 2.5, "1", [], object(), 1j])

@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from conftest import _descriptors
 from gates import TIME_LIMIT
 from interpexec import (
     BrokenInterpreterPool,
@@ -28,6 +27,7 @@ from interpexec import (
 from interpexec._core import waiting
 from interpexec._sync import ring
 from interpexec.sharing import Handle, abandon, from_token, to_token
+from leftovers import descriptors
 
 SHORT = 0.001
 
@@ -181,7 +181,7 @@ def test_whatever_is_refused_ends_in_an_error(use: Callable[[], None], is_portab
         use()
         for refused in range(1, scarcity.taken + 1):
             gc.collect()
-            before = _descriptors()
+            before = descriptors()
             scarcity.taken, scarcity.refused = 0, refused
             try:
                 with suppress(*REFUSALS):
@@ -189,5 +189,5 @@ def test_whatever_is_refused_ends_in_an_error(use: Callable[[], None], is_portab
             finally:
                 scarcity.refused = 0
             gc.collect()
-            assert not _descriptors() - before, f"number {refused}"
+            assert not descriptors() - before, f"number {refused}"
         use()

@@ -11,12 +11,9 @@ import pytest
 
 import stoppable
 from interpexec._pool import fork_rest, process_hooks
+from leftovers import interpreters
 from programs import run, write
-from stops import (
-    TIME_LIMIT,
-    interpreters,
-    pool_of,
-)
+from stops import TIME_LIMIT, pool_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Fixtures of the tests of sharing: a warm worker that survives whatever is sent to it, a file."""
+"""Fixtures of the tests of sharing: a warm worker, a file, a stock of what can leak."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +8,7 @@ import pytest
 import sharing_tasks
 from gates import TIME_LIMIT
 from interpexec import InterpreterPoolExecutor
+from stock import Stock
 
 
 @pytest.fixture(scope="module")
@@ -26,3 +27,12 @@ def path(tmp_path: Path) -> Path:
     made = tmp_path / "file"
     made.write_bytes(b"".join(b"line %04d\n" % number for number in range(2000)))
     return made
+
+
+@pytest.fixture
+def stock() -> Iterator[Stock]:
+    """Make one of each thing that can leak; nothing of it may be held by anybody at the end."""
+    made = Stock()
+    yield made
+    made.check()
+    made.close()

@@ -1,6 +1,5 @@
 """What the tests of stopping calls share at home: pools that fail fast, pipes that speak."""
 
-import _interpreters
 import os
 import select
 import sys
@@ -134,8 +133,3 @@ def pipe() -> Iterator[Pipe]:
         yield made
     finally:
         made.close()
-
-
-def interpreters() -> set[int]:
-    """Return the numbers of all interpreters."""
-    return {int(entry[0]) for entry in _interpreters.list_all()}
