@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import shareable
 import sharing_tasks as there
 from gates import TIME_LIMIT, Gate
 from interpexec import (
@@ -86,7 +87,7 @@ def test_a_broadcast_that_nobody_hears(stock: Stock) -> None:
 def test_unpickling_that_fails_in_the_worker(stock: Stock, position: int) -> None:
     """What stands before it was taken, what stands behind was not: all is given back."""
     value = stock.all()
-    value.insert(position, there.Explodes())
+    value.insert(position, shareable.Explodes())
     with pool_of(1) as pool:
         assert isinstance(pool.submit(there.same, value).exception(TIME_LIMIT), NotShareableError)
         items = pool.imap_unordered(there.same, [value, 1, value], chunksize=3)
@@ -112,7 +113,7 @@ def test_unpickling_that_fails_at_home(stock: Stock) -> None:
     with pool_of(1) as pool:
         pool.submit(int).result(TIME_LIMIT)
         before = _open_descriptors()
-        for last in there.Explodes, there.RaisesThere:
+        for last in shareable.Explodes, shareable.RaisesThere:
             error = pool.submit(there.sockets_then, last).exception(TIME_LIMIT)
             assert isinstance(error, NotShareableError)
             iterator = pool.map(there.sockets_then, [last] * 3, chunksize=3)
@@ -131,7 +132,12 @@ def test_unpickling_that_fails_at_home(stock: Stock) -> None:
 def test_what_cannot_leave(stock: Stock) -> None:
     """An argument that fails after others were packed, wherever it stands: nothing is held."""
     with pool_of(1) as pool:
-        for bad in there.ExplodesHere(), there.Raises(), there.OneWay(), threading.Lock():
+        for bad in (
+            shareable.ExplodesHere(),
+            shareable.Raises(),
+            shareable.OneWay(),
+            threading.Lock(),
+        ):
             future = pool.submit(there.nothing, *stock.all(), bad, key=stock.all())
             assert isinstance(future.exception(TIME_LIMIT), NotShareableError)
             del future
@@ -150,7 +156,7 @@ def test_what_cannot_leave_is_let_go_at_once(stock: Stock) -> None:
         gc.collect()
         gc.disable()
         try:
-            pool.submit(there.nothing, memoryview(stock.data), there.ExplodesHere()).cancel()
+            pool.submit(there.nothing, memoryview(stock.data), shareable.ExplodesHere()).cancel()
             stock.data.append(1)
         finally:
             gc.enable()
@@ -161,7 +167,7 @@ def test_a_result_that_cannot_leave(stock: Stock) -> None:
     with pool_of(1) as pool:
         pool.submit(int).result(TIME_LIMIT)
         before = len(os.listdir("/proc/self/fd"))
-        for bad in there.ExplodesHere, there.Raises, there.OneWay:
+        for bad in shareable.ExplodesHere, shareable.Raises, shareable.OneWay:
             error = pool.submit(there.sockets_then, bad).exception(TIME_LIMIT)
             assert isinstance(error, NotShareableError)
             iterator = pool.map(there.sockets_then, [bad] * 3, chunksize=3)
@@ -239,7 +245,7 @@ def test_a_map_that_ends_at_an_exception(stock: Stock) -> None:
     with pool_of(1) as pool:
         for chunksize in (1, 3):
             items = [stock.all() for _ in range(9)]
-            items[0] = [there.Explodes()]
+            items[0] = [shareable.Explodes()]
             iterator = pool.map(there.nothing, items, chunksize=chunksize)
             with pytest.raises(NotShareableError):
                 next(iterator)

@@ -7,7 +7,9 @@ from contextlib import suppress
 
 import pytest
 
+import shareable
 import sharing_tasks as there
+import token_tasks
 from gates import TIME_LIMIT, Gate
 from interpexec import (
     BrokenInterpreterPool,
@@ -216,10 +218,10 @@ def test_a_pool_that_is_dropped(stock: Stock, door: Gate) -> None:
 
 
 CHURNS: dict[str, Callable[..., None]] = {
-    "tokens": there.churn_tokens,
-    "blocks": there.churn_blocks,
-    "channel": there.churn_channel,
-    "results": there.churn_packing,
+    "tokens": token_tasks.churn_tokens,
+    "blocks": token_tasks.churn_blocks,
+    "channel": token_tasks.churn_channel,
+    "results": token_tasks.churn_packing,
 }
 
 
@@ -265,11 +267,11 @@ def test_what_a_worker_was_to_receive(stock: Stock) -> None:
     receiver, sender = create_channel()
     with receiver, sender:
         sender.send(stock.all()[:1])
-        sender.send([stock.theirs, there.Explodes(), stock.handle])
+        sender.send([stock.theirs, shareable.Explodes(), stock.handle])
         sender.send([stock.handle])
         with pool_of(1) as pool:
-            assert pool.submit(there.receive, receiver).result(TIME_LIMIT) == "list"
-            error = pool.submit(there.receive, receiver).exception(TIME_LIMIT)
+            assert pool.submit(token_tasks.receive, receiver).result(TIME_LIMIT) == "list"
+            error = pool.submit(token_tasks.receive, receiver).exception(TIME_LIMIT)
             assert isinstance(error, LookupError)
             del error
     stock.check()

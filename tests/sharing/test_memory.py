@@ -14,7 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import shareable
 import sharing_tasks as there
+import token_tasks
 from gates import TIME_LIMIT, Gate
 from interpexec import InterpreterPoolExecutor, NotShareableError, create_channel
 from interpexec.sharing import Handle, from_token, to_token
@@ -80,7 +82,7 @@ def test_a_view_in_an_argument_is_the_memory(pool: Pool) -> None:
             TIME_LIMIT
         )
         assert data[5_000_000:5_000_007] == b"%d there" % index
-    box = there.Box(foo={"deep": [memoryview(data)[10:20]]})
+    box = shareable.Box(foo={"deep": [memoryview(data)[10:20]]})
     pool.submit(there.write_in_box, box, b"boxed").result(TIME_LIMIT)
     assert data[10:15] == b"boxed"
 
@@ -135,7 +137,7 @@ def test_a_lent_view_goes_on_to_others(pool: Pool) -> None:
     data = bytearray(b"original data")
     receiver, sender = create_channel()
     with receiver, sender:
-        pool.submit(there.send_on, sender, memoryview(data)).result(TIME_LIMIT)
+        pool.submit(token_tasks.send_on, sender, memoryview(data)).result(TIME_LIMIT)
         view = receiver.recv(TIME_LIMIT)
         view[:8] = b"changed!"
         assert data == b"original data"
@@ -331,7 +333,7 @@ def test_large_bytes_at_any_depth(pool: Pool, size: int) -> None:
     value = {
         "first": datas[0],
         "list": [datas[1], "text" * LARGE, datas[2], 5],
-        "box": there.Box(datas[3], {"deep": (datas[4], bytearray(datas[5]))}),
+        "box": shareable.Box(datas[3], {"deep": (datas[4], bytearray(datas[5]))}),
         "same": [datas[0], datas[0]],
         "empty": b"",
         b"k" * size: datas[6],

@@ -16,7 +16,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import shareable
 import sharing_tasks as there
+import token_tasks
 from gates import TIME_LIMIT, gate
 from interpexec import InterpreterPoolExecutor, NotShareableError, SharedBuffer, create_channel
 from interpexec import buffers as module
@@ -346,7 +348,7 @@ def _use_until_closed(block: SharedBuffer, is_over: threading.Event, outcomes: s
 def test_both_sides_write_in_place(pool: Pool) -> None:
     """An argument at any depth: what is written there is seen here, and the other way."""
     with SharedBuffer(100) as block:
-        for number, wrapped in enumerate((block, [block], {"k": (block,)}, there.Box(block))):
+        for number, wrapped in enumerate((block, [block], {"k": (block,)}, shareable.Box(block))):
             pool.submit(there.keep, wrapped).result(TIME_LIMIT)
             text = b"%d there" % number
             assert pool.submit(there.write, block, text).result(TIME_LIMIT) == 100
@@ -423,8 +425,8 @@ def test_through_channels_without_a_pool(pool: Pool) -> None:
             other[:5] = b"hello"
             assert block[:5] == b"hello"
         sender.send(block)
-        assert pool.submit(there.receive, receiver).result(TIME_LIMIT) == "SharedBuffer"
-        pool.submit(there.make_and_send, sender, 7).result(TIME_LIMIT)
+        assert pool.submit(token_tasks.receive, receiver).result(TIME_LIMIT) == "SharedBuffer"
+        pool.submit(token_tasks.make_and_send, sender, 7).result(TIME_LIMIT)
         with receiver.recv(TIME_LIMIT) as other:
             assert len(other) == 7
         sender.send([block, block.toreadonly()])  # never received

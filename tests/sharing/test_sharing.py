@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+import shareable
 import sharing_tasks as there
+import token_tasks
 from gates import TIME_LIMIT
 from interpexec import (
     BrokenInterpreterPool,
@@ -20,7 +22,7 @@ from interpexec import (
     create_channel,
     sharing,
 )
-from sharing_tasks import Box, Named, Slots
+from shareable import Box, Named, Slots
 from stops import pool_of
 
 pytestmark = pytest.mark.fast
@@ -30,7 +32,7 @@ type Pool = InterpreterPoolExecutor
 
 @pytest.fixture(scope="module")
 def _registered() -> None:
-    there.register_points()
+    shareable.register_points()
 
 
 @pytest.fixture
@@ -62,7 +64,7 @@ WRAPPERS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
 
 
 @pytest.mark.parametrize("where", WRAPPERS)
-@pytest.mark.parametrize("cls", [Named, there.NamedToo])
+@pytest.mark.parametrize("cls", [Named, shareable.NamedToo])
 def test_it_is_used_at_any_depth(pool: Pool, where: str, cls: type[Named]) -> None:
     """As an argument, a keyword and a result; the class stays, and what inherits the way."""
     wrap, unwrap = WRAPPERS[where]
@@ -77,12 +79,12 @@ def test_it_is_used_at_any_depth(pool: Pool, where: str, cls: type[Named]) -> No
 
 def test_it_comes_before_what_pickle_would_do(pool: Pool) -> None:
     """Also for a subclass of a type that pickle knows; an empty token is a token, too."""
-    numbers = there.NamedList([1, 2])
+    numbers = shareable.NamedList([1, 2])
     assert pool.submit(list, numbers).result(TIME_LIMIT) == [1, 2, 255]
     back = pool.submit(there.same, [numbers]).result(TIME_LIMIT)
     assert back == [[1, 2, 255, 255]]
-    assert type(back[0]) is there.NamedList
-    assert pool.submit(list, there.NamedList()).result(TIME_LIMIT) == [255]
+    assert type(back[0]) is shareable.NamedList
+    assert pool.submit(list, shareable.NamedList()).result(TIME_LIMIT) == [255]
 
 
 def test_a_large_token_arrives(pool: Pool) -> None:
@@ -93,11 +95,11 @@ def test_a_large_token_arrives(pool: Pool) -> None:
 
 def test_one_object_that_is_sent_twice_stays_one(pool: Pool) -> None:
     """Within one call: the token is asked for once."""
-    there.made.clear()
+    shareable.made.clear()
     item = Named("twin")
     first, second = pool.submit(there.same, [item, item]).result(TIME_LIMIT)
     assert first is second
-    assert there.made == [b"twin"]
+    assert shareable.made == [b"twin"]
 
 
 @pytest.mark.parametrize("make", ["map", "imap_unordered"])
@@ -160,10 +162,10 @@ def test_exceptions_that_hold_one(pool: Pool) -> None:
 
 def test_an_exception_that_has_the_protocol(pool: Pool) -> None:
     """As a result, and when it is raised; its cause tells of the worker."""
-    back = pool.submit(there.same, there.SharedError("r")).result(TIME_LIMIT)
+    back = pool.submit(there.same, shareable.SharedError("r")).result(TIME_LIMIT)
     assert (str(back), back.arrived) == ("r", True)
-    error: Any = pool.submit(there.fail_holding, there.SharedError, "e").exception(TIME_LIMIT)
-    assert type(error) is there.SharedError
+    error: Any = pool.submit(there.fail_holding, shareable.SharedError, "e").exception(TIME_LIMIT)
+    assert type(error) is shareable.SharedError
     assert (str(error), error.arrived) == ("e", True)
     assert type(error.__cause__) is ExecutionFailed
 
@@ -174,7 +176,7 @@ def test_through_channels_and_tokens(pool: Pool) -> None:
     with receiver, sender:
         sender.send({"k": Named("c")})
         assert receiver.recv(TIME_LIMIT)["k"].arrived
-        pool.submit(there.send_on, sender, [Named("w")]).result(TIME_LIMIT)
+        pool.submit(token_tasks.send_on, sender, [Named("w")]).result(TIME_LIMIT)
         assert receiver.recv(TIME_LIMIT)[0].arrived
     assert sharing.from_token(sharing.to_token([Named("t")]))[0].arrived
 
@@ -184,14 +186,14 @@ def test_a_class_may_use_tokens_of_other_objects(pool: Pool) -> None:
     reader, writer = os.pipe()
     with sharing.Handle(writer) as handle:
         os.close(writer)
-        owner = there.Owner(handle)
+        owner = shareable.Owner(handle)
         back = pool.submit(there.same, {"owner": [owner]}).result(TIME_LIMIT)["owner"][0]
         os.write(back.handle.fileno(), b"through")
         back.handle.close()
         for each in pool.map(there.same, [owner, owner], chunksize=2):
             each.handle.close()
         with pytest.raises(NotShareableError):  # with everything given back
-            pool.submit(there.same, owner, there.Raises()).result(TIME_LIMIT)
+            pool.submit(there.same, owner, shareable.Raises()).result(TIME_LIMIT)
     assert os.read(reader, 100) == b"through"
     assert os.read(reader, 100) == b""  # no writer is left
     os.close(reader)
@@ -202,8 +204,8 @@ def test_what_a_token_inside_names_waits_no_longer_than_the_message(pool: Pool) 
     reader, writer = os.pipe()
     with sharing.Handle(writer) as handle:
         os.close(writer)
-        lazy = there.Lazy(handle)
-        assert pool.submit(there.try_lazy_token, lazy).result(TIME_LIMIT) == "TokenError"
+        lazy = shareable.Lazy(handle)
+        assert pool.submit(token_tasks.try_lazy_token, lazy).result(TIME_LIMIT) == "TokenError"
     assert os.read(reader, 1) == b""
     os.close(reader)
 
@@ -214,30 +216,30 @@ def test_what_a_token_inside_names_waits_no_longer_than_the_message(pool: Pool) 
 @pytest.mark.usefixtures("_registered")
 def test_registered_classes(pool: Pool) -> None:
     """At home for arguments, in the workers for results."""
-    assert pool.submit(there.was_arrived, there.Point(1, 2)).result(TIME_LIMIT)
-    error = pool.submit(there.same, there.Point(1, 2)).exception(TIME_LIMIT)
+    assert pool.submit(there.was_arrived, shareable.Point(1, 2)).result(TIME_LIMIT)
+    error = pool.submit(there.same, shareable.Point(1, 2)).exception(TIME_LIMIT)
     assert type(error) is NotShareableError  # its own way fails: it is not registered there
-    pool.submit(there.register_points).result(TIME_LIMIT)
-    back = pool.submit(there.same, Box([there.Point(3, -4)])).result(TIME_LIMIT).foo[0]
+    pool.submit(shareable.register_points).result(TIME_LIMIT)
+    back = pool.submit(there.same, Box([shareable.Point(3, -4)])).result(TIME_LIMIT).foo[0]
     assert (back.x, back.y, back.arrived) == (3, -4, True)
-    for each in pool.map(there.same, [there.Point(5, 6)] * 4, chunksize=2):
+    for each in pool.map(there.same, [shareable.Point(5, 6)] * 4, chunksize=2):
         assert each.arrived
 
 
 @pytest.mark.usefixtures("_registered")
 def test_an_exception_that_was_registered(pool: Pool) -> None:
     """When it is raised, as when it is returned."""
-    pool.submit(there.register_points).result(TIME_LIMIT)
-    assert pool.submit(there.same, there.PointError("r")).result(TIME_LIMIT).arrived
-    error: Any = pool.submit(there.fail_holding, there.PointError, "e").exception(TIME_LIMIT)
+    pool.submit(shareable.register_points).result(TIME_LIMIT)
+    assert pool.submit(there.same, shareable.PointError("r")).result(TIME_LIMIT).arrived
+    error: Any = pool.submit(there.fail_holding, shareable.PointError, "e").exception(TIME_LIMIT)
     assert (str(error), error.arrived) == ("e", True)
 
 
 @pytest.mark.usefixtures("_registered")
 def test_subclasses_are_not_registered(pool: Pool) -> None:
     """Only objects of this very class."""
-    back = pool.submit(there.same, there.SubPoint(1, 2)).result(TIME_LIMIT)
-    assert (type(back), back.arrived) == (there.SubPoint, False)
+    back = pool.submit(there.same, shareable.SubPoint(1, 2)).result(TIME_LIMIT)
+    assert (type(back), back.arrived) == (shareable.SubPoint, False)
 
 
 def test_to_register_once_more_replaces_the_former_ways(pool: Pool) -> None:
@@ -288,13 +290,13 @@ PATHS: list[tuple[Callable[[Any], tuple[Any, ...]], str]] = [
 ]
 
 MISFITS: dict[str, tuple[Callable[[], Any], str]] = {
-    "raises": (there.Raises, "no way out"),
-    "str": (functools.partial(there.Returns, "text"), "must give bytes, not str"),
-    "None": (functools.partial(there.Returns, None), "must give bytes, not NoneType"),
-    "bytearray": (functools.partial(there.Returns, bytearray(2)), "bytes, not bytearray"),
-    "one way": (there.OneWay, "no class method __unshare__"),
-    "odd way": (there.OddWay, "no class method __unshare__"),
-    "own": (there.ExplodesHere, "exploded here"),
+    "raises": (shareable.Raises, "no way out"),
+    "str": (functools.partial(shareable.Returns, "text"), "must give bytes, not str"),
+    "None": (functools.partial(shareable.Returns, None), "must give bytes, not NoneType"),
+    "bytearray": (functools.partial(shareable.Returns, bytearray(2)), "bytes, not bytearray"),
+    "one way": (shareable.OneWay, "no class method __unshare__"),
+    "odd way": (shareable.OddWay, "no class method __unshare__"),
+    "own": (shareable.ExplodesHere, "exploded here"),
 }
 
 
@@ -328,7 +330,7 @@ def test_what_a_class_does_wrong_is_told(pool: Pool, misfit: str) -> None:
     assert text in str(raised.value)
 
 
-@pytest.mark.parametrize("cls", [there.Raises, there.OneWay, there.ExplodesHere])
+@pytest.mark.parametrize("cls", [shareable.Raises, shareable.OneWay, shareable.ExplodesHere])
 def test_a_result_that_cannot_travel_is_named(pool: Pool, cls: type) -> None:
     """With the path in the result; the worker goes on."""
     error = pool.submit(there.sockets_then, cls).exception(TIME_LIMIT)
@@ -370,21 +372,21 @@ def test_exceptions_that_cannot_travel_are_told(pool: Pool) -> None:
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # half a result
 def test_an_unshare_that_raises(pool: Pool) -> None:
     """In the worker: "args not shareable"; at home: the result could not be unpickled."""
-    error: Any = pool.submit(there.same, [there.RaisesThere()]).exception(TIME_LIMIT)
+    error: Any = pool.submit(there.same, [shareable.RaisesThere()]).exception(TIME_LIMIT)
     assert type(error) is NotShareableError
     assert "args not shareable: LookupError: no way in" in str(error)
     assert type(error.__cause__) is ExecutionFailed
-    error = pool.submit(there.sockets_then, there.RaisesThere).exception(TIME_LIMIT)
+    error = pool.submit(there.sockets_then, shareable.RaisesThere).exception(TIME_LIMIT)
     assert type(error) is NotShareableError
     assert "no way in" in str(error)
     receiver, sender = create_channel()
     with receiver, sender:
-        sender.send(there.RaisesThere())
+        sender.send(shareable.RaisesThere())
         with pytest.raises(LookupError, match="no way in"):
             receiver.recv(TIME_LIMIT)
     with pytest.raises(LookupError, match="no way in"):
-        sharing.from_token(sharing.to_token(there.RaisesThere()))
-    values = pool.imap_unordered(there.nothing, [there.RaisesThere(), 1], chunksize=2)
+        sharing.from_token(sharing.to_token(shareable.RaisesThere()))
+    values = pool.imap_unordered(there.nothing, [shareable.RaisesThere(), 1], chunksize=2)
     with pytest.raises(NotShareableError, match="no way in"):
         list(values)
     assert pool.submit(int).result(TIME_LIMIT) == 0

@@ -11,7 +11,9 @@ import warnings
 
 import pytest
 
+import shareable
 import sharing_tasks as there
+import token_tasks
 from gates import TIME_LIMIT
 from interpexec import InterpreterPoolExecutor, NotShareableError, SharedBuffer, TokenError
 from interpexec.sharing import Handle, abandon, from_token, to_token
@@ -93,12 +95,12 @@ def test_tokens_as_other_kinds_of_bytes() -> None:
 
 def test_from_one_interpreter_to_another(pool: Pool) -> None:
     """Both ways; the bytes travel as any bytes do."""
-    assert pool.submit(there.take_token, to_token(["home"])).result(TIME_LIMIT) == ["home"]
-    token = pool.submit(there.make_token, ["there"]).result(TIME_LIMIT)
+    assert pool.submit(token_tasks.take_token, to_token(["home"])).result(TIME_LIMIT) == ["home"]
+    token = pool.submit(token_tasks.make_token, ["there"]).result(TIME_LIMIT)
     assert from_token(token) == ["there"]
-    assert pool.submit(there.try_token, token).result(TIME_LIMIT) == "TokenError"
+    assert pool.submit(token_tasks.try_token, token).result(TIME_LIMIT) == "TokenError"
     block = SharedBuffer(10)
-    view = pool.submit(there.take_token, to_token(block)).result(TIME_LIMIT)
+    view = pool.submit(token_tasks.take_token, to_token(block)).result(TIME_LIMIT)
     view[:2] = b"hi"
     assert block[:2] == b"hi"
 
@@ -119,7 +121,7 @@ def test_what_cannot_travel_is_named() -> None:
     with socket.socket() as sock, pytest.raises(NotShareableError, match=r"the object\['a'\]\[1\]"):
         to_token({"a": [sock, threading.Lock()]})
     with pytest.raises(NotShareableError):
-        to_token([Handle(0), there.ExplodesHere()])
+        to_token([Handle(0), shareable.ExplodesHere()])
     assert descriptors() == before
 
 
@@ -143,15 +145,15 @@ def test_many_descriptors_under_one_token() -> None:
 def test_what_unshare_raises_goes_on(pool: Pool) -> None:
     """To the caller; the token is used up, and what lay beside is given back."""
     before = descriptors()
-    token = to_token([Handle(0), there.RaisesThere(), Handle(0)])
+    token = to_token([Handle(0), shareable.RaisesThere(), Handle(0)])
     with pytest.raises(LookupError, match="no way in"):
         from_token(token)
     with pytest.raises(TokenError):
         from_token(token)
     assert descriptors() == before
-    assert pool.submit(there.try_token, to_token(there.RaisesThere())).result(TIME_LIMIT) == (
-        "LookupError"
-    )
+    assert pool.submit(token_tasks.try_token, to_token(shareable.RaisesThere())).result(
+        TIME_LIMIT
+    ) == ("LookupError")
 
 
 # -- how long they last ----------------------------------------------------
@@ -162,7 +164,7 @@ def test_tokens_of_a_worker_that_was_recycled() -> None:
     with pool_of(1, max_tasks_per_child=1) as pool:
         before = None
         for _ in range(3):
-            tokens = pool.submit(there.make_tokens, 5).result(TIME_LIMIT)
+            tokens = pool.submit(token_tasks.make_tokens, 5).result(TIME_LIMIT)
             later = pool.submit(there.nothing)
             assert later.result(TIME_LIMIT) is None
             see_off(pool)
@@ -177,7 +179,7 @@ def test_tokens_of_a_worker_that_was_recycled() -> None:
 def test_tokens_of_a_worker_that_was_terminated(begun: Pipe) -> None:
     """As when it is recycled."""
     pool = InterpreterPoolExecutor(1)
-    tokens = pool.submit(there.make_tokens, 3).result(TIME_LIMIT)
+    tokens = pool.submit(token_tasks.make_tokens, 3).result(TIME_LIMIT)
     assert from_token(tokens.pop()).fileno() >= 0
     pool.submit(there.spin, begun.writer)
     begun.hear()
@@ -200,9 +202,9 @@ def test_tokens_of_home_outlive_workers() -> None:
 def test_a_worker_remembers_no_token_for_ever(pool: Pool) -> None:
     """What was taken elsewhere is forgotten, sooner or later."""
     for _ in range(20):
-        for token in pool.submit(there.make_tokens, 200).result(TIME_LIMIT):
+        for token in pool.submit(token_tasks.make_tokens, 200).result(TIME_LIMIT):
             assert abandon(token)
-    assert pool.submit(there.tokens_held).result(TIME_LIMIT) < 2000
+    assert pool.submit(token_tasks.tokens_held).result(TIME_LIMIT) < 2000
 
 
 _CHILD = """

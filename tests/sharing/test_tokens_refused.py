@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import sharing_tasks as there
+import token_tasks
 from gates import TIME_LIMIT, Gate
 from interpexec import SharedBuffer, TokenError
 from interpexec.sharing import abandon, from_token, to_token
@@ -303,7 +303,7 @@ def test_one_of_several_interpreters_wins(door: Gate) -> None:
     count = 200
     with pool_of(3) as pool:
         tokens = [to_token([number]) for number in range(count)]
-        futures = [pool.submit(there.race_for, door.handle, tokens) for _ in range(3)]
+        futures = [pool.submit(token_tasks.race_for, door.handle, tokens) for _ in range(3)]
         door.await_knocks(3)
         door.let_in(3)
         won = [index for index in reversed(range(count)) if abandon(tokens[index])]

@@ -6,7 +6,7 @@ import socket
 import threading
 from time import monotonic
 
-import sharing_tasks as there
+import shareable
 from interpexec import (
     SharedBuffer,
     create_channel,
@@ -51,9 +51,9 @@ class Stock:
         return [
             self.theirs,
             {"handle": self.handle, "view": memoryview(self.data)},
-            there.Box(self.block),
+            shareable.Box(self.block),
             b"x" * 100_000,
-            there.Owner(self.handle),
+            shareable.Owner(self.handle),
             self.sender,
         ]
 

@@ -1,4 +1,7 @@
-"""Exceptions, arguments and results that misbehave where they cross. Workers import this."""
+"""Exceptions, arguments and results that misbehave when they are pickled, unpickled or shown.
+
+For tests of what an error does to its call, and to no other one. Workers import this module.
+"""
 # ruff: noqa: N818, TRY301, PYI034  # named after what they do, made as users make them
 
 import os

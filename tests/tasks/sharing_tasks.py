@@ -1,241 +1,26 @@
-"""What the tests of sharing run in workers. A worker imports this module, so it imports little."""
+"""Calls that take, make, keep, read and write what is sent, for the tests of sharing.
+
+Workers import this module, so it imports little. Objects of a user's are in `shareable`, calls
+with tokens in `token_tasks`.
+"""
 
 import os
-import struct
-from dataclasses import dataclass, field
+
+from shareable import Box
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
     from multiprocessing.connection import Connection
-    from typing import Any, Self
+    from typing import Any
 
     from gates import Handle as Door
-    from interpexec import RecvChannel, SendChannel, SharedBuffer
+    from interpexec import SharedBuffer
     from interpexec.sharing import Handle
 
 kept: list[object] = []
 """What stays in this interpreter."""
-
-made: list[bytes] = []
-"""The tokens that `Named.__share__` has given in this interpreter."""
-
-
-# -- classes that know how to travel -------------------------------------------
-
-
-class Named:
-    """Travels as its name, and says where it came from."""
-
-    def __init__(self, name: str, *, arrived: bool = False) -> None:
-        self.name = name
-        self.arrived = arrived
-
-    def __share__(self) -> bytes:
-        made.append(self.name.encode())
-        return self.name.encode()
-
-    @classmethod
-    def __unshare__(cls, token: bytes) -> "Self":
-        return cls(token.decode(), arrived=True)
-
-    def __reduce__(self) -> "tuple[object, ...]":
-        raise AssertionError("this class has a way of its own")
-
-
-class NamedToo(Named):
-    """Inherits the way."""
-
-
-class NamedList(list[int]):
-    """A list that travels as a token all the same."""
-
-    def __share__(self) -> bytes:
-        return bytes(self)
-
-    @classmethod
-    def __unshare__(cls, token: bytes) -> "Self":
-        return cls([*token, 255])
-
-
-class Owner:
-    """Owns a descriptor; travels as a token of that."""
-
-    def __init__(self, handle: "Handle") -> None:
-        self.handle = handle
-
-    def __share__(self) -> bytes:
-        from interpexec import sharing
-
-        return sharing.to_token(self.handle)
-
-    @classmethod
-    def __unshare__(cls, token: bytes) -> "Self":
-        from interpexec import sharing
-
-        return cls(sharing.from_token(token))
-
-
-class Lazy(Owner):
-    """Does not take what its token names."""
-
-    @classmethod
-    def __unshare__(cls, token: bytes) -> "Self":
-        return cls(token)  # type: ignore[arg-type]
-
-
-class Raises:
-    """Its `__share__` raises."""
-
-    def __share__(self) -> bytes:
-        raise LookupError("no way out")
-
-    @classmethod
-    def __unshare__(cls, _: bytes) -> "Self":
-        return cls()
-
-
-class Returns:
-    """Its `__share__` returns whatever it was given."""
-
-    def __init__(self, token: object) -> None:
-        self.token = token
-
-    def __share__(self) -> object:
-        return self.token
-
-    @classmethod
-    def __unshare__(cls, token: bytes) -> "Self":
-        return cls(token)
-
-
-class OneWay:
-    """It has no `__unshare__`."""
-
-    def __share__(self) -> bytes:
-        return b""
-
-
-class OddWay(OneWay):
-    """Its `__unshare__` is nothing to be called."""
-
-    __unshare__ = 5
-
-
-class RaisesThere:
-    """Its `__unshare__` raises."""
-
-    def __share__(self) -> bytes:
-        return b""
-
-    @classmethod
-    def __unshare__(cls, _: bytes) -> "Self":
-        raise LookupError("no way in")
-
-
-class SharedError(Exception):
-    """An exception that travels as a token."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
-        self.arrived = False
-
-    def __share__(self) -> bytes:
-        return str(self).encode()
-
-    @classmethod
-    def __unshare__(cls, token: bytes) -> "Self":
-        error = cls(token.decode())
-        error.arrived = True
-        return error
-
-
-class Point:
-    """Does not know how to travel: is registered."""
-
-    def __init__(self, x: int, y: int, *, arrived: bool = False) -> None:
-        self.x, self.y, self.arrived = x, y, arrived
-
-    def __reduce__(self) -> "tuple[object, ...]":
-        raise AssertionError("this class was registered")
-
-
-class SubPoint(Point):
-    """Not registered."""
-
-    def __reduce__(self) -> "tuple[object, ...]":
-        return SubPoint, (self.x, self.y)
-
-
-class PointError(Exception):
-    """Does not know how to travel: is registered."""
-
-    arrived = False
-
-
-def share_point(point: Point) -> bytes:
-    """Say what a point is."""
-    return struct.pack("qq", point.x, point.y)
-
-
-def unshare_point(token: bytes) -> Point:
-    """Make a point."""
-    return Point(*struct.unpack("qq", token), arrived=True)
-
-
-def unshare_error(token: bytes) -> PointError:
-    """Make an error."""
-    error = PointError(token.decode())
-    error.arrived = True
-    return error
-
-
-def register_points() -> None:
-    """Register the class in this interpreter."""
-    from interpexec import sharing
-
-    sharing.register(Point, share_point, unshare_point)
-    sharing.register(PointError, lambda error: str(error).encode(), unshare_error)
-
-
-@dataclass
-class Box:
-    """Something with attributes."""
-
-    foo: object = None
-    more: dict[str, object] = field(default_factory=dict)
-
-
-class Slots:
-    """Something with slots."""
-
-    __slots__ = ("foo",)
-
-    def __init__(self, foo: object) -> None:
-        self.foo = foo
-
-
-class Explodes:
-    """Fails when it is unpickled, anywhere."""
-
-    def __reduce__(self) -> "tuple[object, ...]":
-        return explode, ()
-
-
-class ExplodesHere:
-    """Cannot be pickled."""
-
-    def __reduce__(self) -> "tuple[object, ...]":
-        raise LookupError("exploded here")
-
-
-def explode() -> None:
-    """Fail."""
-    raise LookupError("exploded")
-
-
-# -- tasks ---------------------------------------------------------------------
 
 
 def same[T](value: T) -> T:
@@ -360,11 +145,6 @@ def fail_with_closed_socket() -> None:
     (sock,) = sockets()
     sock.close()
     raise ValueError("carrier", sock)
-
-
-def try_lazy_token(lazy: Lazy) -> str:
-    """Take what an object's token names while the call runs."""
-    return try_token(lazy.handle)  # type: ignore[arg-type]  # it is the token here
 
 
 def sockets(count: int = 1) -> "list[socket.socket]":
@@ -530,15 +310,6 @@ def about_socket(sock: "socket.socket") -> "tuple[Any, ...]":
     return type(sock).__name__, sock.family, sock.type, sock.proto, sock.gettimeout()
 
 
-def time_out(sock: "socket.socket") -> str:
-    """Return the name of the error of a receive that gets nothing."""
-    try:
-        sock.recv(1)
-    except OSError as error:
-        return type(error).__name__
-    return "received"
-
-
 def read_from(file: "Any", size: int = -1) -> "Any":
     """Return what is in a file."""
     return file.read(size)
@@ -604,120 +375,10 @@ def use_inner_pool(value: "Any", fn: "Callable[..., Any]", *args: object) -> "An
         return pool.submit(fn, value, *args).result(30)
 
 
-# -- tokens --------------------------------------------------------------------
-
-
-def make_token(value: object) -> bytes:
-    """Make a token."""
-    from interpexec import sharing
-
-    return sharing.to_token(value)
-
-
-def make_tokens(count: int) -> list[bytes]:
-    """Make tokens of handles."""
-    from interpexec import sharing
-
-    with sharing.Handle(0) as handle:
-        return [sharing.to_token(handle) for _ in range(count)]
-
-
-def tokens_held() -> int:
-    """Return how many tokens this interpreter remembers."""
-    from interpexec._sharing import tokens as tokens_module
-
-    return len(tokens_module._held)
-
-
-def take_token(token: bytes) -> object:
-    """Take what a token names."""
-    from interpexec import sharing
-
-    return sharing.from_token(token)
-
-
-def try_token(token: bytes) -> str:
-    """Take what a token names, and let go of it; return the name of the error."""
-    from interpexec import sharing
-
+def time_out(sock: "socket.socket") -> str:
+    """Return the name of the error of a receive that gets nothing."""
     try:
-        sharing.from_token(token)
-    except Exception as error:
+        sock.recv(1)
+    except OSError as error:
         return type(error).__name__
-    return "taken"
-
-
-def race_for(door: "Door", tokens: list[bytes]) -> list[int]:
-    """Wait at the door, then take what can be had; return which ones that were."""
-    from interpexec.errors import TokenError
-    from interpexec.sharing import from_token
-
-    pass_door(door)
-    won = []
-    for index, token in enumerate(tokens):
-        try:
-            from_token(token)
-            won.append(index)
-        except TokenError:
-            pass
-    return won
-
-
-def churn_tokens(knocker: int, fd: int) -> None:
-    """Make tokens and take them, for ever."""
-    from interpexec import sharing
-
-    with sharing.Handle(fd) as handle:
-        os.write(knocker, b"!")
-        while True:
-            sharing.from_token(sharing.to_token([handle, handle]))
-
-
-def churn_blocks(knocker: int, _: int) -> None:
-    """Make blocks and let them go, for ever."""
-    from interpexec import SharedBuffer
-
-    os.write(knocker, b"!")
-    while True:
-        with SharedBuffer(4096) as block:
-            block[:1] = b"x"
-
-
-def churn_packing(knocker: int, fd: int) -> None:
-    """Pack what cannot travel, after what can, for ever."""
-    from interpexec import create_channel, sharing
-
-    receiver, sender = create_channel()
-    with sharing.Handle(fd) as handle, receiver, sender:
-        os.write(knocker, b"!")
-        while True:
-            try:
-                sender.send([handle, Named("x"), handle, ExplodesHere()])
-            except (ValueError, TypeError):
-                pass
-
-
-def churn_channel(knocker: int, fd: int, sender: "SendChannel", receiver: "RecvChannel") -> None:
-    """Send a handle and receive it, for ever."""
-    from interpexec import sharing
-
-    with sharing.Handle(fd) as handle:
-        os.write(knocker, b"!")
-        while True:
-            sender.send([handle])
-            receiver.recv()
-
-
-def send_on(sender: "SendChannel", value: object) -> None:
-    """Send something."""
-    sender.send(value)
-
-
-def make_and_send(sender: "SendChannel", size: int) -> None:
-    """Send a new block."""
-    sender.send(buffer_of(size))
-
-
-def receive(receiver: "RecvChannel") -> object:
-    """Receive something, and let it go."""
-    return type(receiver.recv(20)).__name__
+    return "received"

@@ -1,4 +1,9 @@
-"""Calls to be stopped. A worker imports this module, so it imports little."""
+"""Calls to be stopped: they run for ever, block in C, use a shield, or are unpickled for ever.
+
+For tests of cancelling, time limits and ends of pools. A worker imports this module, so it
+imports little; it has some ordinary calls of its own, so that a worker that has run one of them
+has imported what the call to be stopped needs.
+"""
 
 import _interpreters
 import os

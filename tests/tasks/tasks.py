@@ -1,4 +1,8 @@
-"""What tests run in workers. A worker imports this module, so it imports little."""
+"""Ordinary calls: they return, fail, wait at a gate, say where they run, leave something behind.
+
+The first place to look for a function to submit. A worker imports this module, so it imports
+little.
+"""
 
 import _interpreters
 import os
