@@ -1,4 +1,7 @@
-"""What the tests of stopping calls share at home: pools that fail fast, pipes that speak."""
+"""Pools, threads and pipes with a time limit: a test that would hang fails instead.
+
+For tests in which calls are stopped, or threads wait; a call tells by a `Pipe` how far it is.
+"""
 
 import os
 import select

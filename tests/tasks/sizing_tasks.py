@@ -1,4 +1,7 @@
-"""What the tests of maps run in workers: items that wait, fail, tell that they ran."""
+"""Items of maps: at some places they wait, fail or break their worker, and tell that they ran.
+
+For tests of how a map cuts its items into calls. Workers import this module.
+"""
 
 import os
 import time

@@ -1,4 +1,7 @@
-"""Functions that the tests of locks and channels run in workers."""
+"""Calls that use locks, queues and channels: they take, hold, wait, send, receive, for ever too.
+
+For the tests of `interpexec.sync` and of channels. Workers import this module.
+"""
 
 import os
 from dataclasses import dataclass
