@@ -17,7 +17,7 @@ from typing import Any
 
 import work
 from activities import make_pool
-from uses import require
+from use import require
 
 LIMIT = 60.0
 """Seconds within which a future must finish, on a busy machine."""

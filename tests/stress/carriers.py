@@ -8,7 +8,7 @@ from typing import Any
 import mischief
 from campaign import BETWEEN
 from mischief import ARRIVES, DEPARTS, DIES, HOME, RUNS, WORKER, Traveller
-from uses import require
+from use import require
 
 LIMIT = 10.0
 """Seconds within which a call must end, one way or the other."""

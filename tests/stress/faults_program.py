@@ -13,7 +13,7 @@ import carriers
 import refusals
 from campaign import BETWEEN
 from left import census, left_since
-from uses import Trouble, require
+from use import Trouble, require
 
 
 def do(case: str, seed: int) -> None:

@@ -18,7 +18,8 @@ from typing import Any
 import campaign
 from campaign import BETWEEN, OK, Run, Verdict
 from child import Child
-from uses import SHORT, USES, Use
+from use import SHORT, Use
+from uses import USES
 
 KINDS = ("single", "pair")
 

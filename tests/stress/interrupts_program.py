@@ -16,7 +16,8 @@ from collections.abc import Callable
 
 from activities import make_pool
 from left import census, left_since
-from uses import USES, Trouble, finish_beside
+from use import Trouble, finish_beside
+from uses import USES
 
 type State = Callable[[], None]
 

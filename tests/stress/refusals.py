@@ -14,7 +14,7 @@ from typing import Any
 import mischief
 from campaign import BETWEEN
 from carriers import LIMIT
-from uses import Trouble, require
+from use import Trouble, require
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from random import Random
 import actors
 from activities import make_pool
 from left import census, left_since
-from uses import Trouble
+from use import Trouble
 
 WORKERS = 4
 

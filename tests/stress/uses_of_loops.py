@@ -1,0 +1,53 @@
+"""Uses of pools in event loops."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from use import LONG, PoolUse, require
+from uses_of_pools import ITEMS, RESULTS
+
+
+class Asyncio(PoolUse):
+    """Runs an event loop that uses the pool in some way."""
+
+    span = LONG
+    is_asyncio = True
+
+    def __init__(self, make: Callable[..., Any], run: Callable[[Any], Any]) -> None:
+        """Run: a coroutine function that is given the pool."""
+        super().__init__(make)
+        self._run = run
+
+    def step(self) -> None:
+        """Run it."""
+        asyncio.run(self._run(self.pool))
+
+
+class PortableAsyncio(Asyncio):
+    """As `Asyncio`, with any executor."""
+
+    portable = True
+
+
+async def run_in_executor(pool: Any) -> None:
+    """Wait for some calls."""
+    loop = asyncio.get_running_loop()
+    for _ in range(10):
+        calls: Iterable[Any] = [loop.run_in_executor(pool, pow, 2, n) for n in range(5)]
+        require(await asyncio.gather(*calls) == [1, 2, 4, 8, 16], "wrong result")
+
+
+async def aio_map(pool: Any) -> None:
+    """Map, and take all results."""
+    from interpexec import aio
+
+    require([value async for value in aio.map(pool, abs, ITEMS)] == RESULTS, "wrong result")
+
+
+async def aio_imap(pool: Any) -> None:
+    """Map without order, and take all results."""
+    from interpexec import aio
+
+    results = [value async for value in aio.imap_unordered(pool, abs, ITEMS)]
+    require(sorted(results) == sorted(RESULTS), "wrong result")
