@@ -28,6 +28,8 @@ from interpexec._map.request import MapRequest
 from iterators import METHODS
 from stops import finish, start
 
+pytestmark = pytest.mark.fast
+
 STAGES = BEGINNING, READING, EXHAUSTED, CLOSED, RELEASED
 STATES = WHOLE, ASKED, DIVIDED, FINISHED
 

@@ -8,6 +8,8 @@ import pytest
 from interpexec._pool.call_states import CANCELLED, ENDS, FINISHED, PENDING, RUNNING, TRANSITIONS
 from interpexec._pool.future import CallFuture
 
+pytestmark = pytest.mark.fast
+
 # How a call gets to each state, from PENDING, by legal moves.
 WAYS: dict[str, list[Callable[[CallFuture[object]], object]]] = {
     PENDING: [],

@@ -1,7 +1,11 @@
 """A worker keeps nothing that it has used up."""
 
+import pytest
+
 from gates import TIME_LIMIT
 from interpexec import InterpreterPoolExecutor
+
+pytestmark = pytest.mark.fast
 
 _HELD = """[
     name

@@ -26,6 +26,8 @@ from interpexec._worker.wire import (
     state,
 )
 
+pytestmark = pytest.mark.fast
+
 NUMBER = 3
 """Of the worker, and the id of its initializer's call."""
 
