@@ -13,8 +13,6 @@ from interpexec import InterpreterPoolExecutor
 from programs import PATHS, output, run, write
 from stops import TIME_LIMIT, WAKES, Pipe, finish, pool_of, rest, shut_down, start
 
-pytestmark = pytest.mark.fast
-
 # -- system calls ----------------------------------------------------------
 
 

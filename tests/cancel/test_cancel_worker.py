@@ -11,8 +11,6 @@ from interpexec import InterpreterPoolExecutor
 from leftovers import interpreters
 from stops import TIME_LIMIT, WAKES, Pipe, finish, pool_of, shut_down, start
 
-pytestmark = pytest.mark.fast
-
 BLOCKS = [
     pytest.param(stoppable.block_in_lock, id="lock"),
     pytest.param(

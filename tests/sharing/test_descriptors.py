@@ -15,6 +15,8 @@ from interpexec import InterpreterPoolExecutor, NotShareableError
 from interpexec.sharing import Handle
 from refused import refused
 
+pytestmark = pytest.mark.fast
+
 # -- sockets ---------------------------------------------------------------
 
 type Pool = InterpreterPoolExecutor

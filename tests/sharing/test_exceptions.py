@@ -16,6 +16,8 @@ from interpexec._sharing.pickling import RESULTS
 from interpexec._sharing.unpickling import loads as load
 from interpexec.sharing import from_token, to_token
 
+pytestmark = pytest.mark.fast
+
 FIELDS: dict[type[BaseException], tuple[str, ...]] = {
     OSError: ("errno", "strerror", "filename", "filename2"),
     UnicodeError: ("encoding", "object", "reason"),

@@ -23,6 +23,8 @@ from interpexec.sharing import Handle, from_token, to_token
 from refused import refused
 from stops import pool_of
 
+pytestmark = pytest.mark.fast
+
 LARGE = 1 << 16
 
 type Pool = InterpreterPoolExecutor

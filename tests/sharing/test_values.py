@@ -22,7 +22,6 @@ from interpexec import ExecutionFailed, InterpreterPoolExecutor, NotShareableErr
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-pytestmark = pytest.mark.fast
 
 LEAVES = (
     st.none()

@@ -21,8 +21,6 @@ from interpexec import (
 from primitives import Ends, Queue, await_waiting, catch
 from stops import TIME_LIMIT, Pipe, finish, pool_of, see_off
 
-pytestmark = pytest.mark.fast
-
 # -- the end ---------------------------------------------------------------
 
 

@@ -13,6 +13,8 @@ from interpexec._sync import barriers
 from primitives import LOCKS, Queue, held
 from stops import TIME_LIMIT, await_waiting, finish, start
 
+pytestmark = pytest.mark.fast
+
 # -- time ------------------------------------------------------------------
 
 
