@@ -5,59 +5,25 @@
 ...     list(pool.map(pow, [2, 3], [10, 10]))
 [1024, 59049]
 
-Every name below is imported at its first use: each worker interpreter imports
-this package too, and must not pay for what only the main interpreter needs.
+Every name below, and every submodule, is imported at its first use: each worker
+interpreter imports this package too, and must not pay for what only the main
+interpreter needs. Type checkers and editors read `__init__.pyi`.
 """
 
-import sys
+import sys as _sys  # the names of this module are the package's
 
 # This file is read by whatever Python finds it, so it keeps to plain syntax.
-if sys.version_info < (3, 13):  # noqa: UP036  # the reader may run any Python
+if _sys.version_info < (3, 13):  # noqa: UP036  # the reader may run any Python
     raise ImportError(
         "interpexec needs CPython 3.13 or later, and this is Python %d.%d.%d (%s)"  # noqa: UP031  # plain syntax
-        % (*sys.version_info[:3], sys.executable),
+        % (*_sys.version_info[:3], _sys.executable),
     )
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from interpexec._core.current_call import current_task
-    from interpexec.buffers import SharedBuffer
-    from interpexec.channels import RecvChannel, SendChannel, create_channel
-    from interpexec.errors import (
-        BrokenInterpreterPool,
-        ChannelClosedError,
-        ChannelEmptyError,
-        ChannelFullError,
-        ExecutionFailed,
-        NotShareableError,
-        TaskCancelled,
-        TokenError,
-        WorkerLostError,
-    )
-    from interpexec.executor import InterpreterPoolExecutor
 
 __version__ = "0.1.0.dev0"
 
-__all__ = [
-    "BrokenInterpreterPool",
-    "ChannelClosedError",
-    "ChannelEmptyError",
-    "ChannelFullError",
-    "ExecutionFailed",
-    "InterpreterPoolExecutor",
-    "NotShareableError",
-    "RecvChannel",
-    "SendChannel",
-    "SharedBuffer",
-    "TaskCancelled",
-    "TokenError",
-    "WorkerLostError",
-    "create_channel",
-    "current_task",
-]
-
 _MODULES = {
     "BrokenInterpreterPool": "interpexec.errors",
+    "CallFuture": "interpexec._pool.future",
     "ChannelClosedError": "interpexec.errors",
     "ChannelEmptyError": "interpexec.errors",
     "ChannelFullError": "interpexec.errors",
@@ -67,24 +33,35 @@ _MODULES = {
     "RecvChannel": "interpexec.channels",
     "SendChannel": "interpexec.channels",
     "SharedBuffer": "interpexec.buffers",
+    "Task": "interpexec._core.current_call",
     "TaskCancelled": "interpexec.errors",
     "TokenError": "interpexec.errors",
+    "WorkerInfo": "interpexec._pool.introspection",
     "WorkerLostError": "interpexec.errors",
+    "cancelled": "interpexec._core.current_call",
     "create_channel": "interpexec.channels",
     "current_task": "interpexec._core.current_call",
+    "shield": "interpexec._core.current_call",
 }
+
+__all__ = [*_MODULES]  # noqa: PLE0604  # they are strings
+
+_SUBMODULES = ("aio", "buffers", "channels", "errors", "executor", "sharing", "sync")
 
 
 def __getattr__(name: str) -> object:
-    """Import a public name at its first use and keep it."""
+    """Import a public name, or a submodule, at its first use and keep it."""
+    if name in _SUBMODULES:
+        __import__(f"interpexec.{name}")  # which puts it here
+        return globals()[name]
     if name not in _MODULES:
         message = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(message)
     __import__(_MODULES[name])
-    value = globals()[name] = getattr(sys.modules[_MODULES[name]], name)
+    value = globals()[name] = getattr(_sys.modules[_MODULES[name]], name)
     return value
 
 
 def __dir__() -> list[str]:
-    """List the public names, also those not imported yet."""
-    return sorted({*globals(), *__all__})
+    """List the public names and submodules, also those not imported yet."""
+    return sorted({*globals(), *__all__, *_SUBMODULES})

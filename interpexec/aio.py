@@ -11,6 +11,7 @@ of the event loop, and never block it.
 
 import asyncio
 from contextlib import suppress
+from typing import overload
 
 from interpexec._core.error_text import shown
 from interpexec._map.chunk_list import Chunk
@@ -21,10 +22,10 @@ from interpexec._map.request import MapRequest
 from interpexec._pool import arguments
 from interpexec.executor import InterpreterPoolExecutor
 
-TYPE_CHECKING = False
+TYPE_CHECKING: bool = False  # annotated, for jedi: it skips the block otherwise
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterable
-    from typing import Self
+    from typing import Any, Self
 
 __all__ = ["imap_unordered", "map", "run"]
 
@@ -44,13 +45,88 @@ async def run[**P, T](
     return await asyncio.wrap_future(executor.submit(fn, *args, **kwargs))
 
 
-def map[T](  # noqa: A001  # the executor's name for it
+@overload
+def map[A, R](
     executor: InterpreterPoolExecutor,
-    fn: "Callable[..., T]",
+    fn: "Callable[[A], R]",
+    first: "Iterable[A]",
+    /,
+    *,
+    chunksize: int | None = None,
+    buffersize: int | None = None,
+) -> "AsyncGenerator[R]": ...
+@overload
+def map[A, B, R](
+    executor: InterpreterPoolExecutor,
+    fn: "Callable[[A, B], R]",
+    first: "Iterable[A]",
+    second: "Iterable[B]",
+    /,
+    *,
+    chunksize: int | None = None,
+    buffersize: int | None = None,
+) -> "AsyncGenerator[R]": ...
+@overload
+def map[A, B, C, R](
+    executor: InterpreterPoolExecutor,
+    fn: "Callable[[A, B, C], R]",
+    first: "Iterable[A]",
+    second: "Iterable[B]",
+    third: "Iterable[C]",
+    /,
+    *,
+    chunksize: int | None = None,
+    buffersize: int | None = None,
+) -> "AsyncGenerator[R]": ...
+@overload
+def map[A, B, C, D, R](
+    executor: InterpreterPoolExecutor,
+    fn: "Callable[[A, B, C, D], R]",
+    first: "Iterable[A]",
+    second: "Iterable[B]",
+    third: "Iterable[C]",
+    fourth: "Iterable[D]",
+    /,
+    *,
+    chunksize: int | None = None,
+    buffersize: int | None = None,
+) -> "AsyncGenerator[R]": ...
+@overload
+def map[A, B, C, D, E, R](
+    executor: InterpreterPoolExecutor,
+    fn: "Callable[[A, B, C, D, E], R]",
+    first: "Iterable[A]",
+    second: "Iterable[B]",
+    third: "Iterable[C]",
+    fourth: "Iterable[D]",
+    fifth: "Iterable[E]",
+    /,
+    *,
+    chunksize: int | None = None,
+    buffersize: int | None = None,
+) -> "AsyncGenerator[R]": ...
+@overload
+def map[R](
+    executor: InterpreterPoolExecutor,
+    fn: "Callable[..., R]",
+    first: "Iterable[Any]",
+    second: "Iterable[Any]",
+    third: "Iterable[Any]",
+    fourth: "Iterable[Any]",
+    fifth: "Iterable[Any]",
+    sixth: "Iterable[Any]",
+    /,
+    *others: "Iterable[Any]",
+    chunksize: int | None = None,
+    buffersize: int | None = None,
+) -> "AsyncGenerator[R]": ...
+def map[R](
+    executor: InterpreterPoolExecutor,
+    fn: "Callable[..., R]",
     *iterables: "Iterable[object]",
     chunksize: int | None = None,
     buffersize: int | None = None,
-) -> "AsyncGenerator[T]":
+) -> "AsyncGenerator[R]":
     """Return an asynchronous iterator over `fn(*items)`, in order, as `executor.map` does.
 
     chunksize: items per call. None: as `executor.map`, as far as `buffersize` lets it.
@@ -82,13 +158,88 @@ async def _in_order(job: Job) -> "AsyncGenerator[object]":
         job.cancel()
 
 
-def imap_unordered[T](
+@overload
+def imap_unordered[A, R](
     executor: InterpreterPoolExecutor,
-    fn: "Callable[..., T]",
+    fn: "Callable[[A], R]",
+    first: "Iterable[A]",
+    /,
+    *,
+    chunksize: int | None = None,
+    buffersize: int | None = None,
+) -> "Unordered[R]": ...
+@overload
+def imap_unordered[A, B, R](
+    executor: InterpreterPoolExecutor,
+    fn: "Callable[[A, B], R]",
+    first: "Iterable[A]",
+    second: "Iterable[B]",
+    /,
+    *,
+    chunksize: int | None = None,
+    buffersize: int | None = None,
+) -> "Unordered[R]": ...
+@overload
+def imap_unordered[A, B, C, R](
+    executor: InterpreterPoolExecutor,
+    fn: "Callable[[A, B, C], R]",
+    first: "Iterable[A]",
+    second: "Iterable[B]",
+    third: "Iterable[C]",
+    /,
+    *,
+    chunksize: int | None = None,
+    buffersize: int | None = None,
+) -> "Unordered[R]": ...
+@overload
+def imap_unordered[A, B, C, D, R](
+    executor: InterpreterPoolExecutor,
+    fn: "Callable[[A, B, C, D], R]",
+    first: "Iterable[A]",
+    second: "Iterable[B]",
+    third: "Iterable[C]",
+    fourth: "Iterable[D]",
+    /,
+    *,
+    chunksize: int | None = None,
+    buffersize: int | None = None,
+) -> "Unordered[R]": ...
+@overload
+def imap_unordered[A, B, C, D, E, R](
+    executor: InterpreterPoolExecutor,
+    fn: "Callable[[A, B, C, D, E], R]",
+    first: "Iterable[A]",
+    second: "Iterable[B]",
+    third: "Iterable[C]",
+    fourth: "Iterable[D]",
+    fifth: "Iterable[E]",
+    /,
+    *,
+    chunksize: int | None = None,
+    buffersize: int | None = None,
+) -> "Unordered[R]": ...
+@overload
+def imap_unordered[R](
+    executor: InterpreterPoolExecutor,
+    fn: "Callable[..., R]",
+    first: "Iterable[Any]",
+    second: "Iterable[Any]",
+    third: "Iterable[Any]",
+    fourth: "Iterable[Any]",
+    fifth: "Iterable[Any]",
+    sixth: "Iterable[Any]",
+    /,
+    *others: "Iterable[Any]",
+    chunksize: int | None = None,
+    buffersize: int | None = None,
+) -> "Unordered[R]": ...
+def imap_unordered[R](
+    executor: InterpreterPoolExecutor,
+    fn: "Callable[..., R]",
     *iterables: "Iterable[object]",
     chunksize: int | None = None,
     buffersize: int | None = None,
-) -> "Unordered[T]":
+) -> "Unordered[R]":
     """Return an asynchronous iterator over the results of `map`, as they arrive.
 
     An exception costs its own item only: it is raised by the `anext()` that meets it,

@@ -22,7 +22,7 @@ from interpexec._core.handles import Descriptor, Handle
 from interpexec._core.sigint import keep_whole, watch
 from interpexec._sharing import package, packing
 
-TYPE_CHECKING = False
+TYPE_CHECKING: bool = False  # annotated, for jedi: it skips the block otherwise
 if TYPE_CHECKING:
     from collections.abc import Buffer, Sequence
     from typing import Self

@@ -19,13 +19,13 @@ from interpexec._core import current_call
 from interpexec._core.cpython import NotShareableError
 from interpexec._core.sigint import keep_whole
 from interpexec._sharing import packing
-from interpexec._sync.base import check_count, until
+from interpexec._sync.base import Generic, Received_co, Sent_contra, check_count, until
 from interpexec._sync.message import open_message
 from interpexec._sync.queue_end import QueueEnd
 from interpexec._sync.shared_queue import RECEIVER, SENDER
 from interpexec.errors import ChannelEmptyError, ChannelFullError
 
-TYPE_CHECKING = False
+TYPE_CHECKING: bool = False  # annotated, for jedi: it skips the block otherwise
 if TYPE_CHECKING:
     from typing import Any, Self
 
@@ -35,11 +35,16 @@ __all__ = ["RecvChannel", "SendChannel", "create_channel"]
 
 
 @current_call.shielded
-def create_channel(capacity: int | None = None) -> "tuple[RecvChannel, SendChannel]":
+def create_channel(
+    capacity: int | None = None,
+) -> "tuple[RecvChannel[Any], SendChannel[Any]]":
     """Return the two ends of a new channel: the receiving one, and the sending one.
 
     capacity: how many objects may be in it, an int >= 1: a sender of more waits until one
         was received. None: as many as there is memory for.
+
+    To a type checker they take any object, unless the variables are declared, as
+    `RecvChannel[int]` and `SendChannel[int]`.
 
     Raises TypeError or ValueError, or OSError when no descriptor is free (an end takes
     three).
@@ -101,12 +106,12 @@ class _End:
         return type(self), (self._queue,)
 
 
-class RecvChannel(_End):
+class RecvChannel(_End, Generic[Received_co]):
     """The end of a channel at which objects are received. From `create_channel()`."""
 
     __slots__ = ()
 
-    def recv(self, timeout: float | None = None) -> "Any":
+    def recv(self, timeout: float | None = None) -> Received_co:
         """Take the first object; wait for it at most `timeout` seconds (None: for ever).
 
         The receiver that has waited longest is served first. Raises TimeoutError when the
@@ -118,24 +123,24 @@ class RecvChannel(_End):
         except ChannelEmptyError:
             text = f"nothing was received within {timeout:g} s"
             raise TimeoutError(text) from None
-        return open_message(message)
+        return open_message(message)  # type: ignore[no-any-return]  # what was sent
 
-    def recv_nowait(self) -> "Any":
+    def recv_nowait(self) -> Received_co:
         """Take the first object. Raises ChannelEmptyError when there is none; else as `recv`."""
-        return open_message(self._queue.get(None))
+        return open_message(self._queue.get(None))  # type: ignore[no-any-return]  # what was sent
 
     def __iter__(self) -> "Self":
         """Iterate over the objects, until the channel is closed and empty."""
         return self
 
-    def __next__(self) -> "Any":
+    def __next__(self) -> Received_co:
         from interpexec.errors import ChannelClosedError
 
         try:
             message = self._queue.get(until(None))
         except ChannelClosedError:
             raise StopIteration from None
-        return open_message(message)
+        return open_message(message)  # type: ignore[no-any-return]  # what was sent
 
     def fileno(self) -> int:
         """Return a descriptor for selectors and event loops.
@@ -155,12 +160,12 @@ class RecvChannel(_End):
         self._queue.close(drops=True)
 
 
-class SendChannel(_End):
+class SendChannel(_End, Generic[Sent_contra]):
     """The end of a channel at which objects are sent. From `create_channel()`."""
 
     __slots__ = ()
 
-    def send(self, obj: object, timeout: float | None = None) -> None:
+    def send(self, obj: Sent_contra, timeout: float | None = None) -> None:
         """Send an object; wait for room at most `timeout` seconds (None: for ever).
 
         It is pickled before this returns: later changes of the object are not sent.
@@ -174,7 +179,7 @@ class SendChannel(_End):
             message = f"there was no room in the channel within {timeout:g} s"
             raise TimeoutError(message) from None
 
-    def send_nowait(self, obj: object) -> None:
+    def send_nowait(self, obj: Sent_contra) -> None:
         """Send an object. Raises ChannelFullError when there is no room; else as `send`."""
         self._queue.put(obj, None)
 

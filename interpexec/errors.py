@@ -30,7 +30,7 @@ library (tens of milliseconds of imports) are made at their first use.
 
 from interpexec._core.cpython import NotShareableError
 
-TYPE_CHECKING = False
+TYPE_CHECKING: bool = False  # annotated, for jedi: it skips the block otherwise
 if TYPE_CHECKING:
     from interpexec._core.late_errors import BrokenInterpreterPool, ExecutionFailed
 
@@ -81,11 +81,13 @@ class TaskCancelled(BaseException):
     """
 
 
-def __getattr__(name: str) -> object:
-    """Make the two classes that only the main interpreter needs when they are asked for."""
-    if name in {"BrokenInterpreterPool", "ExecutionFailed"}:
-        from interpexec._core import late_errors  # see the docstring
+if not TYPE_CHECKING:  # to a type checker, every name would be there
 
-        return getattr(late_errors, name)
-    message = f"module {__name__!r} has no attribute {name!r}"
-    raise AttributeError(message)
+    def __getattr__(name: str) -> object:
+        """Make the two classes that only the main interpreter needs when they are asked for."""
+        if name in {"BrokenInterpreterPool", "ExecutionFailed"}:
+            from interpexec._core import late_errors  # see the docstring
+
+            return getattr(late_errors, name)
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)

@@ -11,10 +11,8 @@ from interpexec._core import main_module
 from interpexec._core.error_text import without_frames
 from interpexec._core.late_errors import BrokenInterpreterPool
 from interpexec._core.sigint import deliver, noted, unbroken, watch
-from interpexec._map import via_submit
-from interpexec._map.iterators import Unordered, ordered
 from interpexec._map.job import Job
-from interpexec._map.request import MapRequest
+from interpexec._map.methods import Maps
 from interpexec._pool import arguments, wake_signal
 from interpexec._pool.cancelling import TERMINATION_LIMIT
 from interpexec._pool.future import REFUSED, CallFuture
@@ -23,13 +21,14 @@ from interpexec._pool.scheduler import Scheduler
 from interpexec._sharing import pickling
 from interpexec.errors import NotShareableError
 
-TYPE_CHECKING = False
+TYPE_CHECKING: bool = False  # annotated, for jedi: it skips the block otherwise
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
     from threading import Thread
     from types import EllipsisType, TracebackType
     from typing import Any, Literal, Self
 
+    from interpexec._map.request import MapRequest
     from interpexec._pool.introspection import WorkerInfo
 
 _counter = count()
@@ -42,7 +41,7 @@ _LONG = 0.5
 wonder then; most calls are over by then."""
 
 
-class InterpreterPoolExecutor(ThreadPoolExecutor):
+class InterpreterPoolExecutor(Maps, ThreadPoolExecutor):  # type: ignore[misc]  # `map` is typed more strictly
     """Runs calls in subinterpreters, each with its own GIL, in this process.
 
     A `concurrent.futures.Executor`, and used as those are. It is a
@@ -122,6 +121,19 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         # At exit `process_hooks` closes the scheduler, and earlier than this would.
         weakref.finalize(self, self._scheduler.close).atexit = False
 
+    def __repr__(self) -> str:
+        """Tell the pool's name, its state, its workers, and the calls that are not settled."""
+        if "_scheduler" not in vars(self):  # its making has failed
+            return object.__repr__(self)
+        state = self._scheduler.state
+        broken, closed = state.broken is not None, state.is_closing
+        parts = ["broken"] if broken else ["shut down"] if closed else []
+        parts.append(f"{len(state.workers.active)} of {self._max_workers} workers")
+        parts.append(f"{len(state.table)} calls")
+        if self._limit is not None:
+            parts.append(f"timeout={self._limit:g}")
+        return f"<{type(self).__name__} {self._thread_name_prefix}: {', '.join(parts)}>"
+
     def submit[**P, T](
         self, fn: "Callable[P, T]", /, *args: "P.args", **kwargs: "P.kwargs"
     ) -> "CallFuture[T]":
@@ -174,70 +186,11 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
             view._limit = arguments.limit(timeout)  # of this class
         return view
 
-    def map[T](
-        self,
-        fn: "Callable[..., T]",
-        *iterables: "Iterable[object]",
-        timeout: float | None = None,
-        chunksize: int | None = None,
-        buffersize: int | None = None,
-    ) -> "Iterator[T]":
-        """Return an iterator over `fn(*items)`, in order, for the zipped iterables.
-
-        The items that may be in flight are submitted at once, whether the iterator is ever
-        advanced or not. Where `submit` is overridden, or replaced on the executor, each item
-        (or each chunk of a given `chunksize`) is one call of that.
-
-        timeout: seconds from now, after which `next()` raises TimeoutError.
-        chunksize: items per call. None: as many as take some 5 ms, by what the items
-            before them took; one, until that is known, and where each has a time limit
-            of its own (`with_options`) or counts (`max_tasks_per_child`). Items
-            that a call has not begun go to workers that are idle. A number: always so many.
-        buffersize: how many items may be in flight, read and not yet yielded. None:
-            the iterables are read to their end at once.
-
-        An exception that `fn` raises is raised by the `next()` whose turn it is;
-        items that have not begun by then are cancelled, as they are when an iterator is
-        closed or dropped that was asked for a result. (A call that runs then comes to the end
-        of its item, as in the standard library; but the one that `next()` waits for when the
-        time is over is stopped.)
-        An exception of the iterables comes behind the results of all items before it.
-
-        Raises TypeError or ValueError, naming the argument, and what `submit`
-        raises.
-        """
-        request = MapRequest(fn, iterables, chunksize, buffersize, timeout)
-        if self._has_own_submit():
-            return via_submit.ordered(self.submit, request)  # type: ignore[return-value]
-        job = self._job_maker(request)()
-        return ordered(job, request.timeout)  # type: ignore[return-value]
-
-    def imap_unordered[T](
-        self,
-        fn: "Callable[..., T]",
-        *iterables: "Iterable[object]",
-        timeout: float | None = None,
-        chunksize: int | None = None,
-        buffersize: int | None = None,
-    ) -> "Iterator[T]":
-        """Return an iterator over the results of `map`, as they arrive.
-
-        The name and its ways are those of `multiprocessing`: an exception is
-        raised by the `next()` that meets it, and the next one goes on with the
-        other items. Arguments and errors as in `map`. `close()` cancels what has
-        not finished, also what runs.
-        """
-        request = MapRequest(fn, iterables, chunksize, buffersize, timeout)
-        if self._has_own_submit():
-            return via_submit.Unordered(self.submit, request)  # type: ignore[return-value]
-        make = self._job_maker(request)
-        return Unordered(make, request.timeout)  # type: ignore[return-value]
-
     def _has_own_submit(self) -> bool:
         """Say whether a subclass, or a program on this object, has replaced `submit`."""
         return type(self).submit is not InterpreterPoolExecutor.submit or "submit" in vars(self)
 
-    def _job_maker(self, request: MapRequest) -> "Callable[..., Job]":
+    def _job_maker(self, request: "MapRequest") -> "Callable[..., Job]":
         """Return a function that makes the job of a map."""
         # An object that `with_options` returned may not live as long as the map.
         return partial(Job, self._whole or self, self._scheduler, request, limit=self._limit)
@@ -272,6 +225,10 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
         if not wait:
             return
         self._await_end(None)
+
+    def __enter__(self) -> "Self":  # `Executor` has it; but jedi takes its `Self` for `Executor`
+        """Return the pool, which ends when the block is left."""
+        return self
 
     def __exit__(
         self,

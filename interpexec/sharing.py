@@ -29,7 +29,7 @@ from interpexec._core.descriptors import duplicate
 from interpexec._core.handles import Handle as _Handle
 from interpexec._sharing import package, packing, reducers
 
-TYPE_CHECKING = False
+TYPE_CHECKING: bool = False  # annotated, for jedi: it skips the block otherwise
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Protocol, Self

@@ -16,7 +16,7 @@ from interpexec._sync.barriers import Barrier
 from interpexec._sync.conditions import Condition, Event
 from interpexec._sync.locks import BoundedSemaphore, Lock, RLock, Semaphore
 
-TYPE_CHECKING = False
+TYPE_CHECKING: bool = False  # annotated, for jedi: it skips the block otherwise
 if TYPE_CHECKING:
     from threading import BrokenBarrierError
 
@@ -35,15 +35,17 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
-    """Find the queue, and the error of barriers, when they are asked for."""
-    if name == "Queue":
-        from interpexec._sync.queue import Queue  # it is made of channels' parts
+if not TYPE_CHECKING:  # to a type checker, every name would be there
 
-        return Queue
-    if name == "BrokenBarrierError":
-        from threading import BrokenBarrierError  # the very same
+    def __getattr__(name: str) -> object:
+        """Find the queue, and the error of barriers, when they are asked for."""
+        if name == "Queue":
+            from interpexec._sync.queue import Queue  # it is made of channels' parts
 
-        return BrokenBarrierError
-    message = f"module {__name__!r} has no attribute {name!r}"
-    raise AttributeError(message)
+            return Queue
+        if name == "BrokenBarrierError":
+            from threading import BrokenBarrierError  # the very same
+
+            return BrokenBarrierError
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)

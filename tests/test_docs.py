@@ -24,6 +24,7 @@ EXPECTED = {
         "endless was stopped: it ran for more than 0.2 s\nTrue 1024\n"
     ),
     "Stop at a place of your own choosing": "True\n",
+    "Have types checked": "11\n[1, 2]\n",
     "Change something in every worker, while calls run": "False\nTrue\n",
     "Map in an asyncio server": "7\n8\n9\nstopped\n",
     "Serve connections with all workers": "READY\nSTEADY\nGO\n!\n",

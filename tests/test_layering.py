@@ -110,6 +110,7 @@ ORDER = [
     "_map.job",
     "_map.iterators",
     "_map.via_submit",
+    "_map.methods",
     "_pool.introspection",
     "executor",
     "aio",

@@ -1,5 +1,6 @@
 """The package itself: who may import it, and what that costs."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -45,6 +46,37 @@ def test_importing_the_package_imports_nothing_else() -> None:
         "import sys; before = set(sys.modules); import interpexec; print(set(sys.modules) - before)"
     )
     assert run(code).stdout.strip() == "{'interpexec'}"
+
+
+def test_submodules_need_no_import_of_their_own() -> None:
+    """`import interpexec` is enough for `interpexec.sync.Queue`, and imports none of them."""
+    code = """
+import interpexec
+import sys
+assert not [name for name in sys.modules if name.startswith("interpexec.")]
+assert "sync" in dir(interpexec)
+print(interpexec.sync.Queue, interpexec.aio.map.__name__, interpexec.errors.TokenError)
+from interpexec import buffers, channels, executor, sharing
+"""
+    ran = run(code)
+    assert ran.stderr == ""
+    assert "Queue" in ran.stdout
+
+
+def test_type_checkers_see_the_same_names() -> None:
+    """`__init__.pyi` has each public name and submodule, from the same module, and no other."""
+    tree = ast.parse(Path(interpexec.__file__).with_suffix(".pyi").read_text())
+    found = {
+        alias.name: node.module
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if alias.name == alias.asname
+    }
+    submodules = dict.fromkeys(interpexec._SUBMODULES, "interpexec")
+    assert found == {**interpexec._MODULES, **submodules}
+    (names,) = (ast.literal_eval(n.value) for n in tree.body if isinstance(n, ast.Assign))
+    assert names == sorted(interpexec.__all__)
 
 
 def test_every_public_name_is_there() -> None:

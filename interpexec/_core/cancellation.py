@@ -102,12 +102,12 @@ class Interruptible:
         self._coming = False
         self._shields = 0
         self._is_due = False  # the exception waits for the end of a shield
-        self.armed = 0
-        self.hit = 0
+        self.armed: int = 0
+        self.hit: int = 0
         """The call that was stopped. After that the thread is to run no other one."""
         self.wakeup = 0
         """The descriptor that the thread sleeps on in a critical section, or 0."""
-        self.sections = 0
+        self.sections: int = 0
         """How many of the shields are critical sections of this package: see `begin_section`."""
         self.left: object = None  # objects of a call, to be freed when it is answered
         self.unloaded: tuple[int, object] | None = None

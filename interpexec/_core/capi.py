@@ -74,7 +74,7 @@ class Thread:
     """
 
     def __init__(self) -> None:
-        self.ident = get_ident()
+        self.ident: int = get_ident()
         self._state = _get()
 
     def throw(self, error: type[BaseException]) -> None:

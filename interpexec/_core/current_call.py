@@ -33,6 +33,9 @@ running: dict[int, Interruptible] = {}
 
 _NEVER = Interruptible(None)
 
+_NO_CALL = -1
+"""The id of no call, nor of none, which is 0."""
+
 
 def enter(thread: "Interruptible") -> None:
     """Make known that the calling thread runs calls."""
@@ -111,6 +114,26 @@ def current_task() -> "Task | None":
     return Task(thread, thread.armed)
 
 
+def cancelled() -> bool:
+    """Say whether the call that the calling thread runs was cancelled, or has run out of time.
+
+    `current_task().cancelled()` for functions that run outside of calls, too: False there,
+    and in a thread that a call started. Never blocks.
+    """
+    thread = running.get(get_ident())
+    return thread is not None and thread.hit == thread.armed != 0
+
+
+def shield() -> "Shield":
+    """Return a context manager inside which the call is not interrupted: see `Task.shield`.
+
+    For functions that run outside of calls, too: it does nothing there, nor in a thread that
+    a call started.
+    """
+    thread = this_thread()
+    return Shield(thread, thread.armed or _NO_CALL)
+
+
 def end_if_stopped(error: BaseException) -> None:
     """Raise `error` again if the running call was stopped: then it concerns all of it."""
     task = current_task()
@@ -154,7 +177,7 @@ class Task:
 
 
 class Shield:
-    """Inside `with`, the call is not interrupted. From `Task.shield()`."""
+    """Inside `with`, the call is not interrupted. From `shield()` and `Task.shield()`."""
 
     __slots__ = ("_id", "_thread")
 

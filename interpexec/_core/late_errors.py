@@ -5,6 +5,8 @@ from types import SimpleNamespace
 
 from interpexec._core.cpython import import_execution_failed
 
+TYPE_CHECKING: bool = False  # annotated, for jedi: it skips the block otherwise
+
 
 class BrokenInterpreterPool(BrokenThreadPool):
     """The pool is not usable any more: no worker could be made ready.
@@ -16,7 +18,7 @@ class BrokenInterpreterPool(BrokenThreadPool):
     """
 
 
-class _ExecutionFailed(RuntimeError):  # noqa: N818  # the stdlib's name
+class ExecutionFailed(RuntimeError):  # noqa: N818  # the stdlib's name
     """An exception was raised in another interpreter, where nothing caught it.
 
     `excinfo` tells about it: `.type` (`__name__`, `__qualname__`, `__module__`),
@@ -35,7 +37,7 @@ class _ExecutionFailed(RuntimeError):  # noqa: N818  # the stdlib's name
         )
 
 
-_ExecutionFailed.__name__ = _ExecutionFailed.__qualname__ = "ExecutionFailed"
-_ExecutionFailed.__module__ = "interpexec.errors"
+ExecutionFailed.__module__ = "interpexec.errors"
 
-ExecutionFailed = import_execution_failed() or _ExecutionFailed
+if not TYPE_CHECKING:
+    ExecutionFailed = import_execution_failed() or ExecutionFailed

@@ -17,6 +17,7 @@
     job          one map, from its iterables to its outcomes
     iterators    the iterators of `map` and `imap_unordered`
     via_submit   maps through a `submit` that a program has replaced
+    methods      the methods of an executor that make maps, and their types
 
 It imports `_pool` and what stands below it. `outcomes`, `hand_back` and `run_chunk` run in
 workers, and import no more than those may.

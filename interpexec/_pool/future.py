@@ -26,7 +26,7 @@ from interpexec._pool.stdlib_waiting import UninterruptedLock, Waiters, protect
 from interpexec._sharing import raised, unpickling
 from interpexec._worker import wire
 
-TYPE_CHECKING = False
+TYPE_CHECKING: bool = False  # annotated, for jedi: it skips the block otherwise
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Protocol

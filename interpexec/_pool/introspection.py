@@ -6,12 +6,12 @@ from itertools import dropwhile
 from pathlib import Path
 from time import monotonic
 from traceback import StackSummary
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from interpexec._core.sigint import keep_whole
 from interpexec._worker import wire
 
-TYPE_CHECKING = False
+TYPE_CHECKING: bool = False  # annotated, for jedi: it skips the block otherwise
 if TYPE_CHECKING:
     from interpexec._pool.future import AnyFuture
     from interpexec._pool.link import Link
@@ -32,7 +32,7 @@ class WorkerInfo(NamedTuple):
     """Of its interpreter; None before there is one."""
     thread_name: str
     """Of the OS thread it runs on."""
-    state: str
+    state: Literal["starting", "idle", "running", "leaving"]
     """`"starting"`: its interpreter is made, or the initializer runs there.
     `"idle"`: it waits for a call, or, as a successor, for its turn.
     `"running"`: it runs a call.
@@ -71,7 +71,7 @@ def _info(state: "PoolState", link: "Link", worker: "WorkerThread") -> WorkerInf
     return WorkerInfo(
         worker.interpreter_id,
         worker.name,
-        name,
+        name,  # type: ignore[arg-type]  # it is one of the four
         function if call_id else None,
         max(monotonic() - since, 0.0) if call_id else None,
         calls,

@@ -56,10 +56,10 @@ class Package:
         entries: "list[Entry | None]",
     ) -> None:
         """Own the out-of-band data of a pickle."""
-        self.payload = payload
-        self.buffers = buffers
-        self.views = views
-        self.entries = entries  # None: was taken
+        self.payload: bytes | memoryview = payload
+        self.buffers: list[bytes] = buffers
+        self.views: list[memoryview] = views
+        self.entries: list[Entry | None] = entries  # None: was taken
         self.lease: memoryview | None = None  # see `lending`
         if entries:
             keep(entries)

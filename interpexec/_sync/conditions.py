@@ -10,8 +10,15 @@ from interpexec._sync.monitor import Monitor
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Protocol
 
     type Hold = Lock | RLock
+
+    class Acquire(Protocol):
+        """The `acquire` of a lock."""
+
+        def __call__(self, blocking: bool = True, timeout: float = -1) -> bool: ...
+
 
 keep_whole()
 
@@ -73,8 +80,8 @@ class Condition(Shared):
     def _use(self, monitor: Monitor, lock: "Hold") -> None:  # type: ignore[override]  # `sent` gives both
         super()._use(monitor)
         self._lock = lock
-        self.acquire = lock.acquire
-        self.release = lock.release
+        self.acquire: Acquire = lock.acquire
+        self.release: Callable[[], None] = lock.release
 
     def __reduce__(self) -> "tuple[object, ...]":
         """Be sent with its lock. Raises NotShareableError outside of a call or a channel."""

@@ -1,24 +1,19 @@
 """`interpexec.sync.Queue`: the standard library's queue, for all interpreters."""
 
 from queue import Empty, Full, ShutDown
-from types import GenericAlias
 
 from interpexec._core.sigint import keep_whole
 from interpexec._core.waiting import Deadline
-from interpexec._sync.base import check_count, sent, until
+from interpexec._sync.base import Generic, T, check_count, sent, until
 from interpexec._sync.message import open_message
 from interpexec._sync.queue_end import QueueEnd
 from interpexec._sync.shared_queue import RECEIVER, SENDER
 from interpexec.errors import ChannelClosedError, ChannelEmptyError, ChannelFullError
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
 keep_whole()
 
 
-class Queue:
+class Queue(Generic[T]):
     """A queue of objects for any number of producers and consumers, of any interpreter.
 
     As `queue.Queue`, with its exceptions. It can be an argument of a call, which then has
@@ -27,8 +22,6 @@ class Queue:
     """
 
     __slots__ = ("__weakref__", "_queue")
-
-    __class_getitem__ = classmethod(GenericAlias)  # type: ignore[var-annotated]  # as `queue` does
 
     def __init__(self, maxsize: int = 0) -> None:
         """maxsize: how many objects may be in it; 0 or less: as many as there is memory for.
@@ -51,7 +44,7 @@ class Queue:
         """Whether `shutdown` was called."""
         return self._queue.is_closed
 
-    def put(self, item: object, block: bool = True, timeout: float | None = None) -> None:
+    def put(self, item: T, block: bool = True, timeout: float | None = None) -> None:
         """Put an object in; wait for room at most `timeout` seconds (None: for ever).
 
         It is pickled here and now. Raises Full when there is no room, or was none in
@@ -65,11 +58,11 @@ class Queue:
         except ChannelClosedError:
             raise ShutDown from None
 
-    def put_nowait(self, item: object) -> None:
+    def put_nowait(self, item: T) -> None:
         """Put an object in, or raise Full."""
         self.put(item, block=False)
 
-    def get(self, block: bool = True, timeout: float | None = None) -> "Any":
+    def get(self, block: bool = True, timeout: float | None = None) -> T:
         """Take the first object; wait for it at most `timeout` seconds (None: for ever).
 
         Raises Empty when there is none, or was none in time; ShutDown when none can
@@ -81,9 +74,9 @@ class Queue:
             raise Empty from None
         except ChannelClosedError:
             raise ShutDown from None
-        return open_message(message)
+        return open_message(message)  # type: ignore[no-any-return]  # what was put in
 
-    def get_nowait(self) -> "Any":
+    def get_nowait(self) -> T:
         """Take the first object, or raise Empty."""
         return self.get(block=False)
 

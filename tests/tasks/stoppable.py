@@ -12,7 +12,7 @@ import time
 from _functools import partial
 from _operator import call
 
-from interpexec import TaskCancelled, current_task
+from interpexec import TaskCancelled, cancelled, current_task, shield
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -295,6 +295,35 @@ def poll_shielded(knocker: int, teller: int) -> None:
         raise
     finally:
         os.write(teller, b"f")
+
+
+def poll_by_functions(knocker: int, teller: int) -> None:
+    """As `poll_shielded`, by the functions that need no task."""
+    try:
+        with shield():
+            os.write(knocker, b"!")
+            while not cancelled():
+                pass
+            os.write(teller, b"u")
+        os.write(teller, b"!")
+    except TaskCancelled:
+        os.write(teller, b"c")
+        raise
+
+
+def shield_anywhere(value: object) -> object:
+    """Use a shield, inside of a call or not."""
+    with shield(), shield():
+        return value if not cancelled() else None
+
+
+def shield_in_thread(value: object) -> object:
+    """As `shield_anywhere`, in a thread that the call started."""
+    found: list[object] = []
+    thread = threading.Thread(target=lambda: found.append(shield_anywhere(value)))
+    thread.start()
+    thread.join()
+    return found[0]
 
 
 def poll_nested(knocker: int, teller: int) -> None:
