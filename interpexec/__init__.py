@@ -31,6 +31,7 @@ _MODULES = {
     "InterpreterPoolExecutor": "interpexec.executor",
     "NotShareableError": "interpexec.errors",
     "RecvChannel": "interpexec.channels",
+    "Results": "interpexec._map.results",
     "SendChannel": "interpexec.channels",
     "SharedBuffer": "interpexec.buffers",
     "Task": "interpexec._core.current_call",

@@ -11,6 +11,7 @@ from interpexec._core.current_call import Task as Task
 from interpexec._core.current_call import cancelled as cancelled
 from interpexec._core.current_call import current_task as current_task
 from interpexec._core.current_call import shield as shield
+from interpexec._map.results import Results as Results
 from interpexec._pool.future import CallFuture as CallFuture
 from interpexec._pool.introspection import WorkerInfo as WorkerInfo
 from interpexec.buffers import SharedBuffer as SharedBuffer
@@ -40,6 +41,7 @@ __all__ = [
     "InterpreterPoolExecutor",
     "NotShareableError",
     "RecvChannel",
+    "Results",
     "SendChannel",
     "SharedBuffer",
     "Task",

@@ -108,6 +108,7 @@ ORDER = [
     "_map.reader",
     "_map.request",
     "_map.job",
+    "_map.results",
     "_map.iterators",
     "_map.via_submit",
     "_map.methods",

@@ -15,6 +15,7 @@
     request      the arguments of a map, checked
     reader       reading the iterables
     job          one map, from its iterables to its outcomes
+    results      what they return, for users: an iterator that can be closed
     iterators    the iterators of `map` and `imap_unordered`
     via_submit   maps through a `submit` that a program has replaced
     methods      the methods of an executor that make maps, and their types

@@ -8,22 +8,24 @@ does: as results arrive, and an exception costs its own item only.
 
 from collections import deque
 from concurrent.futures import CancelledError
+from operator import length_hint
 
 from interpexec._core.sigint import keep_whole, protected, unbroken
 from interpexec._core.waiting import Deadline
 from interpexec._map.chunk_list import Chunk
 from interpexec._map.job import Job
 from interpexec._map.outcomes import Outcomes
+from interpexec._map.results import Ordered, Results
 from interpexec._pool.parking import Parker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
 keep_whole()
 
 
-def ordered(job: Job, timeout: float | None) -> "Iterator[object]":
+def ordered(job: Job, timeout: float | None) -> "Results[object]":
     """Return the iterator that `map` returns. The first calls are submitted at once."""
     deadline = Deadline(timeout)
     try:
@@ -31,27 +33,67 @@ def ordered(job: Job, timeout: float | None) -> "Iterator[object]":
     except BaseException:
         job.release()
         raise
-    return _in_order(job, origin, deadline)
+    return Ordered(InOrder(job, origin, deadline))
 
 
-def _in_order(job: Job, chunk: Chunk, deadline: Deadline) -> "Iterator[object]":
-    """Yield the results in the order of the items; cancel what is left at the end.
+class InOrder:
+    """Hands out the results of a job in the order of the items."""
 
-    One that is dropped before it was asked for a result cancels nothing: what was
-    submitted is computed.
-    """
-    try:
-        while (following := job.after(chunk)) is not None:
-            chunk = following
-            del following
-            outcomes = _outcomes(job, chunk, deadline)
-            if not job.is_bounded:
-                yield from outcomes.take_all()
-            while outcomes:
-                job.refill()
+    def __init__(self, job: Job, origin: Chunk, deadline: Deadline) -> None:
+        """origin: stands before the first chunk."""
+        self._job = job
+        self._origin = origin
+        self._deadline = deadline
+        self._is_over = False
+        # Of the current chunk: the results that are taken together, and the other ones.
+        self._values: Iterator[object] = iter(())
+        self._outcomes = Outcomes([])
+        self._given = 0
+        """How many items the chunks had that were handed out."""
+
+    def hand_out(self) -> "Generator[Iterator[object]]":
+        """Yield the results of each chunk; cancel what is left at the end.
+
+        One that is dropped before it was asked for a result cancels nothing: what was
+        submitted is computed.
+        """
+        job, chunk = self._job, self._origin
+        del self._origin  # it leads to all chunks
+        try:
+            while not self._is_over and (following := job.after(chunk)) is not None:
+                chunk = following
+                del following
+                self._outcomes = outcomes = _outcomes(job, chunk, self._deadline)
+                self._given += len(outcomes)
+                if not job.is_bounded:
+                    self._values = outcomes.take_all()
+                    yield self._values
+                if outcomes:
+                    yield self._one_by_one(outcomes)  # no name for it: that would be a cycle
+        finally:
+            job.release()
+
+    def _one_by_one(self, outcomes: Outcomes) -> "Iterator[object]":
+        """Yield results that may fail, or for each of which another item is read."""
+        try:
+            while outcomes and not self._is_over:
+                self._job.refill()
                 yield outcomes.take()  # no name for it: the caller alone holds it
-    finally:
-        job.release()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Hand out nothing more; cancel what has not begun."""
+        self._is_over = True
+        self._job.release()
+
+    def left(self) -> int:
+        """Return how many results are to come, of the items that were read so far."""
+        if self._is_over:
+            return 0
+        rest = len(self._outcomes) + length_hint(self._values)
+        return max(self._job.items_read - self._given, 0) + rest
 
 
 def _outcomes(job: Job, chunk: Chunk, deadline: Deadline) -> Outcomes:
@@ -97,7 +139,7 @@ class Arrivals[T]:
         return self._items.popleft()
 
 
-class Unordered:
+class Unordered(Results[object]):
     """The iterator that `imap_unordered` returns: results as they arrive.
 
     An exception of an item is raised by the `next()` whose turn it is, and the
@@ -109,7 +151,7 @@ class Unordered:
         """make: makes the job, given a function that is told of chunks."""
         self._deadline = Deadline(timeout)
         self._arrived: Arrivals[Chunk | None] = Arrivals()
-        self._taken = 0
+        self._taken = self._given = 0  # chunks, and items of them
         self._open = Outcomes([])
         self._is_begun = self._is_over = False
         self._job = make(arrived=self._arrived.put)
@@ -118,9 +160,6 @@ class Unordered:
         except BaseException:
             self.close()
             raise
-
-    def __iter__(self) -> "Unordered":
-        return self
 
     @protected
     def __next__(self) -> object:
@@ -137,6 +176,7 @@ class Unordered:
             if self._taken == self._job.chunks.made:
                 raise StopIteration
             self._open = self._next_arrived()
+            self._given += len(self._open)
         outcomes = self._open  # the iterable may close this when it is read
         self._job.refill()
         try:
@@ -150,6 +190,12 @@ class Unordered:
         self._open = Outcomes([])
         self._job.cancel()
         self._arrived.put(None)  # another thread may be waiting
+
+    def __length_hint__(self) -> int:
+        """Return how many results are to come, of the items that were read so far."""
+        if self._is_over:
+            return 0
+        return max(self._job.items_read - self._given, 0) + len(self._open)
 
     @unbroken
     def __del__(self) -> None:

@@ -96,6 +96,11 @@ class Job:
         """Whether a bound says how many items may be in flight."""
         return self._reader.bound is not None
 
+    @property
+    def items_read(self) -> int:
+        """How many items have been read so far."""
+        return self._reader.count
+
     # -- reading: the thread that iterates ---------------------------------------
 
     @protected

@@ -12,10 +12,11 @@ from interpexec._map.request import MapRequest
 
 TYPE_CHECKING: bool = False  # annotated, for jedi: it skips the block otherwise
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
     from typing import Any
 
     from interpexec._map.job import Job
+    from interpexec._map.results import Results
     from interpexec._pool.future import CallFuture
 
 
@@ -42,7 +43,7 @@ class Maps:
         timeout: float | None = None,
         chunksize: int | None = None,
         buffersize: int | None = None,
-    ) -> "Iterator[R]": ...
+    ) -> "Results[R]": ...
     @overload
     def map[A, B, R](
         self,
@@ -54,7 +55,7 @@ class Maps:
         timeout: float | None = None,
         chunksize: int | None = None,
         buffersize: int | None = None,
-    ) -> "Iterator[R]": ...
+    ) -> "Results[R]": ...
     @overload
     def map[A, B, C, R](
         self,
@@ -67,7 +68,7 @@ class Maps:
         timeout: float | None = None,
         chunksize: int | None = None,
         buffersize: int | None = None,
-    ) -> "Iterator[R]": ...
+    ) -> "Results[R]": ...
     @overload
     def map[A, B, C, D, R](
         self,
@@ -81,7 +82,7 @@ class Maps:
         timeout: float | None = None,
         chunksize: int | None = None,
         buffersize: int | None = None,
-    ) -> "Iterator[R]": ...
+    ) -> "Results[R]": ...
     @overload
     def map[A, B, C, D, E, R](
         self,
@@ -96,7 +97,7 @@ class Maps:
         timeout: float | None = None,
         chunksize: int | None = None,
         buffersize: int | None = None,
-    ) -> "Iterator[R]": ...
+    ) -> "Results[R]": ...
     @overload
     def map[R](
         self,
@@ -112,7 +113,7 @@ class Maps:
         timeout: float | None = None,
         chunksize: int | None = None,
         buffersize: int | None = None,
-    ) -> "Iterator[R]": ...
+    ) -> "Results[R]": ...
     def map[R](
         self,
         fn: "Callable[..., R]",
@@ -120,7 +121,7 @@ class Maps:
         timeout: float | None = None,
         chunksize: int | None = None,
         buffersize: int | None = None,
-    ) -> "Iterator[R]":
+    ) -> "Results[R]":
         """Return an iterator over `fn(*items)`, in order, for the zipped iterables.
 
         The items that may be in flight are submitted at once, whether the iterator is ever
@@ -136,8 +137,8 @@ class Maps:
             the iterables are read to their end at once.
 
         An exception that `fn` raises is raised by the `next()` whose turn it is;
-        items that have not begun by then are cancelled, as they are when an iterator is
-        closed or dropped that was asked for a result. (A call that runs then comes to the end
+        items that have not begun by then are cancelled, as they are when the iterator is
+        closed, or dropped after it was asked for a result. (A call that runs then comes to the end
         of its item, as in the standard library; but the one that `next()` waits for when the
         time is over is stopped.)
         An exception of the iterables comes behind the results of all items before it.
@@ -161,7 +162,7 @@ class Maps:
         timeout: float | None = None,
         chunksize: int | None = None,
         buffersize: int | None = None,
-    ) -> "Iterator[R]": ...
+    ) -> "Results[R]": ...
     @overload
     def imap_unordered[A, B, R](
         self,
@@ -173,7 +174,7 @@ class Maps:
         timeout: float | None = None,
         chunksize: int | None = None,
         buffersize: int | None = None,
-    ) -> "Iterator[R]": ...
+    ) -> "Results[R]": ...
     @overload
     def imap_unordered[A, B, C, R](
         self,
@@ -186,7 +187,7 @@ class Maps:
         timeout: float | None = None,
         chunksize: int | None = None,
         buffersize: int | None = None,
-    ) -> "Iterator[R]": ...
+    ) -> "Results[R]": ...
     @overload
     def imap_unordered[A, B, C, D, R](
         self,
@@ -200,7 +201,7 @@ class Maps:
         timeout: float | None = None,
         chunksize: int | None = None,
         buffersize: int | None = None,
-    ) -> "Iterator[R]": ...
+    ) -> "Results[R]": ...
     @overload
     def imap_unordered[A, B, C, D, E, R](
         self,
@@ -215,7 +216,7 @@ class Maps:
         timeout: float | None = None,
         chunksize: int | None = None,
         buffersize: int | None = None,
-    ) -> "Iterator[R]": ...
+    ) -> "Results[R]": ...
     @overload
     def imap_unordered[R](
         self,
@@ -231,7 +232,7 @@ class Maps:
         timeout: float | None = None,
         chunksize: int | None = None,
         buffersize: int | None = None,
-    ) -> "Iterator[R]": ...
+    ) -> "Results[R]": ...
     def imap_unordered[R](
         self,
         fn: "Callable[..., R]",
@@ -239,7 +240,7 @@ class Maps:
         timeout: float | None = None,
         chunksize: int | None = None,
         buffersize: int | None = None,
-    ) -> "Iterator[R]":
+    ) -> "Results[R]":
         """Return an iterator over the results of `map`, as they arrive.
 
         The name and its ways are those of `multiprocessing`: an exception is

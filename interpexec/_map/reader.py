@@ -33,6 +33,8 @@ class Reader:
         self.is_at_end = False
         self.error: Exception | None = None
         """Raised behind the last item."""
+        self.count = 0
+        """How many items have been read."""
 
     def first(self) -> "Iterator[int]":
         """Yield how many items to read next, until as many were read as may be in flight."""
@@ -50,6 +52,7 @@ class Reader:
         try:
             interruptibly(values.extend, islice(self._iterator, count))
             self.is_at_end = len(values) < count
+            self.count += len(values)
         except Exception as error:  # the user's code
             self.end_with(error)
         try:

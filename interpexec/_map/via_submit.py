@@ -7,13 +7,15 @@ size, is one call of it, as `concurrent.futures.Executor.map` does it.
 
 from collections import deque
 from itertools import batched, islice
+from operator import length_hint
 
 from interpexec._core.waiting import Deadline
 from interpexec._map.iterators import Arrivals
+from interpexec._map.results import Ordered, Results
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
     from concurrent.futures import Future
     from typing import Any
 
@@ -62,27 +64,47 @@ class _Calls:
         return value if self.are_chunks else [value]
 
 
-def ordered(submit: "Submit", request: "MapRequest") -> "Iterator[object]":
+def ordered(submit: "Submit", request: "MapRequest") -> "Results[object]":
     """Return the iterator of a `map`. The first calls are submitted at once."""
     deadline = Deadline(request.timeout)
     calls = _Calls(submit, request)
-    return _in_order(calls, deque(calls.first()), deadline)
+    return Ordered(_InOrder(calls, deadline))
 
 
-def _in_order(
-    calls: _Calls, futures: "deque[Future[Any]]", deadline: Deadline
-) -> "Iterator[object]":
-    try:
-        while futures:
-            values = calls.values(futures.popleft(), deadline)
-            futures += calls.further()
-            yield from values
-    finally:
-        for future in futures:
+class _InOrder:
+    """Hands out the results of calls in their order, like `iterators.InOrder`."""
+
+    def __init__(self, calls: _Calls, deadline: Deadline) -> None:
+        """Submit the first calls."""
+        self._calls = calls
+        self._deadline = deadline
+        self._futures = deque(calls.first())
+        self._values: Iterator[object] = iter(())
+
+    def hand_out(self) -> "Generator[Iterator[object]]":
+        """Yield the results of each call; cancel what is left at the end."""
+        try:
+            while self._futures:
+                values = self._calls.values(self._futures.popleft(), self._deadline)
+                self._futures += self._calls.further()
+                self._values = iter(values)
+                del values
+                yield self._values
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Cancel the calls that are not finished."""
+        for future in self._futures:
             future.cancel()
+        self._futures.clear()
+
+    def left(self) -> int:
+        """Return how many results are to come at least, of the calls that were submitted."""
+        return len(self._futures) + length_hint(self._values)
 
 
-class Unordered:
+class Unordered(Results[object]):
     """The iterator that `imap_unordered` returns, like `iterators.Unordered`."""
 
     _is_begun = False
@@ -100,9 +122,6 @@ class Unordered:
         self._out.update(futures)
         for future in futures:
             future.add_done_callback(self._arrived.put)
-
-    def __iter__(self) -> "Unordered":
-        return self
 
     def __next__(self) -> object:
         """Return the next result; raise its exception, and go on with the others after that."""
@@ -122,6 +141,10 @@ class Unordered:
         self._open.clear()
         for future in out:
             future.cancel()
+
+    def __length_hint__(self) -> int:
+        """Return how many results are to come at least, of the calls that were submitted."""
+        return len(self._out) + len(self._open)
 
     def __del__(self) -> None:
         """Cancel what is still pending, when nobody wants the rest any more."""

@@ -19,6 +19,7 @@ from interpexec._map.items import Items, packed
 from interpexec._map.job import Job
 from interpexec._map.outcomes import Outcomes
 from interpexec._map.request import MapRequest
+from interpexec._map.results import Ordered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -394,7 +395,7 @@ def test_what_is_handed_back_twice_stands_in_its_place(monkeypatch: pytest.Monke
     scheduler.at_once = [1]
     scheduler.do(call, 1)
     scheduler.work()
-    assert [*iterators._in_order(job, origin, Deadline(None))] == [*range(10)]
+    assert [*Ordered(iterators.InOrder(job, origin, Deadline(None)))] == [*range(10)]
 
 
 @given(st.integers(0, 60), st.lists(st.integers(0, 100), max_size=80), st.booleans())
@@ -415,4 +416,4 @@ def test_every_item_comes_once_and_in_its_place(
         found = [each.take() for each in outcomes for _ in range(len(each))]
         assert sorted(found) == [*range(count)]  # type: ignore[type-var]  # ints
     else:
-        assert [*iterators._in_order(job, origin, Deadline(None))] == [*range(count)]
+        assert [*Ordered(iterators.InOrder(job, origin, Deadline(None)))] == [*range(count)]

@@ -7,6 +7,7 @@ an error itself.
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from concurrent.futures import Executor, Future, as_completed
+from operator import length_hint
 from typing import Any, Literal, assert_type
 
 import interpexec
@@ -16,6 +17,7 @@ from interpexec import (
     ExecutionFailed,
     InterpreterPoolExecutor,
     RecvChannel,
+    Results,
     SendChannel,
     Task,
     TaskCancelled,
@@ -71,13 +73,19 @@ def calls(pool: InterpreterPoolExecutor) -> None:
 
 def maps(pool: InterpreterPoolExecutor) -> None:
     """Check the iterables of a map against the function."""
-    assert_type(pool.map(half, [1, 2]), Iterator[float])
-    assert_type(pool.imap_unordered(half, [1, 2], timeout=5), Iterator[float])
+    assert_type(pool.map(half, [1, 2]), Results[float])
+    assert_type(pool.imap_unordered(half, [1, 2], timeout=5), Results[float])
     assert_type(list(pool.map(repeat, ["a"])), list[str])
     assert_type(list(pool.map(repeat, ["a"], range(3), chunksize=2)), list[str])
     assert_type(list(pool.map(int, ["1"])), list[int])
     assert_type(list(pool.map(lambda n: n * 0.5, [1], buffersize=3)), list[float])
     assert_type(list(pool.map(divmod, [1], [2])), list[tuple[int, int]])
+    results = pool.map(half, [1, 2])
+    assert_type(next(results), float)
+    assert_type(length_hint(results), int)
+    iterator: Iterator[float] = results
+    results.close()
+    assert_type(list(iterator), list[float])
     pool.map(max, [1], [2], [3], [4], [5], [6], [7])
     pool.map(half, ["a"])  # type: ignore[arg-type]
     pool.map(half, 3)  # type: ignore[call-overload]
