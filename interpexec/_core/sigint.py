@@ -61,6 +61,15 @@ held: list[bool] = []
 """Not empty while the main thread forks: hooks of whatever library run then, and CPython
 prints what they raise, and goes on. So an interrupt is noted."""
 
+SIGNAL_GAP = 0.05
+"""Seconds after which the main thread wakes up once when it has gone to sleep.
+
+A signal that comes between CPython's last look for signals and the system call that sleeps
+wakes nobody: without this, Ctrl-C would be heard when the sleep ends. The gap is some µs wide,
+so a second look is enough. Larger, and such a Ctrl-C seems to do nothing; smaller, and more
+sleeps cost a wake-up.
+"""
+
 _python_handler = _signal.default_int_handler
 
 
