@@ -54,6 +54,7 @@ keep_whole()
 type Entry = tuple[AnyFuture | None, Packed, int]
 """An answer that is to be settled: a future (None: the call was dropped, or this is a notice), a
 payload, its kind."""
+type Entries = deque[Entry | Callable[[], object]] | list[Entry]
 
 # How many calls may be out, beyond one for each worker. One keeps the workers
 # busy as long as calls are longer than the collector takes. For shorter ones it
@@ -179,22 +180,25 @@ class CallTable:
         if self._loans and (loan := self._loans.pop(future._call_id, None)) is not None:
             LOANS.forget(loan)
 
-    def settle(self, replies: "list[Message]") -> list[Entry]:
-        """Take the answered calls off the table; return what is to be settled."""
+    def settle(self, replies: "list[Message]", entries: "Entries") -> None:
+        """Take the answered calls off the table, and put what is to be settled into `entries`.
+
+        Where memory runs out in the middle, each call is in one of the two.
+        """
         LOANS.wait_no_more(self._nudge)  # calls are sent after this anyway
         self._measure(len(replies))
-        entries: list[Entry] = []
         for payload, call_id, kind in map(wire.unseal, replies):
             if kind == wire.RETURNED:
                 self._take_returned(payload, call_id)
                 continue
-            future = self.out.pop(call_id, None)
+            future = self.out.get(call_id)
             if future is None:
-                future, _ = self.asked.pop(call_id, _NOBODY)
+                future, _ = self.asked.get(call_id, _NOBODY)
             entries.append((future, payload, kind))
+            if self.out.pop(call_id, None) is None:
+                self.asked.pop(call_id, None)
             if self._loans and (loan := self._loans.pop(call_id, None)) is not None:
                 LOANS.settle(loan)
-        return entries
 
     def _take_returned(self, payload: Packed, call_id: int) -> None:
         """Put a call that a damaged worker could not begin at the head of the backlog."""

@@ -23,7 +23,9 @@ from interpexec._worker import wire
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from interpexec._pool.call_table import Entry
+    from collections.abc import Callable
+
+    from interpexec._pool.call_table import Entries
     from interpexec._pool.cancelling import Canceller
     from interpexec._pool.dispatch import Dispatcher
     from interpexec._pool.future import AnyFuture
@@ -55,6 +57,8 @@ class Collector:
         self._losses = losses
         self._canceller = canceller
         self._stopper = stopper
+        self._failed: Callable[[], object] | None = None
+        """The step that has failed last, and is done once more."""
         self.direct = DirectWait(state, self.receive, self.settle)
         dispatcher.lead = self.lead
 
@@ -70,9 +74,16 @@ class Collector:
                 if self._take_turn(link):
                     return True
             except BaseException as error:  # memory ran out, or a fault of ours
-                _base.LOGGER.critical("Exception in collector:", exc_info=True)
-                self._losses.break_pool(_FAULT, error)
+                self._break(error)
         return False
+
+    def _break(self, error: BaseException) -> None:
+        """Break the pool, and go on: its calls are still to be ended, each with an error."""
+        try:
+            self._losses.break_pool(_FAULT, error)
+            _base.LOGGER.critical("Exception in collector:", exc_info=error)
+        except BaseException:  # noqa: S110  # memory is still short: the next turn tries again
+            pass
 
     def _take_turn(self, link: "Link") -> bool:
         """Do the next thing; return whether it was the last one."""
@@ -81,6 +92,8 @@ class Collector:
         if state.cancelled:
             with state.lock:
                 self._canceller.stop_all_cancelled(link)
+        if state.is_breaking:
+            self._losses.fail_unbegun()
         if state.todo:
             self._work_off(link)
             return False
@@ -98,11 +111,21 @@ class Collector:
             if type(step) is tuple:
                 self.settle(*step)
             else:
-                step()  # type: ignore[operator]  # it is no tuple
+                self._do(step)  # type: ignore[arg-type]  # it is no tuple
             if clock.remaining() == 0:  # the step may have taken long
                 with state.lock:
                     if clock.is_due():
                         self._canceller.look_at_clock(link)
+
+    def _do(self, step: "Callable[[], object]") -> None:
+        """Do a step that is no answer; once more, later, if it fails."""
+        try:
+            step()
+        except BaseException:  # a worker must be buried, though memory ran out
+            if step is not self._failed:
+                self._failed = step
+                self._state.todo.appendleft(step)
+            raise
 
     def _wait(self, link: "Link") -> None:
         """Wait for replies; put what is to be done about them on the list."""
@@ -110,22 +133,22 @@ class Collector:
         replies = link.wait(state.clock.remaining())
         with state.lock:
             # In this order: a worker that is gone has put its last replies into `arrived`.
-            gone = [state.gone.popleft() for _ in range(len(state.gone))]
+            gone = len(state.gone)
             replies.extend(state.arrived.popleft() for _ in range(len(state.arrived)))
-            state.todo.extend(self.receive(link, replies))
-            for worker, loss in gone:
-                state.todo.append(partial(self._losses.bury, link, worker, loss))
+            self.receive(link, replies, state.todo)
+            for _ in range(gone):
+                state.todo.append(partial(self._losses.bury, link, *state.gone[0]))
+                state.gone.popleft()  # now, lest it is lost where memory runs out
             if state.clock.is_due():
                 self._canceller.look_at_clock(link)
 
-    def receive(self, link: "Link", replies: "list[Message]") -> "list[Entry]":
+    def receive(self, link: "Link", replies: "list[Message]", entries: "Entries") -> None:
         """Take the answered calls off the table, and send others. Under the lock."""
-        entries = self._state.table.settle(replies)
+        self._state.table.settle(replies, entries)
         self._dispatcher.feed(link)
         self._dispatcher.look_for_idle()
         if replies:
             self._stopper.replies_came()
-        return entries
 
     def settle(self, future: "AnyFuture | None", payload: "Packed", kind: int) -> None:
         """Finish a call, or act on a worker's notice. From any thread."""

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from interpexec._sharing.package import Packed
     from interpexec._worker.wire import Message
 
-    type Receive = Callable[[Link, list[Message]], list[Entry]]
+    type Receive = Callable[[Link, list[Message], list[Entry]], None]
     type Settle = Callable[[AnyFuture | None, Packed, int], None]
 
 keep_whole()
@@ -138,8 +138,13 @@ class DirectWait:
         if not replies:
             return
         state = self._state
-        with state.lock:
-            entries = self._receive(link, replies)
+        entries: list[Entry] = []
+        try:
+            with state.lock:
+                self._receive(link, replies, entries)
+        except BaseException:
+            state.todo.extend(entries)
+            raise
         mine = [entry for entry in entries if entry[0] is future]
         others = [entry for entry in entries if entry[0] is not future]
         state.leave_to_collector(*(partial(self._settle, *entry) for entry in others))

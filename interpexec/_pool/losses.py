@@ -97,20 +97,33 @@ class Losses:
         self.break_pool(_NOT_READY, error)
 
     def break_pool(self, reason: str, cause: BaseException) -> None:
-        """Take no more calls, and fail those that no worker has begun.
+        """Take no more calls; the collector then fails those that no worker has begun.
 
         Calls that run in healthy workers come to their end.
         """
         state = self._state
         with state.lock:
             state.broken = state.broken or (reason, cause)
-            state.is_closing = True
+            state.is_closing = state.is_breaking = True
+        state.nudge()
+
+    def fail_unbegun(self) -> None:
+        """Fail the calls of a broken pool that no worker has begun. By the collector.
+
+        Where memory runs out in the middle, it is to be called again: nothing is lost then.
+        """
+        state = self._state
+        with state.lock:
             state.tell_watchers()
             if state.link is not None:
-                state.table.recall(state.link)
+                if not state.link.is_closing:
+                    state.table.recall(state.link)
                 state.link.no_more_calls()
-            state.todo.extend(partial(self.fail, each) for each in state.table.take_backlog())
+            while state.table.backlog:
+                state.todo.append(partial(self.fail, state.table.backlog[0]))
+                state.table.backlog.popleft()
         self._dispatcher.end_sources(state.error_of_broken())
+        state.is_breaking = False
 
     def fail(self, future: "AnyFuture") -> None:
         """Fail a call of a broken pool."""

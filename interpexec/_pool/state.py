@@ -67,6 +67,7 @@ class PoolState:
         self.link: Link | None = None  # while there are workers
         self.broken: tuple[str, BaseException | None] | None = None
         self.is_closing = False  # no more calls; the accepted ones are still computed
+        self.is_breaking = False  # the collector is to fail the calls that no worker has begun
         self.is_terminating = False
         self.is_ending = False  # the collector gives the link back
         self.is_resting = False  # no call is sent, and no worker made: the process forks

@@ -76,6 +76,8 @@ def options(description: str | None) -> argparse.ArgumentParser:
     )
     add("--table", type=Path, metavar="PATH", help="write PATH.md; add to PATH.jsonl")
     add("--list", action="store_true", help="print the names of the cases, and end")
+    add("--again", action="store_true", help="run what went wrong once more by its seed, and count it "
+        "as wrong if it is again; the first failure is printed all the same")  # fmt: skip
     add("--lines", type=int, default=12, metavar="N",
         help="how many lines to print of each failure (--table keeps all)")  # fmt: skip
     return parser
@@ -160,8 +162,18 @@ def _judge(plan: Iterator[Run], runner: Runner, chosen: argparse.Namespace) -> I
 
 
 def _judge_one(runner: Runner, run: Run, chosen: argparse.Namespace) -> Verdict:
-    """Run a case, and write down what it was."""
-    verdict = runner(run, chosen)
+    """Run a case; once more where that is asked for."""
+    verdict = _named(runner(run, chosen), run)
+    if verdict.is_ok or not chosen.again:
+        return verdict
+    _tell(verdict, chosen)
+    second = _named(runner(run, chosen), run)
+    second.counts["wrong once"] = int(second.is_ok)
+    return second
+
+
+def _named(verdict: Verdict, run: Run) -> Verdict:
+    """Return a verdict with the case that it is about."""
     return Verdict(
         run.case, verdict.kind, verdict.detail, verdict.seconds, dict(verdict.counts), run.seed,
         run.python,
