@@ -76,8 +76,12 @@ def options(description: str | None) -> argparse.ArgumentParser:
     )
     add("--table", type=Path, metavar="PATH", help="write PATH.md; add to PATH.jsonl")
     add("--list", action="store_true", help="print the names of the cases, and end")
-    add("--again", action="store_true", help="run a case that went wrong once more by its seed; "
-        "it counts as wrong if it is again (the first failure is printed all the same)")  # fmt: skip
+    add(
+        "--again",
+        action="store_true",
+        help="run a case that went wrong once more by its seed; "
+        "it counts as wrong if it is again (the first failure is printed all the same)",
+    )
     add("--lines", type=int, default=12, metavar="N",
         help="how many lines to print of each failure (--table keeps all)")  # fmt: skip
     return parser
