@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 keep_whole()
 
+__all__ = ["SharedBuffer"]
 
 HAS_MEMFD = hasattr(os, "memfd_create")
 HAS_SHM = os.name == "posix"

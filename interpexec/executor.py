@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from interpexec._map.request import MapRequest
     from interpexec._pool.introspection import WorkerInfo
 
+__all__ = ["InterpreterPoolExecutor"]
+
 _counter = count()
 
 unbroken(weakref.finalize.__call__)  # Python would drop an interrupt that came in it

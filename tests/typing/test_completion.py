@@ -34,7 +34,7 @@ def test_the_package_offers_its_names() -> None:
     assert offered("import interpexec\ninterpexec.") == expected
 
 
-@pytest.mark.parametrize("name", ["aio", "channels", "errors", "sharing", "sync"])
+@pytest.mark.parametrize("name", interpexec._SUBMODULES)
 def test_a_submodule_offers_its_names(name: str) -> None:
     """Those too that it imports late."""
     module = getattr(interpexec, name)
