@@ -1,4 +1,4 @@
-"""The executor: what users see of a pool. How it works is told in `scheduler`."""
+"""The executor of a pool of subinterpreters. `docs/how-it-works.md` tells how it works."""
 
 import logging
 import weakref
@@ -46,7 +46,12 @@ wonder then; most calls are over by then."""
 class InterpreterPoolExecutor(Maps, ThreadPoolExecutor):  # type: ignore[misc]  # `map` is typed more strictly
     """Runs calls in subinterpreters, each with its own GIL, in this process.
 
-    A `concurrent.futures.Executor`, and used as those are. It is a
+    >>> with InterpreterPoolExecutor() as pool:  # doctest: +SKIP
+    ...     print(sum(pool.map(parse, paths)))
+
+    A program that makes a pool at its top level, and sends functions of its own, does so
+    under `if __name__ == "__main__":`, as with `multiprocessing`: workers run it once more, to
+    find them. A `concurrent.futures.Executor`, and used as those are. It is a
     `ThreadPoolExecutor` by inheritance only, as the standard library's class of
     this name is, so that `loop.set_default_executor()` takes it.
 
@@ -141,16 +146,16 @@ class InterpreterPoolExecutor(Maps, ThreadPoolExecutor):  # type: ignore[misc]  
     ) -> "CallFuture[T]":
         """Schedule `fn(*args, **kwargs)` and return its future. Does not block.
 
-        The call is pickled here and now: what is changed afterwards does not
-        change it. A call that cannot be sent is not refused here: its future
-        raises NotShareableError, naming the argument, as in the standard
-        library.
+        The call is pickled before this returns: later changes of its arguments are not
+        sent. A call that cannot be sent is not refused here: its future raises
+        NotShareableError, naming the argument, as in the standard library. The future is
+        that of the standard library; but its `cancel()` stops a running call, too.
 
         Raises TypeError for what is not callable, BrokenInterpreterPool (a
         RuntimeError) when a worker could not be made ready, RuntimeError after
-        `shutdown()`, while the program exits, in a child that was forked while
-        there were calls, and in a worker that is just importing a module, or running the
-        program, to find what a call needs.
+        `shutdown()`, while the program exits, in a child that was forked while there were
+        calls, and at the top level of a module or program that a worker just runs to unpickle
+        a call.
         """
         arguments.function(fn)
         scheduler = self._scheduler
@@ -179,7 +184,7 @@ class InterpreterPoolExecutor(Maps, ThreadPoolExecutor):  # type: ignore[misc]  
         >>> pool.with_options(timeout=5).submit(f, x)  # doctest: +SKIP
 
         It is light, and has all the methods of the executor; `shutdown()` is that of
-        the whole pool. Options that are not named stay as they are. Raises TypeError or
+        the whole pool. Options that are left out stay as they are. Raises TypeError or
         ValueError, naming the argument.
         """
         view = copy(self)
@@ -203,8 +208,8 @@ class InterpreterPoolExecutor(Maps, ThreadPoolExecutor):  # type: ignore[misc]  
         wait: return when all of them are ready, their initializers included. They start
             side by side, and take calls as soon as they can, whether this waits or not.
 
-        From any thread. Raises BrokenInterpreterPool when an initializer fails, and what
-        else `submit` raises.
+        From any thread. Raises BrokenInterpreterPool when an initializer fails; otherwise
+        as `submit`.
         """
         self._scheduler.warm(wait=wait)
 
@@ -214,11 +219,12 @@ class InterpreterPoolExecutor(Maps, ThreadPoolExecutor):  # type: ignore[misc]  
         """Take no more calls; let those that were taken come to their end.
 
         wait: return when that is so, and every worker's interpreter is gone.
-        cancel_futures: cancel what is more than one call for each worker.
+        cancel_futures: cancel the calls that wait. One for each worker is about to begin,
+            and is not cancelled.
 
         May be called more than once, from any thread; with wait=False, from a destructor
-        and a signal handler, too. Running calls are not stopped: see `terminate_workers`. But
-        KeyboardInterrupt, while this waits, does what that does, and is raised.
+        and a signal handler, too. Running calls are not stopped: `terminate_workers()` does
+        that. A KeyboardInterrupt while this waits stops them, too, and is raised.
         """
         scheduler = self._scheduler
         scheduler.close()
@@ -273,12 +279,12 @@ class InterpreterPoolExecutor(Maps, ThreadPoolExecutor):  # type: ignore[misc]  
     def terminate_workers(self) -> None:
         """Cancel everything, stop what runs, and take no more calls.
 
-        Every future that is not finished is cancelled, also with
-        `cancel_running=False`. Returns when the workers are gone, which takes some
-        milliseconds; but for those whose call, or initializer, cannot be interrupted:
-        they are not waited for beyond a grace of 0.1 s, and end when it returns. (10 s
-        at most, on a machine that is overloaded.) May be called more than once, from
-        any thread; from a callback, too. The name is that of `ProcessPoolExecutor`.
+        Every future that is not finished is cancelled, also with `cancel_running=False`.
+        Returns when the workers are gone, which takes some milliseconds. A worker whose call,
+        or initializer, cannot be interrupted is left behind after a grace of 0.1 s, and ends
+        when that returns. On an overloaded machine this waits for at most 10 s. May be called
+        more than once, from any thread; from a callback, too. The name is that of
+        `ProcessPoolExecutor`.
         """
         self._scheduler.terminate(TERMINATION_LIMIT)
 
@@ -291,9 +297,8 @@ class InterpreterPoolExecutor(Maps, ThreadPoolExecutor):  # type: ignore[misc]  
         call was submitted, since workers start when they are needed. Does not block.
         In each worker, a thread of its own runs what is broadcast, in the order of the
         broadcasts, after the initializer; it shares modules and GIL with the calls.
-        A worker that ends before that cancels its future. To cancel one that runs
-        interrupts it, and replaces the worker after its call; one whose turn comes
-        while the order is on its way may still run.
+        When a worker ends before its turn comes, its future is cancelled. Cancelling a
+        future whose function runs interrupts that, and replaces the worker after its call.
 
         Raises NotShareableError when the call cannot be sent, naming the argument;
         otherwise as `submit`.
@@ -321,8 +326,8 @@ class InterpreterPoolExecutor(Maps, ThreadPoolExecutor):  # type: ignore[misc]  
             which keeps the GIL of its interpreter, like a long `re.match`, cannot
             answer; the text says so.
 
-        Calls from any thread; blocks for some milliseconds. Raises TypeError or
-        ValueError for a timeout that is none.
+        From any thread; blocks for some milliseconds. Raises TypeError or ValueError for a
+        timeout that is no positive number.
         """
         from interpexec._pool import introspection  # few programs ask
 
