@@ -55,10 +55,9 @@ class InterpreterPoolExecutor(Maps, ThreadPoolExecutor):  # type: ignore[misc]  
     `ThreadPoolExecutor` by inheritance only, as the standard library's class of
     this name is, so that `loop.set_default_executor()` takes it.
 
-    A call is sent by pickle: the function by its name, or by value where it is
-    a lambda or a local function that needs nothing but its code; arguments and
-    results as copies. Workers import what they need themselves and keep their
-    modules' state from one call to the next.
+    A call is sent by pickle: the function by its name, or by value where the program
+    defines it, or where it has no name; arguments and results as copies. Workers import
+    what they need themselves and keep their modules' state from one call to the next.
 
     Running calls can be stopped: `Future.cancel()` interrupts a running call, and
     `with_options(timeout=...)` limits how long one may run. A worker in which a call

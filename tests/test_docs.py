@@ -50,7 +50,7 @@ def test_the_recipe_works(title: str, tmp_path: Path) -> None:
 
 README = (ROOT / "README.md").read_text()
 PYTHON = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
-WHOLE_PROGRAMS = [program for program in PYTHON if "__main__" in program]
+WHOLE_PROGRAMS = [program for program in PYTHON if "import InterpreterPoolExecutor" in program]
 
 
 OUTPUTS = [r"\d+\n\d+\n", r"stopped\n1024\n"]

@@ -1,16 +1,18 @@
-"""How the program's `__main__` appears in a worker.
+"""The program's `__main__` in a worker.
 
-A function of `__main__` is sent by its name, so the worker needs a module of
-that name. As with `multiprocessing`, the program is run there once more under
-another name, `__mp_main__`, so that `if __name__ == "__main__":` keeps out what
-only the real start may do. It is run when a call first asks for something in it,
-once in each worker, and stays: its module state lives on between the calls.
+A worker has one module of this name. Definitions of the program arrive in it by value, as calls
+need them (see `_sharing.rebuilding`), and their globals live on there between the calls.
 
     main interpreter   describe()       how the program was started, as plain data
-    worker             expect(origin)   `__main__` gets a `__getattr__` that runs it
+    worker             expect(origin)   `__main__` gets a `__getattr__` for other names
 
-Code that is typed into a REPL or a notebook cannot be run again; `origin` is None
-then, and functions of `__main__` are sent by value (see `functions`).
+The second run is for a call that uses something which cannot be sent by value, a lock, say. It
+names its function, and the first name that `__main__` does not have runs the program once more,
+in that module, under another name, `__mp_main__`, as `multiprocessing` does: so
+`if __name__ == "__main__":` keeps out the parts that only the real start may do. The program is
+run once in each worker at most, and its definitions take the places of those that had arrived.
+
+Code that is typed at a prompt or into a notebook cannot be run again; `origin` is None then.
 """
 
 import _io  # `io` is not in a bare interpreter
@@ -47,6 +49,9 @@ _OPTIONS_WITH_A_VALUE = "WX"
 _unpickling: set[int] = set()  # the threads that are unpickling a call
 _last_absence = ""  # the last message about a name that `__main__` does not have
 _program: "_Program | None" = None  # in a worker, the program that made the pool
+
+when_run: "list[Callable[[], object]]" = []
+"""Called after the program was run in this worker."""
 
 # The last module that was asked about, and the answer. (A notebook may put its own
 # into the place of the first one. `functools.lru_cache` would be dear for each worker.)
@@ -124,7 +129,10 @@ def expect(origin: Origin | None) -> None:
     Called once, in a worker, before its first call.
     """
     global _program  # noqa: PLW0603  # one program per interpreter
-    _program = _Program(origin, sys.modules["__main__"])
+    main = sys.modules["__main__"]
+    for name in [name for name in vars(main) if not name.startswith("__")]:
+        del vars(main)[name]  # the names of what has started this worker are the program's
+    _program = _Program(origin, main)
 
 
 class _Program:
@@ -161,8 +169,8 @@ class _Program:
             raise _absent(name, _HINT_INTERACTIVE)
         main = self._run_once(self.origin)
         try:
-            return getattr(main, name)
-        except AttributeError:
+            return vars(main)[name]
+        except KeyError:
             raise _absent(name, _HINT_GUARDED) from None
 
     def _run_once(self, origin: Origin) -> "ModuleType":
@@ -173,23 +181,84 @@ class _Program:
         """
         with self._lock:
             if self.main is None and self._failure is None:
+                before = dict(vars(self._placeholder))
                 try:
                     self._run(origin)
                 except BaseException as error:  # kept for later calls, too
                     self._failure = error
-                    self._appear_as(self._placeholder)
+                    vars(self._placeholder).clear()
+                    vars(self._placeholder).update(before)
         if self.main is None:
-            message = _NOT_RUN.format(origin=origin[1][:60])
-            raise NotRunnableError(message) from self._failure
+            raise self._not_run(origin) from self._reason_to_show()
         return self.main
 
+    def _not_run(self, origin: Origin) -> NotRunnableError:
+        """Return the error for a call that needs the program: why it does, and what to change."""
+        message = _NOT_RUN.format(origin=origin[1][:60])
+        reason = _reasons.get(get_ident())
+        if reason:
+            message += f": {reason}"
+        if isinstance(self._failure, NotRunnableError) and (line := self._line_of_failure()):
+            message += f". The program starts work in line {line}: {_HINT_START}"
+        return NotRunnableError(message)
+
+    def _reason_to_show(self) -> BaseException | None:
+        """Return the cause for the error; None where its message says all."""
+        is_told = isinstance(self._failure, NotRunnableError) and self._line_of_failure()
+        return None if is_told else self._failure
+
+    def _line_of_failure(self) -> int:
+        """Return the line of the program that has failed, or 0."""
+        trace = self._failure.__traceback__ if self._failure is not None else None
+        while trace is not None:
+            if trace.tb_frame.f_globals is vars(self._placeholder):
+                return trace.tb_lineno
+            trace = trace.tb_next
+        return 0
+
     def _run(self, origin: Origin) -> None:
-        """Run the program under `RUN_NAME`, and let it be `__main__` here."""
-        main = type(sys)(RUN_NAME)  # to import `types` for that is dear
+        """Run the program under `RUN_NAME`, over the definitions that have come already."""
+        main = self._placeholder
+        main.__name__ = RUN_NAME
         code = _prepare(main, origin)
-        self._appear_as(main)
         exec(code, main.__dict__)  # noqa: S102  # the user's own program
         self.main = main
+        for step in when_run:
+            step()
+
+
+class Because:
+    """A function that is sent by its name, and why it could not be sent by value."""
+
+    def __init__(self, reason: str, function: object) -> None:
+        """reason: the whole sentence."""
+        self._parts = reason, function
+
+    def __reduce__(self) -> "tuple[object, ...]":
+        """Be the function itself, for the receiver, which has noted the reason before."""
+        reason, function = self._parts
+        return _second, (_Note(reason), function)
+
+
+class _Note:
+    """Notes a reason, where it is unpickled."""
+
+    def __init__(self, reason: str) -> None:
+        self._reason = reason
+
+    def __reduce__(self) -> "tuple[object, ...]":
+        return _note, (self._reason,)
+
+
+_reasons: dict[int, str] = {}  # by thread: why the program is run again
+
+
+def _note(reason: str) -> None:
+    _reasons[get_ident()] = reason
+
+
+def _second(_: object, function: object) -> object:
+    return function
 
 
 def _absent(name: str, hint: str) -> AttributeError:
@@ -212,6 +281,7 @@ def explain_absence(message: str) -> str:
 
 _HINT_INTERACTIVE = "what was typed at a prompt cannot be defined again there; put it into a module"
 _HINT_GUARDED = 'define it outside of `if __name__ == "__main__":`, at the top level of the program'
+_HINT_START = 'put that into a function, or under `if __name__ == "__main__":`'
 _NOT_RUN = (
     "the program ({origin}) could not be run again in a worker, and the call needs what it defines"
 )

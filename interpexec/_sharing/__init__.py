@@ -10,9 +10,31 @@
     diagnose        which part of an object cannot be sent
     stdlib_types    sockets, files, memory: types that pickle refuses, or copies
     exceptions      exceptions, whatever their classes are like
+    importable      which modules a worker can import
     reducers        how pickle reduces each type: the protocol, and what was registered
     pickler         pickling an object, and collecting its out-of-band data
-    functions       functions: by name, or by value
+    unavailable     what could not be imported for a definition
+    identities      keys of functions and classes
+    rebuilding      definitions that have arrived: functions, and their globals
+    new_classes     classes that have arrived
+    new_objects     other objects that pickle does not know
+    names_read      the globals that code reads
+    changes         changes to what a definition was made of
+    classes         the parts of a class that is sent
+    typing_parts    type variables, aliases, markers of dataclasses
+    by_value        what is sent by value, and pickled how
+    unsendable      why a definition cannot be sent
+    stream          a definition with the globals that it needs, as bytes
+    definitions     functions and classes that are sent by value
+    pickling an object, and collecting its out-of-band data
+    names_read      the globals that code reads
+    rebuilding      definitions that have arrived: functions and classes
+    unavailable     what could not be imported for one of them
+    changes         changes to what a definition was made of
+    classes         the parts of a class
+    typing_parts    type variables, aliases, markers of dataclasses
+    definitions     functions and classes that are sent by value
+    unsendable      why one of them cannot be
     pickling        the ladder: the ways to pickle a call, a result or a message
     flatten         a package as bytes alone, for messages in shared memory
     tokens          bytes that name an object which waits for its receiver

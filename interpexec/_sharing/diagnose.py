@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _FOREIGN = "\0"  # before a reason that is not a NotShareableError's
+_FUNCTION, _NAMED = "the function", ("function ", "class ")  # it says itself what it is
 _DEEPEST = 50
 _MOST_PARTS = 10_000  # of one object
 
@@ -24,6 +25,8 @@ def explain(
     object; it raises if that cannot be sent.
     """
     path, part, reason = _find(obj, where, _said(error), attempt)
+    if path == _FUNCTION and reason.startswith(_NAMED):
+        return NotShareableError(reason)
     if not reason.startswith(_FOREIGN):
         return NotShareableError(f"{path}: {reason}")
     reason = reason.removeprefix(_FOREIGN)

@@ -38,6 +38,10 @@ if TYPE_CHECKING:
         def made_empty(self) -> set[int]:
             """The ids of exceptions that another one fills: see `exceptions`."""
 
+        @property
+        def takes_program(self) -> bool:
+            """Whether an object of a class of the program can be pickled."""
+
         def reducer_of(self, kind: type, /) -> "Callable[[Any], object]":
             """Return how objects of a type are reduced."""
 

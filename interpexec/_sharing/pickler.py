@@ -44,6 +44,7 @@ class Packer:
         is_alone: the only out-of-band data that is allowed is descriptors.
         """
         self.lends = lends
+        self.takes_program = False
         self.made_empty: set[int] = set()  # see `exceptions`
         self._most_buffers = 0 if is_alone else _MOST_BUFFERS
         self._parts: list[bytes] = []
@@ -137,6 +138,7 @@ def pack(
     Raises what pickle raises, and NotShareableError.
     """
     packer = Packer(lends=lends, is_alone=is_alone)
+    packer.takes_program = dump is not reducers.dump
     thread, by_thread = get_ident(), packing.by_thread
     outer = by_thread.get(thread)
     by_thread[thread] = packer

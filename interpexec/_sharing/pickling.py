@@ -1,21 +1,25 @@
 """The ladder: the ways to pickle a call, a result or a message, the quickest one first.
 
     1. plain data           pickle alone, for numbers and strings; also a function that has a
-                            name, with plain arguments
+                            name, or the bytes of a definition, with plain arguments
     2. by name              with out-of-band data, and a reducer for each type (`pickler`)
-    3. functions by value   where their names lead nowhere in the receiver (`functions`)
-    4. cloudpickle          where it is installed
+    3. by value             functions and classes that the receiver cannot import
+                            (`definitions`)
+    4. the second run       by the names that a worker has after it has run the program: for
+                            calls, where a definition cannot be sent
     5. the error            names the part that cannot be sent (`diagnose`)
 
-A step that fails is followed by the next one. `CALLS`, `RESULTS` and `MESSAGES` say what the
-receivers of these allow. An exception that a call raised goes by step 3 alone (`raised`).
+A step that fails is followed by the next one; so is step 2 where its pickle names something of
+`__main__` that the receiver may not have. `CALLS`, `RESULTS` and `MESSAGES` say what the
+receivers of these allow.
 """
 
 from _pickle import dumps
 
 from interpexec._core import current_call, main_module
 from interpexec._core.cpython import PLAIN, NotShareableError, own_builtins
-from interpexec._sharing import pickler
+from interpexec._sharing import pickler, reducers
+from interpexec._sharing.importable import is_importable, unimportable
 
 own_builtins(globals())
 
@@ -23,7 +27,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from interpexec._sharing.definitions import Definition
     from interpexec._sharing.package import Packed
+    from interpexec._sharing.pickler import Dump, Packer
+
+    type Call = tuple[Callable[..., object], tuple[object, ...], dict[str, object]]
 
 _FUNCTION = type(lambda: None)
 
@@ -31,43 +39,42 @@ _FUNCTION = type(lambda: None)
 class Ladder:
     """Steps 2 to 5, for one kind of receiver."""
 
-    __slots__ = ("_by_name", "_expected", "_is_alone", "_lends")
+    __slots__ = ("_direction", "_expected", "_is_alone", "_lends")
 
     def __init__(
         self,
-        by_name: "Callable[[], bool]",
+        direction: str,
         *,
         lends: bool = False,
         is_alone: bool = False,
         expected: type[BaseException] = Exception,
     ) -> None:
-        """by_name: whether to try step 2. expected: the errors after which the next step is tried.
+        """Make a ladder.
 
+        direction: "there", to a worker; "back", to the maker of the call, who has what the
+            program defines; "anywhere".
+        expected: the errors after which the next step is tried.
         lends, is_alone: as of `pickler.Packer`.
         """
-        self._by_name = by_name
+        self._direction = direction
         self._lends = lends
         self._is_alone = is_alone
         self._expected = expected
 
     def pack(self, obj: object) -> "Packed":
         """Pack an object. Raises what step 3 raises: that says best what is wrong."""
-        if self._by_name():
-            try:
-                return pickler.pack(obj, lends=self._lends, is_alone=self._is_alone)
-            except self._expected as error:  # the user's classes run; tried again with care
-                current_call.end_if_stopped(error)
-        from interpexec._sharing import functions  # most objects have names that lead somewhere
-
         try:
-            return pickler.pack(obj, functions.dump, lends=self._lends, is_alone=self._is_alone)
-        except Exception:
-            try:
-                dump = functions.dump_by_cloudpickle()
-                return pickler.pack(obj, dump, lends=self._lends, is_alone=self._is_alone)
-            except Exception:  # noqa: S110  # it is not installed; or the other error is the better
-                pass
-            raise
+            packed = self._pack(obj, reducers.dump)
+            if self._direction == "back" or not names_program(packed):
+                return packed
+        except self._expected as error:  # the user's classes run; tried again with care
+            current_call.end_if_stopped(error)
+        from interpexec._sharing import definitions  # most objects have names that lead somewhere
+
+        return self._pack(obj, definitions.DUMPS[self._direction])
+
+    def _pack(self, obj: object, dump: "Dump") -> "Packed":
+        return pickler.pack(obj, dump, lends=self._lends, is_alone=self._is_alone)
 
     def pack_or_explain(self, obj: object, where: str) -> "Packed":
         """Pack an object. Raises NotShareableError, naming the part that cannot be sent.
@@ -83,15 +90,33 @@ class Ladder:
             raise diagnose.explain(obj, where, error, self.pack) from error
 
 
-CALLS = Ladder(main_module.can_run_again, lends=True)
+CALLS = Ladder("there", lends=True)
 """A call's maker outlives it, so its memory can be lent."""
 
-# The main interpreter has what a worker can name. A worker sends whatever a call has raised.
-RESULTS = Ladder(lambda: True, expected=BaseException)
+# A worker sends whatever a call has raised.
+RESULTS = Ladder("back", expected=BaseException)
 """The results of calls: a worker's memory may end with it, so it is copied."""
 
-MESSAGES = Ladder(main_module.can_run_again, is_alone=True)
+MESSAGES = Ladder("anywhere", is_alone=True)
 """Messages in channels and queues, and objects under tokens: they may outlive their sender."""
+
+
+_PROGRAM = b"\x8c\x08__main__"  # as a pickle names a module
+
+
+def names_program(packed: "Packed") -> bool:
+    """Say whether a pickle has names in it that only the program can resolve, or may have."""
+    payload = packed if type(packed) is bytes else packed.payload  # type: ignore[union-attr]
+    return _PROGRAM in payload or any(name in payload for name in unimportable)
+
+
+def _definition_of(fn: object) -> "Definition":
+    """Return the definition of a function. Replaces itself by the real one."""
+    global _definition_of  # noqa: PLW0603  # few programs would need it when they begin
+    from interpexec._sharing.definitions import definition_of
+
+    _definition_of = definition_of  # type: ignore[assignment]  # see there
+    return definition_of(fn)
 
 
 def dumps_call(
@@ -104,24 +129,59 @@ def dumps_call(
     Raises NotShareableError, naming the argument, when a part of it cannot be sent.
     """
     call = fn, args, kwargs
-    is_plain = type(fn) is _FUNCTION and not kwargs and PLAIN.issuperset(map(type, args))
-    if is_plain and (fn.__module__ != "__main__" or main_module.can_run_again()):
+    sent: object = fn
+    if type(fn) is _FUNCTION:
+        is_plain = not kwargs and PLAIN.issuperset(map(type, args))
         try:
-            return dumps(call, 5)
-        except Exception:  # noqa: S110  # it has no name, or another function's
-            pass
+            module = fn.__module__
+            if module == "__main__" or "<" in fn.__qualname__ or not is_importable(module):
+                sent = definition = _definition_of(fn)
+                if is_plain and definition.head is not None:
+                    return definition.call(args)
+            elif is_plain:
+                return dumps(call, 5)
+        except Exception as error:  # it has another function's name, or cannot be sent by value
+            again = _pack_by_names(call, error)
+            if again is not None:
+                return again
     try:
-        return CALLS.pack(call)
+        return CALLS.pack((sent, args, kwargs))
     except Exception as error:
-        raise _explain_call(call, error) from error
+        again = _pack_by_names(call, error)
+        if again is None:
+            raise _explain_call(call, error) from error
+        return again
 
 
-def _explain_call(
-    call: tuple[object, tuple[object, ...], dict[str, object]], error: Exception
-) -> Exception:
+def _pack_by_names(call: "Call", error: Exception) -> "Packed | None":
+    """Pickle a call for a worker that runs the program, and so has what that defines.
+
+    error: why it cannot be sent by value. Returns None where that would not help.
+    """
+    if not main_module.can_run_again():
+        return None
+    fn, args, kwargs = call
+    try:
+        packed = pickler.pack(call, _dump_by_names, lends=True)
+        if not names_program(packed):
+            return None
+        if not isinstance(error, NotShareableError):
+            error = _explain_call(call, error)
+        because = main_module.Because(str(error), fn), args, kwargs
+        return pickler.pack(because, _dump_by_names, lends=True)
+    except Exception:  # the first error is the better one
+        return None
+
+
+def _dump_by_names(obj: object, packer: "Packer") -> None:
+    """Pickle an object by names, also those of the program."""
+    reducers.dump(obj, packer)
+
+
+def _explain_call(call: "Call", error: Exception) -> Exception:
     """Return the error that names the part of a call that cannot be sent."""
     fn, args, kwargs = call
-    parts = {"the function": fn}
+    parts: dict[str, object] = {"the function": fn}
     parts |= {f"args[{index}]": value for index, value in enumerate(args)}
     parts |= {f"kwargs[{name!r}]": value for name, value in kwargs.items()}
     for where, part in parts.items():

@@ -12,7 +12,7 @@ from _pickle import dumps
 from interpexec._core import main_module
 from interpexec._core.cpython import NotShareableError, own_builtins
 from interpexec._core.error_text import told
-from interpexec._sharing import functions, pickler
+from interpexec._sharing import pickler, pickling
 from interpexec._sharing.unpickling import loads
 
 own_builtins(globals())
@@ -64,7 +64,7 @@ def pack_unpickling(error: BaseException, *, skip: int = 0) -> "Packed":
 def _record(error: BaseException, description: tuple[str, str, str, str, str]) -> "Packed":
     """Pickle the exception, or why it cannot be, with its description."""
     try:
-        body = pickler.pack(error, functions.dump)
+        body = pickling.RESULTS.pack(error)
     except BaseException as reason:  # any class may fail in any way here
         return dumps((None, told(reason), *description), 5)
     return pickler.pack((body, None, *description))

@@ -10,14 +10,18 @@ it costs pickle: no Python code runs for each of them.
 import copyreg
 from _operator import methodcaller
 from _pickle import Pickler
+from _thread import get_ident
 
+from interpexec._core import main_module
 from interpexec._core.cpython import NotShareableError, own_builtins
+from interpexec._sharing import packing
+from interpexec._sharing.importable import is_importable
 
 own_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from typing import Any
 
     from _typeshed import SupportsWrite
@@ -69,20 +73,27 @@ class _Table(dict[type, "Reducer"]):
         return reducer
 
 
-class Before:
-    """A dispatch table: the reducers of this package, and another table's for other types."""
-
-    def __init__(self, others: "Mapping[type, Any]") -> None:
-        """others: the other table."""
-        self._others = others
-
-    def __getitem__(self, cls: type) -> "Reducer":
-        """Return how objects of a type are reduced. KeyError: as pickle does."""
-        reducer = table()[cls]
-        return self._others[cls] if reducer is _BY_PICKLE else reducer
-
-
 def _reducer_of(cls: type) -> "Reducer":
+    reducer = _own_reducer_of(cls)
+    if reducer is not _BY_PICKLE or main_module.is_worker():
+        return reducer
+    is_program = cls.__module__ == "__main__" or not is_importable(cls.__module__)
+    return _reduce_of_program if is_program else reducer
+
+
+def _reduce_of_program(obj: object) -> object:
+    """Reduce an object of a class that a worker cannot import.
+
+    Raises NotShareableError where classes are not sent by value: nothing more is pickled then.
+    """
+    packer = packing.by_thread.get(get_ident())
+    if packer is not None and not packer.takes_program:
+        message = f"{type(obj).__qualname__} is a class of the program"
+        raise NotShareableError(message)
+    return _BY_PICKLE(obj)
+
+
+def _own_reducer_of(cls: type) -> "Reducer":
     if f"{cls.__module__}.{cls.__qualname__}" in _STDLIB_TYPES:
         from interpexec._sharing import stdlib_types  # few calls need them
 

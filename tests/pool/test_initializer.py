@@ -2,7 +2,6 @@
 
 import logging
 import os
-import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import wait
@@ -109,11 +108,10 @@ def test_an_initializer_that_fails_breaks_the_pool(
 
 
 def test_an_initializer_that_cannot_travel_breaks_the_pool(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """The cause names the function and what it captures."""
-    monkeypatch.setitem(sys.modules, "cloudpickle", None)
-    captured = 1
+    captured = threading.Lock()
     with InterpreterPoolExecutor(1, initializer=lambda: captured) as pool:
         _check_broken(pool, "'captured'")
     with InterpreterPoolExecutor(1, initializer=int, initargs=(threading.Lock(),)) as pool:

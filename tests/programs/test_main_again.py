@@ -1,4 +1,4 @@
-"""Workers run the program again to find what it defines: once, guarded, or refused."""
+"""Workers run the program again where something cannot be sent: once, guarded, or refused."""
 
 import textwrap
 from pathlib import Path
@@ -13,20 +13,26 @@ pytestmark = pytest.mark.fast
 def test_the_program_is_run_once_in_each_worker(tmp_path: Path) -> None:
     """Not once a call; and not at all in workers that need nothing of it."""
     program = """
-        import os
+        import os, threading
         LOG = os.open("log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.write(LOG, b"!")
+        LOCK = threading.Lock()
+
+        def plain(n):
+            return n
 
         def nothing(n):
-            return n
+            with LOCK:
+                return n
 
         if __name__ == "__main__":
             with InterpreterPoolExecutor(1) as pool:
                 print(list(pool.map(abs, range(3))), os.stat("log").st_size)
+                print(list(pool.map(plain, range(3))), os.stat("log").st_size)
                 print(list(pool.map(nothing, range(50))), os.stat("log").st_size)
     """
     out = output(write(tmp_path / "program.py", program), cwd=tmp_path)
-    assert out == f"{list(range(3))} 1\n{list(range(50))} 2\n"
+    assert out == f"{list(range(3))} 1\n{list(range(3))} 1\n{list(range(50))} 2\n"
 
 
 @pytest.mark.parametrize(
@@ -37,11 +43,16 @@ def test_the_program_is_run_once_in_each_worker(tmp_path: Path) -> None:
     ],
 )
 def test_a_script_without_a_guard_is_told_so(tmp_path: Path, start: str) -> None:
-    """A clear error that speaks of the guard; no worker starts workers; no hang."""
-    done = run(write(tmp_path / "program.py", "def double(n):\n    return 2 * n\n" + start))
+    """The last line names the variable and the function, the line, and the guard."""
+    program = "import threading\nLOCK = threading.Lock()\n"
+    program += "def double(n):\n    with LOCK:\n        return 2 * n\n"
+    done = run(write(tmp_path / "program.py", program + start))
     assert done.returncode == 1
     assert done.stdout == ""
-    assert 'if __name__ == "__main__":' in done.stderr
+    last = done.stderr.splitlines()[-1]
+    line = start.count("\n") + 6
+    for word in ("'double'", "'LOCK'", f"line {line}", 'if __name__ == "__main__":', "sync.Lock"):
+        assert word in last
 
 
 def test_a_script_without_a_guard_runs_what_needs_nothing_of_it() -> None:
@@ -60,11 +71,14 @@ def test_a_program_that_cannot_be_run_again_fails_its_calls_only(
 ) -> None:
     """Each call that needs it gets the reason; others work; the pool lives."""
     program = f"""
-import os, sys
+import os, sys, threading
 from pathlib import Path
 
+LOCK = threading.Lock()
+
 def double(n):
-    return 2 * n
+    with LOCK:
+        return 2 * n
 
 if __name__ == "__main__":
     with InterpreterPoolExecutor(1) as pool:
@@ -86,11 +100,14 @@ else:
 def test_a_name_behind_the_guard_is_refused_with_a_hint(tmp_path: Path) -> None:
     """A function that exists only where the program was really started is named."""
     program = """
+        import threading
         if __name__ == "__main__":
+            LOCK = threading.Lock()
             def hidden(n):
-                return n
+                with LOCK:
+                    return n
             class Hidden:
-                pass
+                lock = LOCK
             with InterpreterPoolExecutor(1) as pool:
                 for call in (hidden, 1), (abs, Hidden()):
                     print(repr(pool.submit(*call).exception()))

@@ -1,4 +1,4 @@
-"""Functions of `__main__` travel, however the program was started."""
+"""A program that is run again in its workers is found, however it was started."""
 
 import textwrap
 import zipfile
@@ -8,8 +8,12 @@ import pytest
 
 from programs import IMPORT, output, write
 
+# Its functions use a lock, which cannot be sent: so it is run again in the worker.
 GUARDED = """
     import sys
+    import threading
+
+    LOCK = threading.Lock()
 
     BASE = 40
     loads = []
@@ -19,17 +23,21 @@ GUARDED = """
             self.value = value
 
     def add(n):
-        return BASE + n
+        with LOCK:
+            return BASE + n
 
     def wrap(n):
-        return Number(n)
+        with LOCK:
+            return Number(n)
 
     def where():
-        return __name__
+        with LOCK:
+            return __name__
 
     def remember(n):
-        loads.append(n)
-        return list(loads)
+        with LOCK:
+            loads.append(n)
+            return list(loads)
 
     if __name__ == "__main__":
         with InterpreterPoolExecutor(1) as pool:

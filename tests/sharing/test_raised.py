@@ -238,7 +238,6 @@ def test_a_falsey_exception_is_raised_too(pool: InterpreterPoolExecutor) -> None
 @pytest.mark.parametrize(
     ("fn", "args", "name"),
     [
-        (mishaps.raise_local, (), "Local"),
         (mishaps.make_and_raise, (mishaps.with_lock,), "locked"),
         (mishaps.make_and_raise, (mishaps.UnpicklableClass,), "UnpicklableClass"),
         (mishaps.make_and_raise, (mishaps.Impostor,), "Impostor"),

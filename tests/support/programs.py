@@ -40,10 +40,10 @@ def run(
 ) -> "subprocess.CompletedProcess[str]":
     """Run this Python with arguments; what hangs prints its stacks and fails.
 
-    Warnings are errors there, too, and cloudpickle is absent. signals: sent one by one, each
+    Warnings are errors there, too. signals: sent one by one, each
     when something can be read from its descriptor.
     """
-    paths = [str(TESTS / "support" / "absent"), *PATHS, str(ROOT), os.environ.get("PYTHONPATH", "")]
+    paths = [*PATHS, str(ROOT), os.environ.get("PYTHONPATH", "")]
     settings = {
         "PYTHONPATH": os.pathsep.join(filter(None, paths)),
         "PYTHONFAULTHANDLER": "1",

@@ -85,6 +85,17 @@ def count_call(_: object = None) -> int:
     return calls
 
 
+def counting() -> "Callable[[], int]":
+    """Return a function without a name here, that does what `count_call` does."""
+
+    def count() -> int:
+        global calls  # noqa: PLW0603  # as there
+        calls += 1
+        return calls
+
+    return count
+
+
 def keep(value: object) -> None:
     """Remember a value in this interpreter."""
     kept.append(value)

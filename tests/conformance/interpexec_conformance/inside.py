@@ -16,7 +16,7 @@ from test.libregrtest.utils import (  # type: ignore[import-not-found]
     setup_unraisable_hook,
 )
 
-from interpexec_conformance import backports, journal
+from interpexec_conformance import backports, journal, plan
 from interpexec_conformance.adapters import cases
 from interpexec_conformance.journal import Outcome
 
@@ -79,8 +79,9 @@ class JournalResult(unittest.TextTestResult):
         super().addSkip(test, reason)
 
     def addExpectedFailure(self, test: unittest.TestCase, err: Any) -> None:
-        """Note a failure that CPython expects of its own class as well."""
-        self._write(test, journal.EXPECTED_FAILURE, "CPython expects the failure")
+        """Note a failure that CPython expects of its own class as well, or that we expect."""
+        reason = plan.SENT_HERE.get(test.id().rpartition(".")[2], "CPython expects the failure")
+        self._write(test, journal.EXPECTED_FAILURE, reason)
         super().addExpectedFailure(test, err)
 
     def addUnexpectedSuccess(self, test: unittest.TestCase) -> None:

@@ -1,7 +1,7 @@
 """What is run, and the one table of what is not, with the reason of each.
 
 A reason says why a test cannot say anything about an executor over isolated
-interpreters. "Ours behaves differently" is never one.
+interpreters. "Ours behaves differently" is never one, but for `SENT_HERE`.
 """
 
 from collections.abc import Iterator
@@ -58,6 +58,17 @@ EXCLUDED = {
         "test_pending_calls_race": _CLOSURE.format("a threading.Event"),
     },
 }
+
+_SENT = "asks that {} be refused; here it is sent (and the test is run, and must fail)"
+
+SENT_HERE = {
+    "test_init_closure": _SENT.format("a closure"),
+    "test_submit_closure": _SENT.format("a closure"),
+    "test_init_instance_method": _SENT.format("an instance of a local class"),
+    "test_submit_instance_method": _SENT.format("an instance of a local class"),
+    "test_submit_local_instance": _SENT.format("an instance of a local class"),
+}
+"""Tests of `POOL_MODULE` that ask for a limit of CPython's class. They are run, and must fail."""
 
 PROCESSES_ONLY = "about worker processes: their start methods, signals, managers and crashes"
 """Why nothing but `BORROWED` is taken from `ProcessPoolExecutorTest`."""

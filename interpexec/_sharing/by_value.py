@@ -1,0 +1,163 @@
+"""Functions and classes that a receiver cannot import are pickled by value.
+
+So are modules (by an import), and the types of objects that pickle does not know. How a function
+or a class itself is sent is the business of the picklers that are made of `ValuePickler`: see
+`definitions` and `stream`.
+"""
+
+import marshal
+import sys
+import types
+from _pickle import Pickler
+
+from interpexec._core.cpython import NotShareableError, own_builtins
+from interpexec._sharing import new_objects, rebuilding
+from interpexec._sharing.identities import IDENTITIES
+from interpexec._sharing.importable import is_importable
+
+own_builtins(globals())
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+_FUNCTION, _MODULE = types.FunctionType, types.ModuleType
+
+
+def is_by_name(obj: "Any") -> bool:
+    """Say whether a receiver finds this very function or class under its name, by an import."""
+    return found_by_name(obj) and obj.__module__ != "__main__" and is_importable(obj.__module__)
+
+
+def found_by_name(obj: "Any") -> bool:
+    """Say whether a module here has this very function or class under its qualified name."""
+    first, *others = obj.__qualname__.split(".")
+    found = _top_level(obj.__module__, first)
+    for name in others:
+        found = getattr(found, name, None)
+    return found is obj
+
+
+def _top_level(module: str, name: str) -> object:
+    """Return a global of a module, without a module's `__getattr__`: that may do anything."""
+    return getattr(sys.modules.get(module), "__dict__", {}).get(name)
+
+
+def name_in_program(obj: "Any") -> str | None:
+    """Return the name of a definition at the top level of `__main__`, or None."""
+    name: str | None = getattr(obj, "__qualname__", None) or getattr(obj, "__name__", None)
+    main = sys.modules.get("__main__")
+    return name if main is not None and name and vars(main).get(name) is obj else None
+
+
+class ValuePickler(Pickler):
+    """A pickler that takes functions and classes by value where a receiver has no others."""
+
+    makes_sentinels = False
+    """Whether an `object()` gets a key, so that it is the same one whenever it is sent."""
+
+    def reducer_override(self, obj: object) -> "Any":
+        """Say how functions, classes and modules are sent; leave all else to pickle."""
+        kind = type(obj)
+        if kind is _FUNCTION or isinstance(obj, type):
+            return self.by_value(obj) if not is_by_name(obj) else NotImplemented
+        special = _SPECIAL.get(kind)
+        if special is None and kind.__module__ in _LATE:
+            _fill_tables()
+            special = _SPECIAL.get(kind)
+        return NotImplemented if special is None else special(self, obj)
+
+    def by_value(self, obj: "Any") -> "Any":
+        """Return what makes a function or a class in the receiver."""
+        if obj is NotShareableError:
+            return rebuilding.not_shareable_error, ()  # on 3.13 its module is no module
+        if obj.__module__ == "builtins" or obj in _TYPES:
+            return (new_objects.find_type, (_TYPES[obj],)) if obj in _TYPES else NotImplemented
+        owner, name = owner_of(obj)
+        if owner is not None:
+            return getattr, (owner, name)
+        return self.definition(obj)
+
+    def definition(self, obj: object) -> "Any":
+        """Return what makes one in the receiver that is no attribute of another."""
+        raise NotImplementedError
+
+
+def owner_of(obj: "Any") -> "tuple[type | None, str]":
+    """Return the class of which a function or class is an attribute by its name, or None."""
+    *path, name = obj.__qualname__.split(".")
+    owner: Any = _top_level(obj.__module__, path[0]) if path else None
+    for each in path[1:]:
+        owner = getattr(owner, each, None)
+    if not isinstance(owner, type) or vars(owner).get(name) is not obj:
+        return None, name
+    return owner, name
+
+
+def _module(_: object, module: "Any") -> "Any":
+    return rebuilding.find_module, (module.__name__,)
+
+
+def _cell(_: object, __: object) -> "Any":
+    return rebuilding.make_cell, ()
+
+
+def _property(_: object, obj: "Any") -> "Any":
+    return property, (obj.fget, obj.fset, obj.fdel, obj.__doc__)
+
+
+def _method_kind(_: object, obj: "Any") -> "Any":
+    return type(obj), (obj.__func__,)
+
+
+def _proxy(_: object, obj: "Any") -> "Any":
+    return new_objects.make_proxy, (dict(obj),)
+
+
+def _plain_object(self: "ValuePickler", obj: object) -> "Any":
+    key = new_objects.sentinel_key(obj, is_new=self.makes_sentinels)
+    return NotImplemented if key is None else (new_objects.sentinel, (key,))
+
+
+def _cached(_: object, obj: "Any") -> "Any":
+    if found_by_name(obj) and obj.__module__ != "__main__" and is_importable(obj.__module__):
+        return NotImplemented
+    options = obj.cache_parameters()
+    arguments = options["maxsize"], options["typed"], obj.__wrapped__
+    return new_objects.obtain_cached, (IDENTITIES.key_of(obj), name_in_program(obj), *arguments)
+
+
+_SPECIAL: "dict[type, Callable[[Any, Any], Any]]" = {
+    _MODULE: _module,
+    types.CellType: _cell,
+    types.CodeType: lambda _, code: (new_objects.make_code, (marshal.dumps(code),)),
+    property: _property,
+    classmethod: _method_kind,
+    staticmethod: _method_kind,
+    types.MappingProxyType: _proxy,
+    object: _plain_object,
+}
+_TYPES: "dict[type, str]" = {
+    value: name
+    for name, value in vars(types).items()
+    if isinstance(value, type) and value.__module__ == "builtins"
+}
+"""Types that only the module `types` has a name for."""
+
+_LATE = {
+    "typing",
+    "dataclasses",
+    "functools",
+}  # if these were not imported, there is nothing of them
+
+
+def _fill_tables() -> None:
+    """Add the types of modules that are dear to import."""
+    import functools
+
+    from interpexec._sharing import typing_parts
+
+    _SPECIAL[type(functools.lru_cache(None)(len))] = _cached
+    _SPECIAL.update(typing_parts.REDUCERS)
+    _LATE.clear()

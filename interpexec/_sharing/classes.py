@@ -1,0 +1,85 @@
+"""The parts of a class, for one that is sent by value: what it is made with, and its attributes.
+
+Its body is not run again: the class gets its bases, its metaclass and its slots when it is
+made, and then all attributes as they are here. So what decorators, metaclasses, `__set_name__`
+and `__init_subclass__` have done is not done twice.
+"""
+
+import sys
+from functools import partial
+
+from interpexec._sharing.new_classes import NOT_SENT
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from enum import Enum
+    from typing import Any
+
+    from interpexec._sharing.changes import Reads
+
+_MEMBER = "member_descriptor"
+
+
+def body_of(cls: type) -> "dict[str, Any]":
+    """Return what a class must have when it is made."""
+    own = vars(cls)
+    body = {"__module__": cls.__module__, "__qualname__": cls.__qualname__}
+    if "__slots__" in own:
+        slots = own["__slots__"]
+        if not isinstance(slots, str | tuple | list | dict):  # an iterator, used up
+            slots = tuple(name for name in own if _is_slot(cls, name))
+        body["__slots__"] = slots
+    return body
+
+
+def attributes_of(cls: type) -> "dict[str, Any]":
+    """Return what a class gets afterwards."""
+    return {
+        name: value
+        for name, value in vars(cls).items()
+        if name not in NOT_SENT and name != "__slots__" and not _is_slot(cls, name)
+    }
+
+
+def _is_slot(cls: type, name: str) -> bool:
+    value: Any = vars(cls)[name]
+    return type(value).__name__ == _MEMBER and value.__objclass__ is cls
+
+
+def registered_with(cls: type) -> "tuple[type, ...] | None":
+    """Return the classes that an abstract one was told of (`register`); None if it is none."""
+    if "_abc_impl" not in vars(cls):
+        return None
+    from _abc import _get_dump
+
+    found = (reference() for reference in _get_dump(cls)[0])
+    return tuple(each for each in found if each is not None)
+
+
+def note_reads(cls: type, attributes: "dict[str, Any]", reads: "Reads", *, deep: bool) -> None:
+    """Note what a class was made of. deep: also what may change in its attributes."""
+    own = vars(cls)
+    reads.note(partial(_has_names, own), frozenset(own) - NOT_SENT, True)
+    for name, value in attributes.items():
+        reads.note(own.get, name, value)
+        if deep:
+            reads.watch(value)
+
+
+def _has_names(own: "Mapping[str, Any]", names: frozenset[str]) -> bool:
+    return own.keys() - NOT_SENT == names
+
+
+def is_enumeration(cls: type) -> bool:
+    """Say whether a class has members, made when it was."""
+    enum = sys.modules.get("enum")
+    return enum is not None and isinstance(cls, enum.EnumType)
+
+
+def data_of(member: "Enum") -> "tuple[Any, ...]":
+    """Return the type that makes a member, and what it makes it of."""
+    kind = type(member)._member_type_  # type: ignore[attr-defined]  # documented in the how-to of enum
+    if kind not in {int, str, float, bytes, tuple, complex, frozenset}:
+        return (object,)
+    return kind, kind(member) if kind is not str else str.__str__(member)

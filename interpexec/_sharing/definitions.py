@@ -1,0 +1,225 @@
+"""Definitions: functions and classes that a receiver cannot import, taken by value.
+
+A definition of the program (`__main__`), or one that has no name at all, is sent as a stream
+of pickles (see `rebuilding`):
+
+    the function    code, variables of the functions around it, defaults, attributes
+    or the class    bases, metaclass, attributes, with its methods
+    globals         those that the code reads, one by one, and what they need in turn
+
+Nothing is run to find them: `names_read` reads the code. A stream is made when a definition
+is sent first, and again when a look (`changes`) says that a part of it has changed. Otherwise
+the same bytes go with each call, and a worker that has them already does not unpickle them.
+
+A function of a module that can be imported, but without a name there, takes its globals from
+the module itself, where one of them may change; otherwise a copy of those it reads.
+"""
+
+from _operator import attrgetter, is_
+from _pickle import dumps
+from _weakref import ref
+from types import FunctionType
+
+from interpexec._core.cpython import NotShareableError, own_builtins
+from interpexec._sharing import packing, pickler, rebuilding, reducers, unsendable
+from interpexec._sharing.by_value import ValuePickler, found_by_name, name_in_program
+from interpexec._sharing.changes import Reads
+from interpexec._sharing.identities import IDENTITIES, Recent
+from interpexec._sharing.stream import ATTRIBUTE, Stream
+
+own_builtins(globals())
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from interpexec._sharing.package import Packed
+    from interpexec._sharing.pickler import Packer
+
+_own_parts_of_function = attrgetter("__code__", "__defaults__", "__kwdefaults__")
+
+
+def _own_parts(obj: object) -> tuple[object, ...]:
+    """Return what `Reads` would keep the function alive for."""
+    return _own_parts_of_function(obj) if type(obj) is FunctionType else ()
+
+
+_SMALL = 1 << 16  # bytes, that are copied into each call
+
+
+class Definition:
+    """A function or class that is sent by value: its stream, and when that is out of date."""
+
+    __slots__ = ("_fresh", "_of", "_own", "_reads", "head", "number", "stream")
+
+    def __init__(self, obj: "Any") -> None:
+        """Make the stream. Raises what pickling raises, and NotShareableError."""
+        self._of = ref(obj)
+        self._own = _own_parts(obj)
+        self.number = IDENTITIES.next()
+        self.stream: bytes | None = None
+        """None: it has out-of-band data, and is made anew for each call."""
+        self.head: bytes | None = None
+        """The beginning of a pickled call, if the stream is small, and nothing but bytes."""
+        stream, self._reads = _stream(obj)
+        self._fresh: Packed | None = stream
+        if isinstance(stream, bytes):
+            self.stream = stream
+            if len(stream) < _SMALL:
+                self.head = _head(self.number, stream)
+
+    def is_of(self, obj: object) -> bool:
+        """Say whether it is that of an object, as the object is now."""
+        return (
+            self._of() is obj
+            and all(map(is_, _own_parts(obj), self._own))
+            and self._reads.are_unchanged()
+        )
+
+    def __reduce__(self) -> "tuple[object, ...]":
+        """Be the function or the class itself, for the worker."""
+        payload: object = self.payload()
+        if self.head is None and isinstance(payload, bytes) and packing.current().lends:
+            payload = memoryview(payload)  # it is read by workers that do not have it yet
+        return rebuilding.arrive, (self.number, payload)
+
+    def payload(self) -> "Packed":
+        """Return the stream, for one message."""
+        if self.stream is not None:
+            return self.stream
+        fresh, self._fresh = self._fresh, None
+        if fresh is None:
+            obj = self._of()
+            if obj is None:
+                raise NotShareableError("a function or class that was to be sent is gone")
+            fresh, self._reads = _stream(obj)
+        return fresh
+
+    def call(self, args: tuple[object, ...]) -> bytes:
+        """Return the pickled call `(it, args, {})`. args: plain data. If there is a head."""
+        return self.head + dumps(args, 5)[2:-1] + _TAIL  # type: ignore[operator]  # see there
+
+
+# As pickle writes it, but the definition is not memoized: so the numbers in what follows are right.
+_TAIL = b"}\x87."  # an empty dictionary, a tuple of three, the end
+
+
+def _head(number: int, stream: bytes) -> bytes:
+    """Return what begins a pickled tuple: `arrive(number, stream)`."""
+    recipe = rebuilding.arrive
+    names = (name.encode() for name in (recipe.__module__, recipe.__qualname__))
+    function = b"".join(b"\x8c" + bytes([len(name)]) + name for name in names) + b"\x93"
+    long = b"\x8a\x08" + number.to_bytes(8, "little")
+    return (
+        b"\x80\x05" + function + long + b"B" + len(stream).to_bytes(4, "little") + stream + b"\x86R"
+    )
+
+
+# By the id of what they are of. Each keeps alive what it refers to.
+_definitions: dict[int, Definition] = Recent(512)
+_of_classes: dict[int, Definition] = Recent(64)  # that have no name in the program
+
+
+def definition_of(obj: "Any") -> Definition:
+    """Return the definition of a function or class that is sent by value, as it is now."""
+    found = _definitions.get(id(obj)) or _of_classes.get(id(obj))
+    if found is None and type(obj) is FunctionType:
+        found = obj.__dict__.get(ATTRIBUTE)
+    if found is not None and found.is_of(obj):
+        return found
+    failure = _failures.get(id(obj))
+    if failure is not None and failure[0]() is obj and failure[1].are_unchanged():
+        raise NotShareableError(failure[2])
+    found = Definition(obj)
+    if name_in_program(obj) is not None:
+        _definitions[id(obj)] = found
+    elif type(obj) is FunctionType:  # its definition must not outlive it
+        obj.__dict__[ATTRIBUTE] = found
+    else:
+        _of_classes[id(obj)] = found
+    return found
+
+
+# Named definitions that could not be sent, with what was read until then, and why.
+_failures: "dict[int, tuple[ref[Any], Reads, str]]" = Recent(64)
+
+
+def _failure(obj: "Any", reads: Reads, error: Exception) -> Exception:
+    """Return the error for a definition that cannot be sent, until what was read has changed."""
+    found = unsendable.explain(obj, error, DUMPS["anywhere"])
+    if name_in_program(obj) is not None:
+        _failures[id(obj)] = ref(obj), reads, str(found)
+    return found
+
+
+def _stream(obj: "Any") -> "tuple[Packed, Reads]":
+    """Return the stream of a definition, and what was read for it."""
+    reads = Reads()
+    try:
+        return _packed(obj, reads, has_annotations=True), reads
+    except Exception as error:
+        # Without annotations, then, since few functions ever look at theirs.
+        reads = Reads()
+        packed = _packed_or_none(obj, reads)
+        if packed is None:
+            raise _failure(obj, reads, error) from error
+        return packed, reads
+
+
+def _packed_or_none(obj: object, reads: Reads) -> "Packed | None":
+    try:
+        return _packed(obj, reads, has_annotations=False)
+    except Exception:
+        return None
+
+
+def _packed(obj: object, reads: Reads, *, has_annotations: bool) -> "Packed":
+    def dump(obj: object, packer: "Packer") -> None:
+        Stream(packer, reads, has_annotations=has_annotations).write(obj)
+
+    return pickler.pack(obj, dump, is_alone=True)
+
+
+class _Call(ValuePickler):
+    """For a worker."""
+
+    def definition(self, obj: object) -> "Any":
+        """Return what makes a definition in the receiver, or brings it up to date."""
+        return definition_of(obj).__reduce__()
+
+
+class _Back(ValuePickler):
+    """For a receiver who keeps what it has."""
+
+    def definition(self, obj: object) -> "Any":
+        """Return what makes a definition in the receiver, if it has none."""
+        definition = definition_of(obj)
+        return rebuilding.arrive_back, (definition.number, definition.payload())
+
+
+class _Result(_Back):
+    """For the maker of a call, who has what the program defines."""
+
+    def by_value(self, obj: "Any") -> "Any":
+        """Return what makes a function or a class in the receiver, or its name."""
+        if obj.__module__ == "__main__" and found_by_name(obj):
+            return NotImplemented
+        return super().by_value(obj)
+
+
+def _dump_with(kind: type[ValuePickler]) -> "Callable[[object, Packer], None]":
+    def dump(obj: object, packer: "Packer") -> None:
+        by_value = kind(packer, 5)
+        by_value.dispatch_table = reducers.table()  # type: ignore[assignment]  # it holds any recipe
+        by_value.dump(obj)
+
+    return dump
+
+
+DUMPS = {
+    "there": _dump_with(_Call),
+    "back": _dump_with(_Result),
+    "anywhere": _dump_with(_Back),
+}
+"""Functions that pickle an object, with functions and classes by value where that is needed."""

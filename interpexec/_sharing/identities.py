@@ -1,0 +1,101 @@
+"""Keys of functions and classes, by which an interpreter finds what it has already."""
+
+from _functools import partial
+from _weakref import ref
+from itertools import count
+
+from interpexec._core.cpython import current_id, own_builtins
+from interpexec._core.sigint import keep_whole
+
+own_builtins(globals())
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+keep_whole()
+
+_SERIAL_BITS = 44
+HERE = current_id()
+OWN = -1
+"""The version of a definition that was made here."""
+
+
+class Identities:
+    """The keys of functions and classes, and what has them. It keeps nothing alive."""
+
+    def __init__(self) -> None:
+        self._keys: dict[int, tuple[Callable[[], Any], int]] = {}
+        self._objects: dict[int, Callable[[], Any]] = {}
+        self._serial = count((HERE << _SERIAL_BITS) + 1)
+        self.versions: dict[int, int] = {}
+        """The version in which each was filled, by key."""
+
+    def key_of(self, obj: object) -> int:
+        """Return the key of an object; a new one if it was made here. From any thread."""
+        known = self._keys.get(id(obj))
+        if known is not None and known[0]() is obj:
+            return known[1]
+        key = self.next()
+        self.versions[key] = OWN
+        self.set(key, obj)
+        return self._keys[id(obj)][1]  # another thread may have given it one
+
+    def next(self) -> int:
+        """Return a number that is used nowhere else in the process."""
+        return next(self._serial)
+
+    def set(self, key: int, obj: object) -> None:
+        """Let an object have this key, unless it has one."""
+        where = id(obj)
+
+        def forget(_: object) -> None:
+            self._keys.pop(where, None)
+            self._objects.pop(key, None)
+            self.versions.pop(key, None)
+
+        reference: Callable[[], Any]
+        try:
+            reference = ref(obj, forget)
+        except TypeError:  # an alias of `typing`: it is kept
+            reference = partial(_same, obj)
+        if self._keys.setdefault(where, (reference, key))[0]() is not obj:
+            self._keys[where] = reference, key  # its callback was not called: see `keep_whole`
+        self._objects[key] = reference
+
+    def get(self, key: int) -> object:
+        """Return the object that has this key, or None."""
+        known = self._objects.get(key)
+        return None if known is None else known()
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._keys.clear()
+        self._objects.clear()
+        self.versions.clear()
+
+
+def _same(obj: object) -> object:
+    return obj
+
+
+class Recent(dict):  # type: ignore[type-arg]  # of anything
+    """A dictionary that forgets its oldest entries."""
+
+    def __init__(self, most: int) -> None:
+        """most: how many it keeps."""
+        super().__init__()
+        self._most = most
+
+    def __setitem__(self, key: object, value: object) -> None:
+        """Set an entry, which is the newest one if it was not there."""
+        super().__setitem__(key, value)
+        while len(self) > self._most:
+            try:
+                del self[next(iter(self))]
+            except (KeyError, RuntimeError):  # another thread was here
+                return
+
+
+IDENTITIES = Identities()

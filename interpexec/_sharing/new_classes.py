@@ -1,0 +1,89 @@
+"""Classes that have arrived: made without their bodies, then filled. See `rebuilding`."""
+
+from interpexec._core.cpython import own_builtins
+from interpexec._sharing.identities import IDENTITIES
+from interpexec._sharing.rebuilding import accepts, obtained, register
+
+own_builtins(globals())
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+# The names that `type.__new__` and `_abc` give to a class themselves.
+NOT_SENT = frozenset(
+    {"__dict__", "__weakref__", "_abc_impl", "__abstractmethods__", "__annotations_cache__"}
+)
+
+
+def obtain_class(  # noqa: PLR0913, PLR0917  # the parts of a class
+    key: int,
+    name: str | None,
+    meta: type,
+    cls_name: str,
+    bases: tuple[type, ...],
+    body: "dict[str, Any]",
+) -> object:
+    """Return a class that has nothing but its bases, and its slots."""
+    found = obtained(key, name)
+    if found is None:
+        restore = _silence(bases)
+        try:
+            found = type.__new__(meta, cls_name, bases, body)
+        finally:
+            restore()
+        register(key, found)
+    return found
+
+
+def _silence(bases: tuple[type, ...]) -> "Callable[[], None]":
+    """Keep `__init_subclass__` from being called: it was, where the class was defined."""
+    silenced = []
+    for base in {base: None for each in bases for base in each.__mro__}:
+        hook = vars(base).get("__init_subclass__")
+        if hook is not None and base.__module__ != "builtins":
+            silenced.append((base, hook))
+            type.__setattr__(base, "__init_subclass__", classmethod(_no_hook))
+
+    def restore() -> None:
+        for base, hook in silenced:
+            type.__setattr__(base, "__init_subclass__", hook)
+
+    return restore
+
+
+def _no_hook(_: type, /, **__: object) -> None:
+    """Stand for an `__init_subclass__`."""
+
+
+def fill_class(
+    cls: "Any", state: "tuple[int, int, dict[str, Any], tuple[type, ...] | None]"
+) -> None:
+    """Give a class its attributes, past what its metaclass does then."""
+    key, version, attributes, registered = state
+    if not accepts(cls, key, version):
+        return
+    if key in IDENTITIES.versions:
+        for name in vars(cls).keys() - attributes.keys() - NOT_SENT:
+            if type(vars(cls)[name]).__name__ != "member_descriptor":
+                type.__delattr__(cls, name)
+    for name, value in attributes.items():
+        type.__setattr__(cls, name, value)
+    if registered is not None:
+        from _abc import _abc_init, _abc_register
+
+        _abc_init(cls)
+        for each in registered:
+            _abc_register(cls, each)
+    IDENTITIES.versions[key] = version
+
+
+def raw_member(cls: "Any", name: str | None, value: object, data: "tuple[Any, ...]") -> object:
+    """Return a member of an enumeration, which may be just being made."""
+    own = vars(cls)
+    if "_member_map_" in own:  # it is here already
+        known = own["_member_map_"].get(name)
+        return cls(value) if known is None else known
+    kind, *values = data
+    return kind.__new__(cls, *values)

@@ -1,0 +1,83 @@
+"""Objects that have arrived of types which pickle does not know. See `rebuilding`."""
+
+from interpexec._core.cpython import own_builtins
+from interpexec._sharing.identities import IDENTITIES
+from interpexec._sharing.rebuilding import code_of, obtained, register
+
+own_builtins(globals())
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import CodeType
+    from typing import Any
+
+_sentinels: dict[int, object] = {}  # by key
+_sentinel_keys: dict[int, int] = {}  # by id
+
+
+def make_code(pickled: bytes) -> "CodeType":
+    """Return a code object."""
+    return code_of(pickled)
+
+
+def make_proxy(mapping: "dict[Any, Any]") -> object:
+    """Return a view of a mapping that cannot be changed by it."""
+    return type(vars(type))(mapping)
+
+
+def sentinel(key: int) -> object:
+    """Return the `object()` that has this key."""
+    found = _sentinels.get(key)
+    if found is None:
+        found = object()
+        _sentinels[key], _sentinel_keys[id(found)] = found, key
+    return found
+
+
+def sentinel_key(obj: object, *, is_new: bool) -> int | None:
+    """Return the key of an `object()`. is_new: give it one, and keep it."""
+    key = _sentinel_keys.get(id(obj))
+    if key is None and is_new:
+        key = IDENTITIES.next()
+        _sentinels[key], _sentinel_keys[id(obj)] = obj, key
+    return key
+
+
+def obtain_cached(
+    key: int, name: str | None, maxsize: int | None, typed: bool, inner: "Any"
+) -> object:
+    """Return a function with a cache (`functools.lru_cache`)."""
+    found = obtained(key, name)
+    if found is None:
+        from functools import lru_cache, update_wrapper
+
+        found = lru_cache(maxsize, typed)(inner)
+        register(key, found)
+        update_wrapper(found, inner)
+    return found
+
+
+def obtain_type_parameter(
+    key: int, name: str | None, kind: str, arguments: "tuple[Any, ...]", options: "dict[str, Any]"
+) -> object:
+    """Return a type variable, or another definition of `typing`."""
+    found = obtained(key, name)
+    if found is None:
+        import typing
+
+        module = options.pop("__module__", None)
+        found = getattr(typing, kind)(*arguments, **options)
+        if module is not None:
+            try:
+                found.__module__ = module
+            except AttributeError:
+                pass  # it is what made it, then
+        register(key, found)
+    return found
+
+
+def find_type(name: str) -> object:
+    """Return a type that only the module `types` has a name for."""
+    import types
+
+    return getattr(types, name)

@@ -1,0 +1,282 @@
+"""Definitions that have arrived: functions and classes, made from their parts.
+
+    the sender's `definitions` -> number, stream -> arrive() -> the function, or the class
+
+A stream is a row of pickles with one memo: the definition, then each global that its code reads.
+It is unpickled once in each interpreter; its number says that it was. Each object in it has a key,
+and a version, so an object that another stream has brought is left alone: it is the worker's
+now, and lives on. It is changed only where the sender has changed it since.
+
+    obtain_*    the object that has this key, or a new one, still empty
+    fill_*      what is in it, when everything that refers to it can find it
+
+An interpreter's own objects have keys, too: what comes back is the object that was sent.
+
+A worker imports this when the first definition arrives.
+"""
+
+import _io  # `io` is not in a bare interpreter
+import marshal
+import sys
+from _pickle import Unpickler
+from _thread import RLock
+
+from interpexec._core import main_module
+from interpexec._core.cpython import NotShareableError, own_builtins
+from interpexec._sharing.identities import IDENTITIES, OWN, Recent
+
+own_builtins(globals())
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Buffer, Iterable
+    from types import CellType, CodeType, FunctionType
+    from typing import Any
+
+    from interpexec._sharing.package import Packed
+
+    type Space = tuple[str, str | None, bool, int]
+    """Globals: a module's name, its package, whether it is to be imported; and a number that
+    tells them from others of this name, or 0: the module's own."""
+
+_FUNCTION: "type[FunctionType]" = type(lambda: None)  # type: ignore[assignment]  # without `types`
+
+
+def _cell_type() -> "type[CellType]":
+    def inner() -> object:
+        return inner
+
+    return type((inner.__closure__ or ())[0])  # it has one
+
+
+_CELL = _cell_type()
+
+
+_MOST_KEPT = 1024  # code objects, definitions
+_MOST_BYTES = 1 << 23  # of streams whose definitions are kept
+
+# `__main__` of a worker has these from the beginning; they are the sender's all the same.
+_ALWAYS_SET = frozenset({"__name__", "__doc__", "__file__", "__package__"})
+
+_arrived: dict[int, object] = {}  # definitions, by the number of the stream
+_weights: dict[int, int] = {}  # how long these streams were
+_weight = [0]  # all of them together
+_codes = Recent(_MOST_KEPT)
+_spaces: "dict[Space, tuple[dict[str, Any], dict[str, int]]]" = Recent(_MOST_KEPT)
+
+# The thread that loads holds it: objects that one thread has filled are whole for the others.
+_lock = RLock()
+_updates = [False]  # whether what is here already is to be changed
+
+
+def arrive(number: int, stream: "Packed") -> object:
+    """Return the definition of a call, with the changes that were made since an earlier one."""
+    found = _arrived.get(number)
+    return _load(number, stream, updates=True) if found is None else found
+
+
+def arrive_back(number: int, stream: "Packed") -> object:
+    """Return the definition of a result or a message: it changes nothing that is here."""
+    found = _arrived.get(number)
+    return _load(number, stream, updates=False) if found is None else found
+
+
+def _load(number: int, stream: "Packed", *, updates: bool) -> object:
+    with _lock:
+        before, _updates[0] = _updates[0], updates
+        try:
+            if isinstance(stream, bytes | memoryview):
+                found = _loads(stream)
+            else:
+                found = stream.load(_loads)
+        finally:
+            _updates[0] = before
+        # A definition with out-of-band data, a socket, say, is let go of when the call ends.
+        if isinstance(stream, bytes | memoryview):
+            _keep(number, found, len(stream))
+    return found
+
+
+def _keep(number: int, found: object, weight: int) -> None:
+    """Keep the definitions that have come last: the next call may be of one of them."""
+    _weight[0] += weight - _weights.pop(number, 0)
+    _arrived[number], _weights[number] = found, weight
+    while len(_weights) > _MOST_KEPT or (_weight[0] > _MOST_BYTES and len(_weights) > 1):
+        oldest = next(iter(_weights))
+        _weight[0] -= _weights.pop(oldest)
+        del _arrived[oldest]
+
+
+def _forget() -> None:
+    """Let what the program defines when it is run here take the places of what has come."""
+    IDENTITIES.clear()
+    _arrived.clear()
+    _weights.clear()
+    _weight[0] = 0
+    _spaces.clear()
+
+
+main_module.when_run.append(_forget)
+
+
+def _loads(stream: "Buffer", /, *, buffers: "Iterable[Any] | None" = None) -> object:
+    """Unpickle a stream: see `definitions`."""
+    unpickler = _Unpickler(_io.BytesIO(stream), buffers=buffers)
+    root = unpickler.load()
+    while (binding := unpickler.load()) is not None:
+        _bind(*binding)
+    return root
+
+
+class _Unpickler(Unpickler):
+    """Puts something in the place of what cannot be imported: most of it is never used."""
+
+    def find_class(self, module_name: str, global_name: str, /) -> object:
+        try:
+            return super().find_class(module_name, global_name)
+        except ImportError as error:
+            return _unavailable(f"{module_name}.{global_name}", error)
+
+
+def _unavailable(name: str, error: ImportError) -> object:
+    from interpexec._sharing import unavailable  # most modules can be imported
+
+    return unavailable.Unavailable(name, error)
+
+
+# -- globals ------------------------------------------------------------------------
+
+
+def namespace(space: "Space") -> "tuple[dict[str, Any], dict[str, int]]":
+    """Return the globals of functions, and the versions of those that have come."""
+    found = _spaces.get(space)
+    if found is None:
+        found = _spaces[space] = _globals(*space), {}
+    return found
+
+
+def _globals(name: str, package: str | None, is_imported: bool, ident: int) -> "dict[str, Any]":
+    if is_imported:
+        __import__(name)
+    module = sys.modules.get(name)
+    is_module = is_imported or (not ident and (name == "__main__" or not main_module.is_worker()))
+    if is_module and module is not None:
+        found = vars(module)
+        if package is not None and main_module.is_worker():
+            found["__package__"] = package
+        return found
+    import builtins  # of most functions the globals are a module's
+
+    return {"__name__": name, "__package__": package, "__builtins__": builtins}
+
+
+def _bind(space: "Space", name: str, version: int, value: object) -> None:
+    """Set a global, unless that was done already: it belongs to this interpreter then."""
+    if version == 0:
+        return  # a module that is only to be imported
+    globals_, versions = namespace(space)
+    known = versions.get(name)
+    if known == version:
+        return
+    if known is None:
+        may_set = name not in globals_ or (name in _ALWAYS_SET and main_module.is_worker())
+    else:
+        may_set = _updates[0]
+    if may_set and not main_module.was_run():
+        if value is absent:
+            globals_.pop(name, None)
+        else:
+            globals_[name] = value
+    versions[name] = version
+
+
+def not_shareable_error() -> type[Exception]:
+    """Return the class NotShareableError: on 3.13 its module is no module."""
+    return NotShareableError
+
+
+def absent() -> None:
+    """Stand for a global that the sender has deleted."""
+
+
+def find_module(name: str) -> object:
+    """Import a module. When that fails, what uses it gets the error."""
+    if name == "__main__":
+        return sys.modules[name]
+    try:
+        __import__(name)
+    except ImportError as error:
+        return _unavailable(name, error)
+    return sys.modules[name]
+
+
+# -- functions ----------------------------------------------------------------------
+
+
+def obtained(key: int, name: str | None) -> object:
+    """Return what has a key here already, or the program's own definition; or None.
+
+    name: by which it is found in `__main__`, if it is.
+    """
+    found = IDENTITIES.get(key)
+    if found is None and name is not None and main_module.was_run():
+        return vars(sys.modules["__main__"]).get(name)
+    return found
+
+
+def register(key: int, obj: object) -> None:
+    """Let an object that was made here have a key."""
+    IDENTITIES.set(key, obj)
+
+
+def accepts(obj: object, key: int, version: int) -> bool:
+    """Say whether an object is to be filled with what has come."""
+    if IDENTITIES.get(key) is not obj:
+        return False
+    known = IDENTITIES.versions.get(key)
+    if known is None:
+        return True
+    return known not in {version, OWN} and _updates[0]
+
+
+def obtain_function(
+    key: int, name: str | None, code: bytes, space: "Space", cells: "tuple[CellType, ...]"
+) -> object:
+    """Return a function, over the globals of its module."""
+    found = obtained(key, name)
+    if found is None:
+        found = _FUNCTION(code_of(code), namespace(space)[0], closure=cells or None)
+        register(key, found)
+    return found
+
+
+def code_of(pickled: bytes) -> "CodeType":
+    code: CodeType | None = _codes.get(pickled)
+    if code is None:
+        code = _codes[pickled] = marshal.loads(pickled)  # noqa: S302  # our own bytes
+    return code
+
+
+def fill_function(
+    function: "Any",
+    state: "tuple[int, int, bytes, tuple[tuple[Any, ...], ...], dict[str, Any], dict[str, Any]]",
+) -> None:
+    """Give a function its variables and attributes."""
+    key, version, code, contents, attributes, items = state
+    if not accepts(function, key, version):
+        return
+    if key in IDENTITIES.versions:
+        function.__code__ = code_of(code)
+        function.__dict__.clear()
+    for cell, content in zip(function.__closure__ or (), contents, strict=True):
+        for value in content:  # one, or none
+            cell.cell_contents = value
+    for name, value in attributes.items():
+        setattr(function, name, value)
+    function.__dict__.update(items)
+    IDENTITIES.versions[key] = version
+
+
+def make_cell() -> "CellType":
+    """Return a new cell, for one or more functions."""
+    return _CELL()

@@ -1,0 +1,95 @@
+"""Why a definition cannot be sent: which variable of which function. Imported when one cannot."""
+
+from interpexec._core.cpython import NotShareableError
+from interpexec._core.error_text import told
+from interpexec._sharing import pickler
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from interpexec._sharing.pickler import Dump
+
+_WAY_OUT = "make it in the function, or in an initializer"
+# Types of the standard library for which this package has others.
+_OTHERS = {
+    "_thread.lock": "sync.Lock",
+    "_thread.RLock": "sync.RLock",
+    "threading.Condition": "sync.Condition",
+    "threading.Event": "sync.Event",
+    "threading.Semaphore": "sync.Semaphore",
+    "threading.Barrier": "sync.Barrier",
+    "queue.Queue": "sync.Queue",
+    "_queue.SimpleQueue": "sync.Queue",
+}
+
+
+class UnsendableError(NotShareableError):
+    """A variable that a definition needs cannot be sent."""
+
+    def __init__(self, user: str, what: str, value: object, error: Exception) -> None:
+        """user: the function. what: its variable. error: why that cannot be sent."""
+        if isinstance(error, UnsendableError):  # it names the variable that is the reason
+            super().__init__(*error.args)
+            return
+        reason = str(error) if isinstance(error, NotShareableError) else told(error)
+        kind = type(value)
+        other = _OTHERS.get(f"{kind.__module__}.{kind.__qualname__}")
+        hint = f"use interpexec.{other}" if other else _WAY_OUT
+        super().__init__(
+            f"{user} cannot be sent to another interpreter, because {what} cannot:"
+            f" {reason} ({hint})"
+        )
+
+    def __reduce__(self) -> "tuple[object, ...]":
+        """Be the ordinary error, elsewhere."""
+        return _plain, self.args
+
+
+def _plain(*args: object) -> Exception:
+    return NotShareableError(*args)
+
+
+def explain(obj: "Any", error: Exception, dump: "Dump") -> Exception:
+    """Return the error that names the part of a definition that cannot be sent.
+
+    error: the one that was raised. dump: pickles a part.
+    """
+    if isinstance(error, UnsendableError):
+        return error
+    kind = "class" if isinstance(obj, type) else "function"
+    user = f"{kind} {obj.__qualname__!r}"
+    parts = _parts_of_class(obj) if isinstance(obj, type) else _parts(obj)
+    for what, value in parts:
+        if value is obj:
+            continue
+        try:
+            pickler.pack(value, dump, is_alone=True)
+        except Exception as reason:  # the user's classes run here
+            return UnsendableError(user, what, value, reason)
+    return error
+
+
+def _parts_of_class(cls: type) -> "Iterator[tuple[str, object]]":
+    for base in cls.__bases__:
+        yield f"its base {base.__qualname__!r}", base
+    for name, value in vars(cls).items():
+        if not name.startswith("__") or callable(value):
+            yield f"its attribute {name!r}", value
+
+
+def _parts(obj: "Any") -> "Iterator[tuple[str, object]]":
+    for name, cell in zip(obj.__code__.co_freevars, obj.__closure__ or (), strict=True):
+        try:
+            yield f"its variable {name!r}", cell.cell_contents
+        except ValueError:
+            continue  # it is empty
+    for index, value in enumerate(obj.__defaults__ or ()):
+        names = obj.__code__.co_varnames[: obj.__code__.co_argcount]
+        yield f"the default of {names[index - len(obj.__defaults__)]!r}", value
+    for name, value in (obj.__kwdefaults__ or {}).items():
+        yield f"the default of {name!r}", value
+    for name, value in obj.__dict__.items():
+        if not name.startswith("__interpexec"):
+            yield f"its attribute {name!r}", value

@@ -1,0 +1,181 @@
+"""Definitions of notebooks, doctests, test modules and the interactive prompt are sent, too."""
+
+import json
+import os
+import select
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from every_definition import PROGRAM, statements
+from programs import IMPORT, PATHS, ROOT, TIME_LIMIT, output, run
+
+DOCTEST = '''
+def helper(n):
+    """Add one.
+
+    >>> from interpexec import InterpreterPoolExecutor
+    >>> pool = InterpreterPoolExecutor(1)
+    >>> factor = 4
+    >>> def f(n):
+    ...     return n * factor + helper(n)
+    >>> pool.submit(f, 2).result()
+    11
+    >>> class A: pass
+    >>> type(pool.submit(A).result()) is A
+    True
+    >>> pool.shutdown()
+    """
+    return n + 1
+
+def other(n):
+    """Another globals of the same name.
+
+    >>> from interpexec import InterpreterPoolExecutor
+    >>> pool = InterpreterPoolExecutor(1)
+    >>> factor = 5
+    >>> pool.submit(lambda: factor).result()
+    5
+    >>> pool.shutdown()
+    """
+'''
+
+
+def test_a_doctest(tmp_path: Path) -> None:
+    """The globals of an example are a copy of the module's."""
+    (tmp_path / "module.py").write_text(DOCTEST)
+    assert output("-m", "doctest", tmp_path / "module.py") == ""
+
+
+TEST_MODULE = """
+from interpexec import InterpreterPoolExecutor
+
+LOG = [1]
+
+class Box:
+    def __init__(self, n): self.n = n
+
+def double(n):
+    assert n
+    return n * 2 + len(LOG)
+
+def box(n): return Box(double(n))
+
+def test_it():
+    with InterpreterPoolExecutor(1) as pool:
+        assert pool.submit(double, 2).result() == 5
+        made = pool.submit(box, 2).result()
+        assert type(made) is Box
+        assert pool.submit(lambda box: box.n, made).result() == 5
+"""
+
+
+@pytest.mark.parametrize("mode", ["prepend", "importlib"])
+def test_a_test_module(tmp_path: Path, mode: str) -> None:
+    """Also one that no worker can import, since pytest has loaded it by its path."""
+    path = tmp_path / "test_module.py"
+    path.write_text(TEST_MODULE)
+    arguments = "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--import-mode={mode}", path
+    done = run(*arguments, cwd=tmp_path.parent)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
+def test_the_interactive_prompt() -> None:
+    """The one with colours, in a terminal."""
+    import pty
+
+    lines = [
+        "from interpexec import InterpreterPoolExecutor",
+        "pool, factor = InterpreterPoolExecutor(1), 3",
+        "def scaled(n): return n * factor\n",
+        "print('first', 1000 + pool.submit(scaled, 14).result())",
+        "class A: pass\n",
+        "print('second', 1000 + (type(pool.submit(A).result()) is A))",
+        "factor = 4",
+        "print('third', 1000 + pool.submit(scaled, 14).result())",
+        "pool.shutdown()",
+        "exit()",
+    ]
+    terminal, theirs = pty.openpty()
+    paths = os.pathsep.join([*PATHS, str(ROOT)])
+    with subprocess.Popen(
+        [sys.executable, "-q"],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+        env=os.environ | {"TERM": "xterm", "PYTHONPATH": paths},
+    ):
+        os.close(theirs)
+        said = b""
+        for line in lines:
+            os.write(terminal, line.encode() + b"\n")
+            said += _read(terminal, 0.5)
+        while part := _read(terminal, TIME_LIMIT):
+            said += part
+    os.close(terminal)
+    text = said.decode(errors="replace")
+    for answer in ("first 1042", "second 1001", "third 1056"):
+        assert answer in text
+
+
+def _read(terminal: int, limit: float) -> bytes:
+    """Return what a terminal shows next; nothing at its end."""
+    if not select.select([terminal], [], [], limit)[0]:
+        return b""
+    try:
+        return os.read(terminal, 1 << 16)
+    except OSError:  # the program has ended
+        return b""
+
+
+KERNEL = """
+import json, sys
+from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.manager import KernelManager
+
+manager = KernelManager()
+manager._kernel_spec = KernelSpec(
+    argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+)
+manager.start_kernel()
+client = manager.client()
+client.start_channels()
+
+def show(message):
+    content = message["content"]
+    print(content.get("text", ""), *content.get("traceback", ()), end="")
+
+try:
+    client.wait_for_ready(timeout=100)
+    for cell in json.load(open(sys.argv[1])):
+        client.execute_interactive(cell, output_hook=show, timeout=100)
+finally:
+    client.stop_channels()
+    manager.shutdown_kernel(now=True)
+"""
+
+
+def test_a_real_notebook(tmp_path: Path) -> None:
+    """Every statement of a program is a cell; then a program that `%run` runs."""
+    pytest.importorskip("ipykernel")
+    pytest.importorskip("jupyter_client")
+    (tmp_path / "other.py").write_text(
+        IMPORT + "FACTOR = 5\ndef other(n): return n * FACTOR\npool = InterpreterPoolExecutor(1)\n"
+    )
+    cells = [*statements(PROGRAM), f"%run {tmp_path / 'other.py'}"]
+    cells += ["print('run', pool.submit(other, 2).result())"]
+    cells += ["%%time\nprint('time', pool.submit(other, 3).result())", "pool.shutdown()"]
+    (tmp_path / "cells").write_text(json.dumps(cells))
+    environment = {"IPYTHONDIR": str(tmp_path), "PYTHONWARNINGS": "default"}
+    done = run("-c", KERNEL, tmp_path / "cells", environment=environment)
+    text = done.stdout
+    assert done.returncode == 0, done.stderr
+    assert "expected" not in text
+    assert "Traceback" not in text
+    assert text.count("ok\n") == PROGRAM.count("\ncheck(")
+    assert "run 10" in text
+    assert "time 15" in text
