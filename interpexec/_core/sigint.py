@@ -61,14 +61,9 @@ held: list[bool] = []
 """Not empty while the main thread forks: hooks of whatever library run then, and CPython
 prints what they raise, and goes on. So an interrupt is noted."""
 
-SIGNAL_GAP = 0.05
-"""Seconds after which the main thread wakes up once when it has gone to sleep.
-
-A signal that comes between CPython's last look for signals and the system call that sleeps
-wakes nobody: without this, Ctrl-C would be heard when the sleep ends. The gap is some µs wide,
-so a second look is enough. Larger, and such a Ctrl-C seems to do nothing; smaller, and more
-sleeps cost a wake-up.
-"""
+FIRST_NAP = 0.05
+"""Seconds for which the main thread sleeps at first: see `nap`. Longer, and a Ctrl-C in the
+gap seems to do nothing; shorter, and more sleeps cost a wake-up."""
 
 _python_handler = _signal.default_int_handler
 
@@ -154,6 +149,23 @@ def interruptible_inside[**P, T](function: "Callable[P, T]") -> "Callable[P, T]"
 def interruptibly[**P, T](function: "Callable[P, T]", *args: "P.args", **kwargs: "P.kwargs") -> "T":
     """Call a function, and let KeyboardInterrupt into it; its result may be lost then."""
     return function(*args, **kwargs)
+
+
+def nap(sleep: "Callable[[float], bool]", seconds: float) -> bool:
+    """Sleep in the main thread, in naps of twice the length each; return if it was woken.
+
+    A signal that comes between CPython's last look for signals and the system call that sleeps
+    wakes nobody. It is heard at the end of that nap: after at most as long as the sleep has
+    taken until then. The gap is some microseconds wide, but a thread may be preempted in it.
+    A day of sleep takes 21 naps.
+    """
+    length = FIRST_NAP
+    while seconds > length:
+        if sleep(length):
+            return True
+        seconds -= length
+        length *= 2
+    return sleep(seconds)
 
 
 def deliver() -> None:

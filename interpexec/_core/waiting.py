@@ -10,12 +10,13 @@ A wake-up costs tens of µs, and as much again for the thread that gives it; a p
 
 import os
 import sys
+from _functools import partial
 from os import read, write
 from time import monotonic
 
 from interpexec._core.cpython import is_main_thread, own_builtins
 from interpexec._core.descriptors import clear, clear_all
-from interpexec._core.sigint import SIGNAL_GAP, interruptible, keep_whole
+from interpexec._core.sigint import interruptible, keep_whole, nap
 
 own_builtins(globals())
 keep_whole()
@@ -124,10 +125,10 @@ class Wakeup:
 
         Returns whether it was woken. The GIL is released meanwhile.
         """
-        if timeout is None:
-            if is_main_thread():
-                _readable(self._reader, SIGNAL_GAP)
-        elif not _is_woken(self._reader, timeout):
+        if is_main_thread():
+            if not nap(partial(_readable, self._reader), _LONGEST if timeout is None else timeout):
+                return False
+        elif timeout is not None and not _readable(self._reader, timeout):
             return False
         read(self._reader, _ALL_WAKES)
         return True
@@ -146,13 +147,6 @@ def _descriptors() -> tuple[int, int]:
     reader, writer = clear_all(*os.pipe())
     os.set_blocking(writer, False)
     return reader, writer
-
-
-def _is_woken(fd: int, timeout: float) -> bool:
-    """Wait for at most `timeout` seconds until a descriptor can be read, in two sleeps."""
-    if timeout <= SIGNAL_GAP or not is_main_thread():
-        return _readable(fd, timeout)
-    return _readable(fd, SIGNAL_GAP) or _readable(fd, timeout - SIGNAL_GAP)
 
 
 @interruptible

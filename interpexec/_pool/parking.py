@@ -6,9 +6,10 @@ is taken that another thread wants.
 """
 
 from _thread import TIMEOUT_MAX, allocate_lock
+from functools import partial
 
 from interpexec._core.cpython import is_main_thread
-from interpexec._core.sigint import SIGNAL_GAP, interruptible
+from interpexec._core.sigint import interruptible, nap
 from interpexec._core.waiting import Deadline
 
 
@@ -37,13 +38,10 @@ class Parker:
     @interruptible
     def wait(self, timeout: float | None = None) -> bool:
         """Sleep until woken, for at most `timeout` seconds; return whether it was woken."""
-        acquire = self._lock.acquire
         seconds = TIMEOUT_MAX if timeout is None else min(max(timeout, 0), TIMEOUT_MAX)
-        if is_main_thread() and seconds > SIGNAL_GAP:
-            if acquire(timeout=SIGNAL_GAP):
-                return True
-            seconds -= SIGNAL_GAP
-        return acquire() if timeout is None else acquire(timeout=seconds)
+        if is_main_thread():
+            return bool(nap(partial(self._lock.acquire, True), seconds))
+        return self._lock.acquire(timeout=seconds)
 
     def wait_briefly(self, timeout: float) -> bool:
         """Do as `wait`, for a short time, and leave an interrupt for later."""

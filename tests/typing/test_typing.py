@@ -1,5 +1,6 @@
 """Type checkers agree with the annotations, and find mistakes in programs that use them."""
 
+import os
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -16,9 +17,14 @@ def check(name: str, *arguments: str) -> str:
     """Run a type checker; return its output if it has found anything, or has failed."""
     if find_spec(name) is None:
         pytest.skip(f"{name} is not installed")
-    command = [sys.executable, "-m", name, *arguments]
     run = subprocess.run(
-        command, capture_output=True, text=True, timeout=300, check=False, cwd=ROOT
+        [sys.executable, "-m", name, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},  # pyright looks there, and not for a checkout
     )
     return run.stdout + run.stderr if run.returncode else ""
 
