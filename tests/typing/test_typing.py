@@ -10,7 +10,10 @@ import pytest
 
 ROOT = Path(__file__).parent.parent.parent
 
-pytestmark = pytest.mark.skipif(not (ROOT / "interpexec").exists(), reason="no checkout")
+pytestmark = [
+    pytest.mark.slow,  # the script that checks types runs them
+    pytest.mark.skipif(not (ROOT / "interpexec").exists(), reason="no checkout"),
+]
 
 
 def check(name: str, *arguments: str) -> str:
