@@ -8,7 +8,9 @@ or a class itself is sent is the business of the picklers that are made of `Valu
 import marshal
 import sys
 import types
+from _contextvars import Context, ContextVar
 from _pickle import Pickler
+from _thread import _local
 
 from interpexec._core.cpython import NotShareableError, own_builtins
 from interpexec._sharing import new_objects, rebuilding
@@ -103,6 +105,19 @@ def _cell(_: object, __: object) -> "Any":
     return rebuilding.make_cell, ()
 
 
+def _bound_method(_: object, method: "Any") -> "Any":
+    """Send a method by its name, if its class has it under that; else by its parts."""
+    function, owner = method.__func__, method.__self__
+    name = getattr(function, "__name__", None)
+    for cls in (*type(owner).__mro__, *getattr(owner, "__mro__", ())):
+        if name in vars(cls):
+            found = vars(cls)[name]
+            if getattr(found, "__func__", found) is function:
+                return NotImplemented
+            break  # another one's: `super().method`
+    return types.MethodType, (function, owner)
+
+
 def _property(_: object, obj: "Any") -> "Any":
     return property, (obj.fget, obj.fset, obj.fdel, obj.__doc__)
 
@@ -128,15 +143,52 @@ def _cached(_: object, obj: "Any") -> "Any":
     return new_objects.obtain_cached, (IDENTITIES.key_of(obj), name_in_program(obj), *arguments)
 
 
+def _weak(_: object, obj: "Any") -> "Any":
+    return type(obj), (dict(obj),)
+
+
+def _weak_set(_: object, obj: "Any") -> "Any":
+    return type(obj), ([*obj],)
+
+
+def _thread_local(_: object, __: object) -> "Any":
+    return _local, ()  # a thread that has set nothing sees nothing of it
+
+
+def _context_variable(_: object, obj: "Any") -> "Any":
+    key = IDENTITIES.key_of(obj)
+    return new_objects.obtain_context_variable, (
+        key,
+        name_in_program(obj),
+        obj.name,
+        *_default(obj),
+    )
+
+
+def _default(variable: "Any") -> "tuple[object, ...]":
+    """Return the default of a context variable, if it has one."""
+    try:
+        return (Context().run(variable.get),)
+    except LookupError:
+        return ()
+
+
+def _partial_method(_: object, obj: "Any") -> "Any":
+    return new_objects.make_partial_method, (obj.func, obj.args, obj.keywords)
+
+
 _SPECIAL: "dict[type, Callable[[Any, Any], Any]]" = {
     _MODULE: _module,
     types.CellType: _cell,
+    types.MethodType: _bound_method,
     types.CodeType: lambda _, code: (new_objects.make_code, (marshal.dumps(code),)),
     property: _property,
     classmethod: _method_kind,
     staticmethod: _method_kind,
     types.MappingProxyType: _proxy,
     object: _plain_object,
+    _local: _thread_local,
+    ContextVar: _context_variable,
 }
 _TYPES: "dict[type, str]" = {
     value: name
@@ -145,19 +197,19 @@ _TYPES: "dict[type, str]" = {
 }
 """Types that only the module `types` has a name for."""
 
-_LATE = {
-    "typing",
-    "dataclasses",
-    "functools",
-}  # if these were not imported, there is nothing of them
+_LATE = {"typing", "dataclasses", "functools", "weakref", "_weakrefset"}
 
 
 def _fill_tables() -> None:
     """Add the types of modules that are dear to import."""
     import functools
+    import weakref
 
     from interpexec._sharing import typing_parts
 
     _SPECIAL[type(functools.lru_cache(None)(len))] = _cached
+    _SPECIAL[functools.partialmethod] = _partial_method
+    _SPECIAL[weakref.WeakKeyDictionary] = _SPECIAL[weakref.WeakValueDictionary] = _weak
+    _SPECIAL[weakref.WeakSet] = _weak_set
     _SPECIAL.update(typing_parts.REDUCERS)
     _LATE.clear()

@@ -25,6 +25,25 @@ def make_proxy(mapping: "dict[Any, Any]") -> object:
     return type(vars(type))(mapping)
 
 
+def obtain_context_variable(key: int, name: str | None, own_name: str, *default: object) -> object:
+    """Return a context variable. default: of it, if there is one."""
+    found = obtained(key, name)
+    if found is None:
+        from _contextvars import ContextVar
+
+        options = {"default": default[0]} if default else {}
+        found = ContextVar(own_name, **options)
+        register(key, found)
+    return found
+
+
+def make_partial_method(function: "Any", args: "tuple[Any, ...]", keywords: "Any") -> object:
+    """Return a partial method: from 3.14 on pickle cannot make one."""
+    from functools import partialmethod
+
+    return partialmethod(function, *args, **keywords)
+
+
 def sentinel(key: int) -> object:
     """Return the `object()` that has this key."""
     found = _sentinels.get(key)

@@ -105,8 +105,8 @@ class Stream(ValuePickler):
         return super().reducer_override(obj)
 
     def by_value(self, obj: "Any") -> "Any":
-        # The methods of a class that is under way are among its attributes.
-        if type(obj) is _FUNCTION and owner_of(obj)[0] in self._begun:
+        # The methods and classes of a class that is under way are among its attributes.
+        if owner_of(obj)[0] in self._begun:
             return self.definition(obj)
         return super().by_value(obj)
 

@@ -6,7 +6,8 @@ import ast
 from programs import IMPORT
 
 DEFINITIONS = """
-import abc, collections, dataclasses, enum, functools, math, os.path, sys, typing
+import abc, collections, contextlib, contextvars, dataclasses, enum, functools, math, os.path, re
+import sys, threading, typing, weakref
 FACTOR = 3
 LOG = []
 MISSING = object()
@@ -163,6 +164,55 @@ class Descriptor:
     def __get__(self, obj, cls=None): return self.names
 
 class Described: field = Descriptor()
+@functools.singledispatch
+def kind_of(x): return "object"
+@kind_of.register
+def _(x: int): return "int"
+@functools.total_ordering
+class Ordered:
+    def __init__(self, n): self.n = n
+    def __eq__(self, other): return self.n == other.n
+    def __lt__(self, other): return self.n < other.n
+    add_five = functools.partialmethod(lambda self, k: self.n + k, 5)
+
+class Outer:
+    class Inner:
+        class Deep(enum.Enum): A = enum.auto()
+        def __init__(self): self.value = 3
+    double = lambda self, n: n * 2
+
+class Singletons(type):
+    made = {}
+    def __call__(cls, *args):
+        if cls not in Singletons.made: Singletons.made[cls] = super().__call__(*args)
+        return Singletons.made[cls]
+
+class Single(metaclass=Singletons): pass
+class Decorator:
+    def __init__(self, fn): self.fn = fn
+    def __call__(self, *args): return "called", self.fn(*args)
+
+@Decorator
+def called(n): return n
+
+@contextlib.contextmanager
+def one_more(n): yield n + 1
+@dataclasses.dataclass
+class Init:
+    a: int
+    b: dataclasses.InitVar[int] = 3
+    shared: typing.ClassVar[list] = [1]
+    def __post_init__(self, b): self.a += b
+
+VARIABLE = contextvars.ContextVar("VARIABLE", default=4)
+LOCAL = threading.local()
+WEAK = weakref.WeakValueDictionary()
+PATTERN = re.compile("[0-9]+")
+def nested(inner): return inner.value, Outer.Inner.Deep.A, Outer().double(4)
+def is_single(): return Single() is Single()
+def with_one_more(n):
+    with one_more(n) as more: return more
+def of_the_library(): return VARIABLE.get(), len(WEAK), hasattr(LOCAL, "x"), PATTERN.findall("a1b22")
 def refuse(n): raise Refusal(n, "no")
 def look_at(obj): return obj.name(), obj.twice, type(obj).make(3).x, obj.factor(), obj.ORIGIN.x, obj.cached
 def replaced(point): return dataclasses.replace(point, x=9), point == Point(1), repr(point)
@@ -223,6 +273,12 @@ check((call(Generic(3).get), call(Generic[int], 4).v, call(Stack().push, 3).item
 check(call(UserId, 4), 4)
 check(call(annotations_of, annotated), {"x": Color, "y": Derived, "return": Pair})
 check(call(describe), (["field"], ["field"]))
+check((call(kind_of, 1), call(kind_of, "")), ("int", "object"))
+check((call(Ordered.__ge__, Ordered(2), Ordered(1)), call(Ordered(2).add_five)), (True, 7))
+check(call(nested, Outer.Inner()), (3, Outer.Inner.Deep.A, 8))
+check((type(call(Outer.Inner)) is Outer.Inner, call(getattr, Outer.Inner.Deep.A, "value")), (True, 1))
+check((call(is_single), call(called, 3), call(with_one_more, 3), call(Init, 1)), (True, ("called", 3), 4, Init(1)))
+check(call(of_the_library), (4, 0, False, ["1", "22"]))
 error = pool.submit(refuse, 3).exception(60)
 check((type(error) is Refusal, error.code, error.args), (True, 3, ("3: no",)))
 check(call(Refusal, 1, "r").code, 1)
