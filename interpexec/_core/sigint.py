@@ -151,7 +151,7 @@ def interruptibly[**P, T](function: "Callable[P, T]", *args: "P.args", **kwargs:
     return function(*args, **kwargs)
 
 
-def nap(sleep: "Callable[[float], bool]", seconds: float) -> bool:
+def nap(wait: "Callable[[float], bool]", seconds: float) -> bool:
     """Sleep in the main thread, in naps of twice the length each; return if it was woken.
 
     A signal that comes between CPython's last look for signals and the system call that sleeps
@@ -161,11 +161,11 @@ def nap(sleep: "Callable[[float], bool]", seconds: float) -> bool:
     """
     length = FIRST_NAP
     while seconds > length:
-        if sleep(length):
+        if wait(length):
             return True
         seconds -= length
         length *= 2
-    return sleep(seconds)
+    return wait(seconds)
 
 
 def deliver() -> None:
