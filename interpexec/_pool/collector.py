@@ -220,20 +220,16 @@ class Collector:
         False if there are calls that no worker has answered: they fail first.
         """
         state = self._state
-        with state.lock:
-            left = state.table.close()
-            if left:
-                fail = self._losses.fail if state.broken else fail_lost
-                state.todo.extend(partial(fail, future) for future in left)
-                state.is_ending = False
-                return False
-        # A thread that waits directly leaves now: every call is settled, or was recalled.
+        # A thread that waits directly leaves now; it may have the last reply in its hands.
         with self.direct.lock, state.lock:
             state.is_ending = False
+            if left := state.table.close():
+                fail = self._losses.fail if state.broken else fail_lost
+                state.todo.extend(partial(fail, future) for future in left)
             if state.todo:
                 if not state.is_resting:
                     self._dispatcher.dispatch()  # the fork is over already
-                return False  # that thread left its callbacks
+                return False  # that thread left its callbacks, or calls are to fail
             self._give_back(link)
         return True
 

@@ -14,7 +14,10 @@ The races, in steps.
    call runs no more.
 3. A second call is submitted meanwhile: the thread sees more than one call on the table, and
    leaves; the collector does that better.
-4. A signal handler interrupts the thread and waits for another call, or for the end of the
+4. The collector finds that the last worker is gone, while the thread holds a reply that it has
+   taken out of the queue and not noted yet: the collector says that it ends, wakes the thread,
+   and waits for the place before it takes a call for lost. The thread notes the reply, and leaves.
+5. A signal handler interrupts the thread and waits for another call, or for the end of the
    pool: it lends the place (`lend`), so that replies wake the collector. The thread gets it
    back when the handler has returned.
 """
@@ -82,12 +85,13 @@ class DirectWait:
     def _wait(self, future: "AnyFuture", deadline: "Deadline") -> None:
         with self._state.lock:
             link = self._state.link
-            if link is None or len(self._state.table) != 1 or not future.running():
+            is_only = len(self._state.table) == 1 and future.running()
+            if link is None or self._state.is_ending or not is_only:
                 return
             self._thread = get_ident()
             self._awaited = future
         # It may be taken back from the request queue, because of a fork.
-        while future.running() and deadline.remaining() != 0:
+        while future.running() and deadline.remaining() != 0 and not self._state.is_ending:
             replies = link.wait_directly(deadline.remaining())
             self._take_turn(link, future, replies)
             if len(self._state.table) > 1:  # the collector does that better

@@ -74,7 +74,7 @@ class Dispatcher:
         Then they finish what they were sent, and end.
         """
         state = self._state
-        if state.is_resting:
+        if state.is_resting or state.is_ending:
             return
         if state.table.send(link, len(state.workers.active), state.clock):
             state.nudge()  # the collector sleeps for longer than that

@@ -9,13 +9,14 @@ import pytest
 
 from interpexec import BrokenInterpreterPool, InterpreterPoolExecutor
 from interpexec._core.waiting import Deadline, Spinner, Wakeup
-from interpexec._pool import call_ends
+from interpexec._pool import call_ends, link
+from interpexec._pool.collector import Collector
 from interpexec._pool.future import CallFuture
 from interpexec._pool.scheduler import Scheduler
 from interpexec._sharing import pickling
 from interpexec._worker import wire
 from interpexec._worker.wire import Message
-from stops import TIME_LIMIT, await_direct_wait
+from stops import TIME_LIMIT, await_direct_wait, rest
 
 
 def pass_gate(reader: int) -> int:
@@ -279,3 +280,42 @@ def test_many_threads_wait_at_once() -> None:
         for thread in threads:
             thread.join(TIME_LIMIT)
     assert sorted(results) == sorted(n + i for n in range(4) for i in range(200))
+
+
+def test_a_reply_in_hand_is_not_lost_when_the_last_worker_goes(
+    gate: tuple[int, Callable[[int], object]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The race that would take its call for lost, in steps.
+
+    1. a thread that waits directly takes its reply out of the queue, and is preempted
+    2. the pool rests for a fork: its worker ends, and the collector is about to end
+    3. the thread goes on, and notes the reply
+    """
+    reader, open_for = gate
+    held, at_end = threading.Event(), threading.Event()
+    wait_directly, end = link.Link.wait_directly, Collector._end
+
+    def hold(of: link.Link, timeout: float | None) -> list[Message]:
+        replies = wait_directly(of, timeout)
+        if replies:
+            held.set()
+            assert at_end.wait(TIME_LIMIT)
+        return replies
+
+    def tell(collector: Collector, of: link.Link) -> bool:
+        at_end.set()
+        return end(collector, of)
+
+    monkeypatch.setattr(link.Link, "wait_directly", hold)
+    monkeypatch.setattr(Collector, "_end", tell)
+    with InterpreterPoolExecutor(1) as pool:
+        pool.warm()
+        future = pool.submit(pass_gate, reader)
+        waiting = Waiting(pool._scheduler, future, None)
+        open_for(1)
+        assert held.wait(TIME_LIMIT)
+        assert rest(pool)
+        pool._scheduler.rest.end()
+        assert waiting.end().value == 1
+        monkeypatch.undo()
+        assert pool.submit(abs, -3).result(TIME_LIMIT) == 3
