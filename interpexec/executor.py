@@ -49,9 +49,10 @@ class InterpreterPoolExecutor(Maps, ThreadPoolExecutor):  # type: ignore[misc]  
     >>> with InterpreterPoolExecutor() as pool:  # doctest: +SKIP
     ...     print(sum(pool.map(parse, paths)))
 
-    A program that makes a pool at its top level, and sends functions of its own, does so
-    under `if __name__ == "__main__":`, as with `multiprocessing`: workers run it once more, to
-    find them. A `concurrent.futures.Executor`, and used as those are. It is a
+    No `if __name__ == "__main__":` is needed, unless a function of the program uses something
+    that cannot be sent, like a lock: its error says so.
+
+    A `concurrent.futures.Executor`, and used as those are. It is a
     `ThreadPoolExecutor` by inheritance only, as the standard library's class of
     this name is, so that `loop.set_default_executor()` takes it.
 
