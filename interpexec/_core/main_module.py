@@ -27,7 +27,7 @@ own_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container
     from types import CodeType, ModuleType
     from typing import Any, Protocol
 
@@ -49,6 +49,12 @@ _OPTIONS_WITH_A_VALUE = "WX"
 _unpickling: set[int] = set()  # the threads that are unpickling a call
 _last_absence = ""  # the last message about a name that `__main__` does not have
 _program: "_Program | None" = None  # in a worker, the program that made the pool
+
+of_run: "dict[str, object]" = {}
+"""In a worker that has run the program: its globals, just after that."""
+
+pickling: "Container[int]" = ()
+"""The threads that pickle something: `packing` puts its own table here."""
 
 when_run: "list[Callable[[], object]]" = []
 """Called after the program was run in this worker."""
@@ -167,6 +173,9 @@ class _Program:
             raise AttributeError(message)
         if self.origin is None:
             raise _absent(name, _HINT_INTERACTIVE)
+        if self.main is None and get_ident() in pickling:
+            # It asks whether a receiver would find a result's class: that is no reason to run.
+            raise _absent(name, _HINT_GUARDED)
         main = self._run_once(self.origin)
         try:
             return vars(main)[name]
@@ -183,7 +192,8 @@ class _Program:
             if self.main is None and self._failure is None:
                 before = dict(vars(self._placeholder))
                 try:
-                    self._run(origin)
+                    with _Unpickling():  # also where no call asks: it must start no work
+                        self._run(origin)
                 except BaseException as error:  # kept for later calls, too
                     self._failure = error
                     vars(self._placeholder).clear()
@@ -223,6 +233,7 @@ class _Program:
         code = _prepare(main, origin)
         exec(code, main.__dict__)  # noqa: S102  # the user's own program
         self.main = main
+        of_run.update(vars(main))
         for step in when_run:
             step()
 
@@ -248,6 +259,18 @@ class _Note:
 
     def __reduce__(self) -> "tuple[object, ...]":
         return _note, (self._reason,)
+
+
+class _Unpickling:
+    """Has the calling thread count as one that unpickles a call."""
+
+    def __enter__(self) -> None:
+        self._was_before = get_ident() in _unpickling
+        _unpickling.add(get_ident())
+
+    def __exit__(self, *_: object) -> None:
+        if not self._was_before:
+            _unpickling.discard(get_ident())
 
 
 _reasons: dict[int, str] = {}  # by thread: why the program is run again

@@ -7,6 +7,7 @@ and put the index that these return into the pickle. In the receiver, `package.t
 
 from _thread import get_ident
 
+from interpexec._core import main_module
 from interpexec._core.cpython import NotShareableError, own_builtins
 from interpexec._core.sigint import keep_whole
 
@@ -62,6 +63,8 @@ keep_whole()
 
 by_thread: "dict[int, Packing]" = {}
 """The object that each thread is packing."""
+
+main_module.pickling = by_thread
 
 
 def current() -> "Packing":

@@ -22,7 +22,7 @@ from _pickle import Unpickler
 from _thread import RLock
 
 from interpexec._core import main_module
-from interpexec._core.cpython import NotShareableError, own_builtins
+from interpexec._core.cpython import PLAIN, NotShareableError, own_builtins
 from interpexec._sharing.identities import IDENTITIES, OWN, Recent
 
 own_builtins(globals())
@@ -180,14 +180,25 @@ def _bind(space: "Space", name: str, version: int, value: object) -> None:
         return
     if known is None:
         may_set = name not in globals_ or (name in _ALWAYS_SET and main_module.is_worker())
+        may_set = may_set or _is_of_run(globals_, name, value)
     else:
         may_set = _updates[0]
-    if may_set and not main_module.was_run():
+    if may_set:
         if value is absent:
             globals_.pop(name, None)
         else:
             globals_[name] = value
     versions[name] = version
+
+
+def _is_of_run(globals_: "dict[str, Any]", name: str, value: object) -> bool:
+    """Say whether a global is a plain value that the program's run here has left, unchanged.
+
+    Then the caller's value takes its place: it may have been changed there since.
+    """
+    of_run = main_module.of_run.get(name, absent)
+    is_plain = type(value) in PLAIN and type(of_run) in PLAIN
+    return is_plain and globals_ is vars(sys.modules["__main__"]) and globals_[name] is of_run
 
 
 def not_shareable_error() -> type[Exception]:

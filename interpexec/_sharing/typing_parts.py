@@ -67,8 +67,19 @@ def _by_value(parts: "Callable[[Any], Parts]") -> "Callable[[Any, Any], Any]":
     return reduce
 
 
-def _marker(name: str) -> "Callable[[Any, Any], Any]":
-    return lambda _self, _obj: (getattr, (dataclasses, name))
+def _markers(*names: str) -> "dict[type, Callable[[Any, Any], Any]]":
+    """Return reducers of markers that are known by their identity.
+
+    On 3.15 some are of Python's own class for such objects, which pickle knows.
+    """
+
+    def reducer_of(name: str) -> "Callable[[Any, Any], Any]":
+        return lambda _self, _obj: (getattr, (dataclasses, name))
+
+    types = {name: type(getattr(dataclasses, name)) for name in names}
+    return {
+        kind: reducer_of(name) for name, kind in types.items() if kind.__module__ == "dataclasses"
+    }
 
 
 def _field_marker(_: object, obj: "Any") -> "Any":
@@ -81,8 +92,5 @@ REDUCERS: "dict[type, Callable[[Any, Any], Any]]" = {
     typing.TypeVarTuple: _by_value(_simple),
     typing.NewType: _by_value(_new_type),
     typing.TypeAliasType: _by_value(_alias),
-    type(dataclasses.MISSING): _marker("MISSING"),
-    type(dataclasses.KW_ONLY): _marker("KW_ONLY"),
     type(dataclasses._FIELD): _field_marker,  # type: ignore[attr-defined]  # noqa: SLF001  # fields are told apart by them
-    type(dataclasses._HAS_DEFAULT_FACTORY): _marker("_HAS_DEFAULT_FACTORY"),  # type: ignore[attr-defined]  # noqa: SLF001  # fields know it by its identity
-}
+} | _markers("MISSING", "KW_ONLY", "_HAS_DEFAULT_FACTORY")

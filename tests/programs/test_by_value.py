@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from every_definition import CHECKS, DEFINITIONS, EXPECTED, PROGRAM, START, statements
-from programs import IMPORT, output, run
+from programs import IMPORT, output, run, write
 
 
 def test_a_script(tmp_path: Path) -> None:
@@ -72,3 +72,69 @@ def test_the_script_of_cpythons_own_test() -> None:
         """
     assert output("-c", script) == "a" * 8
     assert output("-c", "import _datetime\n" + script) == "a" * 8
+
+
+def test_results_of_classes_that_have_come_inside_of_values(tmp_path: Path) -> None:
+    """A class that no function names comes back as the caller's own; nothing runs twice."""
+    program = """
+        from dataclasses import MISSING, dataclass, fields
+
+        class Kind:
+            pass
+
+        @dataclass
+        class Record:
+            number: int
+
+        kind = Kind()
+        other = lambda: 3
+
+        def get():
+            return kind
+
+        def fail():
+            raise ValueError(kind)
+
+        def has_default():
+            return fields(Record)[0].default is not MISSING
+
+        print("begun")
+        with InterpreterPoolExecutor(1) as pool:
+            print(type(pool.submit(get).result()) is Kind)
+            print(type(pool.submit(fail).exception().args[0]) is Kind)
+            print([type(each) is Kind for each in pool.submit(lambda: [kind, kind]).result()])
+            print(pool.submit(lambda: other).result()(), pool.submit(has_default).result())
+    """
+    expected = "begun\nTrue\nTrue\n[True, True]\n3 False\n"
+    assert output(write(tmp_path / "program.py", program)) == expected
+
+
+def test_a_change_is_seen_where_the_program_was_run_again(tmp_path: Path) -> None:
+    """Because a lock cannot be sent; what an initializer has set stays."""
+    program = """
+        import threading
+
+        LOCK = threading.Lock()
+        RATE = LEVEL = 1
+
+        def locked():
+            with LOCK:
+                return RATE
+
+        def rates():
+            return RATE, LEVEL
+
+        def begin():
+            global LEVEL
+            locked()
+            LEVEL = 7
+
+        if __name__ == "__main__":
+            with InterpreterPoolExecutor(1, initializer=begin) as pool:
+                print(pool.submit(locked).result())
+                RATE = 2
+                print(pool.submit(rates).result())
+                RATE = 3
+                print(pool.submit(rates).result())
+    """
+    assert output(write(tmp_path / "program.py", program)) == "1\n(2, 7)\n(3, 7)\n"
