@@ -239,7 +239,7 @@ def test_one_ctrl_c_ends_a_program(tmp_path: Path, begun: Pipe, way: str, functi
     assert done.returncode == -signal.SIGINT, done.stderr
     assert done.stdout.startswith("at exit\n")
     assert done.stderr.rstrip().endswith("KeyboardInterrupt")
-    assert done.stderr.splitlines().count("KeyboardInterrupt") == 1 + (way == "asyncio")
+    assert done.stderr.splitlines().count("KeyboardInterrupt") == 1
     assert kept.read_text() == "buffered"
 
 
