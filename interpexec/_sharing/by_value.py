@@ -197,7 +197,13 @@ _TYPES: "dict[type, str]" = {
 }
 """Types that only the module `types` has a name for."""
 
-_LATE = {"typing", "dataclasses", "functools", "weakref", "_weakrefset"}
+_LATE = {"annotationlib", "typing", "dataclasses", "functools", "weakref", "_weakrefset"}
+
+
+def _forward_ref(_: object, obj: "Any") -> "Any":
+    # Without the globals and cells of its maker: the receiver finds those of its owner.
+    parts = obj.__forward_arg__, obj.__owner__, obj.__forward_is_class__, obj.__forward_module__
+    return new_objects.make_forward_ref, parts
 
 
 def _fill_tables() -> None:
@@ -212,4 +218,7 @@ def _fill_tables() -> None:
     _SPECIAL[weakref.WeakKeyDictionary] = _SPECIAL[weakref.WeakValueDictionary] = _weak
     _SPECIAL[weakref.WeakSet] = _weak_set
     _SPECIAL.update(typing_parts.REDUCERS)
+    # From 3.14 on; `dataclasses` has imported it.
+    if (annotationlib := sys.modules.get("annotationlib")) is not None:
+        _SPECIAL[annotationlib.ForwardRef] = _forward_ref
     _LATE.clear()

@@ -100,3 +100,10 @@ def find_type(name: str) -> object:
     import types
 
     return getattr(types, name)
+
+
+def make_forward_ref(text: str, owner: object, is_class: bool, module: object) -> object:
+    """Return an annotation that is not evaluated yet, as 3.14 keeps it in a dataclass's fields."""
+    import annotationlib  # from 3.14 on
+
+    return annotationlib.ForwardRef(text, owner=owner, is_class=is_class, module=module)

@@ -1,5 +1,6 @@
 """Definitions of a program are sent by value: without a guard, however it was started."""
 
+import sys
 from pathlib import Path
 
 from every_definition import CHECKS, DEFINITIONS, EXPECTED, PROGRAM, START, statements
@@ -138,3 +139,33 @@ def test_a_change_is_seen_where_the_program_was_run_again(tmp_path: Path) -> Non
                 print(pool.submit(rates).result())
     """
     assert output(write(tmp_path / "program.py", program)) == "1\n(2, 7)\n(3, 7)\n"
+
+
+def test_a_dataclass_that_names_itself(tmp_path: Path) -> None:
+    """Its fields keep the annotation, and with it the program's globals: these are not sent."""
+    program = """
+        import threading
+        from dataclasses import dataclass
+
+        LOCK = threading.Lock()
+
+        @dataclass
+        class Node:
+            number: int
+            following: "Node | None" = None
+
+        def total(node):
+            return node.number + (total(node.following) if node.following else 0)
+
+        def longer(node):
+            return Node(0, node)
+
+        with InterpreterPoolExecutor(1) as pool:
+            print(pool.submit(total, Node(3, Node(4))).result())
+            print(pool.submit(longer, Node(5)).result())
+    """
+    expected = "7\nNode(number=0, following=Node(number=5, following=None))\n"
+    assert output(write(tmp_path / "program.py", program)) == expected
+    if sys.version_info >= (3, 14):
+        program = program.replace('"Node | None"', "Node | None")
+        assert output(write(tmp_path / "program.py", program)) == expected
