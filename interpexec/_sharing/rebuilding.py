@@ -61,6 +61,7 @@ _ALWAYS_SET = frozenset({"__name__", "__doc__", "__file__", "__package__"})
 _arrived: dict[int, object] = {}  # definitions, by the number of the stream
 _weights: dict[int, int] = {}  # how long these streams were
 _weight = [0]  # all of them together
+_last: dict[int, int] = Recent(_MOST_KEPT)  # by the id of a definition: the last stream of it
 _codes = Recent(_MOST_KEPT)
 _spaces: "dict[Space, tuple[dict[str, Any], dict[str, int]]]" = Recent(_MOST_KEPT)
 
@@ -70,9 +71,15 @@ _updates = [False]  # whether what is here already is to be changed
 
 
 def arrive(number: int, stream: "Packed") -> object:
-    """Return the definition of a call, with the changes that were made since an earlier one."""
+    """Return the definition of a call, with the changes that were made since an earlier one.
+
+    Threads of the caller may send several at once, in any order: each call gets its own.
+    """
     found = _arrived.get(number)
-    return _load(number, stream, updates=True) if found is None else found
+    if found is None or _last.get(id(found)) != number:
+        found = _load(number, stream, updates=True)
+        _last[id(found)] = number
+    return found
 
 
 def arrive_back(number: int, stream: "Packed") -> object:
@@ -111,6 +118,7 @@ def _forget() -> None:
     """Let what the program defines when it is run here take the places of what has come."""
     IDENTITIES.clear()
     _arrived.clear()
+    _last.clear()
     _weights.clear()
     _weight[0] = 0
     _spaces.clear()
