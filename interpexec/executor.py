@@ -18,6 +18,7 @@ from interpexec._pool.cancelling import TERMINATION_LIMIT
 from interpexec._pool.future import REFUSED, CallFuture
 from interpexec._pool.process_end import INTERRUPT_LIMIT
 from interpexec._pool.scheduler import Scheduler
+from interpexec._pool.state import PoolState
 from interpexec._sharing import pickling
 from interpexec.errors import NotShareableError
 
@@ -112,7 +113,7 @@ class InterpreterPoolExecutor(Maps, ThreadPoolExecutor):  # type: ignore[misc]  
             arguments.name_prefix(thread_name_prefix) or f"InterpreterPoolExecutor-{next(_counter)}"
         )
         dump_initializer = arguments.initializer(initializer, initargs, self._max_workers)
-        self._scheduler = Scheduler(
+        state = PoolState(
             self._max_workers,
             self._thread_name_prefix,
             dump_initializer,
@@ -120,6 +121,7 @@ class InterpreterPoolExecutor(Maps, ThreadPoolExecutor):  # type: ignore[misc]  
             max_tasks=arguments.max_tasks(max_tasks_per_child),
             cancel_running=bool(cancel_running),
         )
+        self._scheduler = Scheduler(state)
         self._whole: Self | None = None  # of which `with_options` has made this one
         self._limit: float | None = None
         self._cancels_on_error = arguments.on_error(on_error)

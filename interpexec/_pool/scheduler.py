@@ -62,25 +62,9 @@ keep_whole()
 class Scheduler:
     """The state of one pool, and the parts that change it."""
 
-    def __init__(  # noqa: PLR0913  # the executor's arguments
-        self,
-        max_workers: int,
-        name: str,
-        dump_initializer: "Callable[[], Packed | None]",
-        *,
-        initializer_name: str = "",
-        max_tasks: int | None = None,
-        cancel_running: bool = True,
-    ) -> None:
+    def __init__(self, state: PoolState) -> None:
         """Make one that has started nothing yet."""
-        self.state = state = PoolState(
-            max_workers,
-            name,
-            dump_initializer,
-            initializer_name=initializer_name,
-            max_tasks=max_tasks,
-            cancel_running=cancel_running,
-        )
+        self.state = state
         self._dispatcher = dispatcher = Dispatcher(
             state,
             enter=partial(process_hooks.enter, self),
@@ -101,7 +85,7 @@ class Scheduler:
         self.ask_items = self.control_calls.ask_items
         self.leave_to_collector = state.leave_to_collector
         self.refuse_if_over = state.refuse_if_over
-        self.name, self.max_workers, self.max_tasks = name, max_workers, max_tasks
+        self.name, self.max_workers, self.max_tasks = state.name, state.max_workers, state.max_tasks
         process_hooks.know(self)
 
     @property

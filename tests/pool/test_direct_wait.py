@@ -13,6 +13,7 @@ from interpexec._pool import call_ends, link
 from interpexec._pool.collector import Collector
 from interpexec._pool.future import CallFuture
 from interpexec._pool.scheduler import Scheduler
+from interpexec._pool.state import PoolState
 from interpexec._sharing import pickling
 from interpexec._worker import wire
 from interpexec._worker.wire import Message
@@ -169,7 +170,7 @@ def test_the_pool_breaks_meanwhile(
 ) -> None:
     """Who waits is woken by whatever finishes the call."""
     reader, _ = gate
-    scheduler = Scheduler(1, "test", lambda: None)
+    scheduler = Scheduler(PoolState(1, "test", lambda: None))
     future = scheduler.submit(pickling.dumps_call(pass_gate, (reader,), {}))
     waiting = Waiting(scheduler, future, None)  # type: ignore[arg-type]
     scheduler.state.broken = "broken by the test", None
@@ -213,7 +214,7 @@ def test_a_reply_that_comes_while_it_leaves_is_not_lost() -> None:
        rings its bell: the collector sleeps on
     3. the thread sees its call finished, and must not just leave
     """
-    scheduler = Scheduler(1, "test", lambda: None)
+    scheduler = Scheduler(PoolState(1, "test", lambda: None))
     mine: CallFuture[object] = CallFuture(1, None, scheduler)
     other: CallFuture[object] = CallFuture(2, None, scheduler)
     mine.set_running_or_notify_cancel()
@@ -239,7 +240,7 @@ def test_callbacks_left_at_the_very_end_are_run() -> None:
     2. the thread that waits directly settles its call, and leaves the callbacks
     3. the collector has waited for that thread, and must look at its list again
     """
-    scheduler = Scheduler(1, "test", lambda: None)
+    scheduler = Scheduler(PoolState(1, "test", lambda: None))
     assert scheduler.submit(pickling.dumps_call(int, (), {})).result(TIME_LIMIT) == 0
     done = threading.Event()
     collectors, collector_waits = scheduler.state.collectors, threading.Event()

@@ -17,6 +17,7 @@ from interpexec._pool import call_table, dispatch
 from interpexec._pool import future as future_module
 from interpexec._pool.call_table import CallTable
 from interpexec._pool.scheduler import Scheduler
+from interpexec._pool.state import PoolState
 from interpexec._pool.worker_thread import WorkerThread
 from interpexec._sharing.pickling import dumps_call
 from stops import rest
@@ -348,7 +349,7 @@ def test_an_executor_dropped_while_the_collector_holds_the_lock() -> None:
        marks the pool as closing, and cannot nudge, since the lock is taken
     3. the collector leaves the lock, and must not go to sleep now
     """
-    scheduler = Scheduler(1, "test", lambda: None)
+    scheduler = Scheduler(PoolState(1, "test", lambda: None))
     lock = scheduler.state.lock = Lock()  # type: ignore[assignment]
     assert scheduler.submit(dumps_call(int, (), {})).result(TIME_LIMIT) == 0
     assert scheduler.state.collectors is not None
@@ -423,7 +424,7 @@ def test_calls_submitted_during_a_fork_wait_for_its_end() -> None:
 
 def test_calls_submitted_while_the_workers_stop_for_a_fork_wait_too() -> None:
     """The race, in steps: 1. the rest begins; 2. a call comes; 3. the last worker ends."""
-    scheduler = Scheduler(1, "test", lambda: None)
+    scheduler = Scheduler(PoolState(1, "test", lambda: None))
     lock = scheduler.state.lock = Lock()  # type: ignore[assignment]
     assert scheduler.submit(dumps_call(int, (), {})).result(TIME_LIMIT) == 0
     futures: list[future_module.CallFuture[object]] = []
