@@ -113,8 +113,8 @@ class Canceller:
     def stop(self) -> None:
         """Take no more calls, cancel the backlog, and stop what runs."""
         state = self._state
-        state.cancel_running = state.is_closing = True
-        state.nudge()
+        state.cancel_running = True
+        state.close()
         self._dispatcher.end_sources(None)
         with state.lock:
             state.is_terminating = True
@@ -128,7 +128,6 @@ class Canceller:
         cancel_all(futures)
         state.nudge()
 
-    @protected
     def await_stop(self, limit: float) -> None:
         """Wait until the stopped calls are over, where they can be; at most so many seconds."""
         state = self._state

@@ -171,13 +171,8 @@ class Scheduler:
 
     @unbroken
     def close(self) -> None:
-        """Take no more calls; let the accepted ones come to their end.
-
-        Never blocks and takes no lock of the pool's: destructors call it, in the middle of
-        anything.
-        """
-        self.state.is_closing = True
-        self.state.nudge()
+        """Take no more calls; let the accepted ones come to their end. See `PoolState.close`."""
+        self.state.close()
 
     def terminate(self, limit: float) -> None:
         """Stop everything, and wait until all is over that can be.

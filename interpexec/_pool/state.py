@@ -16,7 +16,7 @@ from collections import deque
 from itertools import count
 
 from interpexec._core.late_errors import BrokenInterpreterPool
-from interpexec._core.sigint import keep_whole
+from interpexec._core.sigint import keep_whole, unbroken
 from interpexec._pool import process_hooks
 from interpexec._pool.call_table import CallTable
 from interpexec._pool.clock import Clock
@@ -114,6 +114,16 @@ class PoolState:
         error = BrokenInterpreterPool(message)
         error.__cause__ = cause
         return error
+
+    @unbroken
+    def close(self) -> None:
+        """Take no more calls; let the accepted ones come to their end.
+
+        Never blocks and takes no lock of the pool's: destructors call it, in the middle of
+        anything.
+        """
+        self.is_closing = True
+        self.nudge()
 
     # -- waking: from anywhere, with or without the lock -------------------------
 
