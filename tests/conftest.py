@@ -9,7 +9,8 @@ from functools import partial
 from time import monotonic
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import gates
 
@@ -34,12 +35,23 @@ def _collectors_come_and_go(threads: set[threading.Thread]) -> Iterator[None]:
     threads.update(thread for group in groups for thread in group._threads)
 
 
+@given(st.none())
+def _first_example(_nothing: None) -> None:
+    """Let Hypothesis register its generator of random numbers.
+
+    It does so at the first example where it is derandomized, as on CI. Once the session is
+    frozen, the garbage collector knows of nothing that refers to the generator, and Hypothesis
+    takes it for one that is about to be dropped.
+    """
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _session_is_passed_over() -> None:
     """Keep what the session has gathered so far from the collector, which each test calls.
 
     Else a collection takes 70 ms, most of it among pytest's own objects.
     """
+    _first_example()
     gc.collect()
     gc.freeze()
 

@@ -99,7 +99,8 @@ def test_a_barrier_opens_where_there_are_no_descriptors() -> None:
 
     threads = [start(wait) for _ in range(3)]
     await_waiting(barrier._condition._monitor, 3)
-    wakeup = waiting.Wakeup()
+    with barrier._condition:  # the last of them may not have released the lock yet
+        wakeup = waiting.Wakeup()
     with no_descriptors(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(waiting, "_descriptors", lambda: wakeup.token)
         barrier.wait(TIME_LIMIT)
