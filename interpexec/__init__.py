@@ -37,11 +37,13 @@ _MODULES = {
     "Task": "interpexec._core.current_call",
     "TaskCancelled": "interpexec.errors",
     "TokenError": "interpexec.errors",
+    "Worker": "interpexec._core.current_worker",
     "WorkerInfo": "interpexec._pool.introspection",
     "WorkerLostError": "interpexec.errors",
     "cancelled": "interpexec._core.current_call",
     "create_channel": "interpexec.channels",
     "current_task": "interpexec._core.current_call",
+    "current_worker": "interpexec._core.current_worker",
     "shield": "interpexec._core.current_call",
 }
 

@@ -11,6 +11,8 @@ from interpexec._core.current_call import Task as Task
 from interpexec._core.current_call import cancelled as cancelled
 from interpexec._core.current_call import current_task as current_task
 from interpexec._core.current_call import shield as shield
+from interpexec._core.current_worker import Worker as Worker
+from interpexec._core.current_worker import current_worker as current_worker
 from interpexec._map.results import Results as Results
 from interpexec._pool.future import CallFuture as CallFuture
 from interpexec._pool.introspection import WorkerInfo as WorkerInfo
@@ -47,10 +49,12 @@ __all__ = [
     "Task",
     "TaskCancelled",
     "TokenError",
+    "Worker",
     "WorkerInfo",
     "WorkerLostError",
     "cancelled",
     "create_channel",
     "current_task",
+    "current_worker",
     "shield",
 ]

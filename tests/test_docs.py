@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-HOW_TO = "".join((ROOT / "docs" / name).read_text() for name in ("how-to.md", "sharing.md"))
-PROGRAMS = dict(
-    re.findall(r"^## (.+?)$.*?^```python\n(.*?)^```$", HOW_TO, re.MULTILINE | re.DOTALL)
-)
+RECIPES = [(ROOT / "docs" / name).read_text() for name in ("how-to.md", "sharing.md", "workers.md")]
+_RECIPE = re.compile(r"^## (.+?)$(?:(?!^## ).)*?^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PROGRAMS = {title: program for text in RECIPES for title, program in _RECIPE.findall(text)}
 
 PRIMES = [n for n in range(2, 100) if all(n % d for d in range(2, n))]
 
@@ -34,6 +33,7 @@ EXPECTED = {
     "Send results while a call runs": f"{PRIMES}\n",
     "Share a class of your own": f"{64 * 24}\n",
     "Share without a pool": "b'hello'\n",
+    "Know which worker runs a call": "[0, 1]\nTrue\n",
 }
 
 
@@ -71,7 +71,7 @@ def test_the_programs_of_the_readme_work(program: str, output: str, tmp_path: Pa
 
 def test_every_recipe_is_found() -> None:
     """As many programs as code blocks, and no expectation without its recipe."""
-    assert len(PROGRAMS) == HOW_TO.count("```python")
+    assert len(PROGRAMS) == "".join(RECIPES).count("```python")
     assert EXPECTED.keys() <= PROGRAMS.keys()
 
 

@@ -25,6 +25,7 @@ ORDER = [
     "_core.capi",
     "_core.cancellation",
     "_core.current_call",
+    "_core.current_worker",
     "_core.handles",
     "_core.destructors",
     "_core.main_module",

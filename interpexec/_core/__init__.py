@@ -10,6 +10,7 @@
     capi             raising an exception in another thread of the same interpreter
     cancellation     stopping one call in the middle, and no other one
     current_call     the call that is running, as it sees itself
+    current_worker   the worker that runs it
     main_module      the program's `__main__` in a worker
     error_text       objects in error messages
     late_errors      two errors that need more of the standard library

@@ -31,6 +31,12 @@ keep_whole()
 # submitted, and one for those that are broadcast.
 running: dict[int, Interruptible] = {}
 
+type Identity = tuple[int, str]
+"""The index and the name of a worker."""
+
+identity: Identity | None = None
+"""Of the worker whose interpreter this is; None in the program's own. See `current_worker`."""
+
 _NEVER = Interruptible(None)
 
 _NO_CALL = -1

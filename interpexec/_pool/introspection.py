@@ -44,6 +44,9 @@ class WorkerInfo(NamedTuple):
     """For how long it has been running that, or None."""
     calls: int
     """How many calls it has run to their end. A chunk of a map counts as one."""
+    index: int  # type: ignore[assignment]  # a tuple has a method of this name, and nobody calls it
+    """From 0 to `max_workers - 1`: see `current_worker()`. A worker that leaves, or that waits for
+    its turn as a successor, has the index of the one beside it."""
 
 
 def workers(state: "PoolState") -> list[WorkerInfo]:
@@ -75,6 +78,7 @@ def _info(state: "PoolState", link: "Link", worker: "WorkerThread") -> WorkerInf
         function if call_id else None,
         max(monotonic() - since, 0.0) if call_id else None,
         calls,
+        worker.index,
     )
 
 

@@ -70,6 +70,11 @@ def _absent_streams() -> str:
     return "; ".join(f"sys.{name} = sys.__{name}__ = None" for name in absent_streams())
 
 
+type Place = tuple[int, int, bool]
+"""The worker's seat; its index among the workers that take calls; whether it is a successor, which
+waits until its predecessor takes no further call."""
+
+
 class WorkerThread(threading.Thread):
     """An OS thread that owns one interpreter, from its start to its end."""
 
@@ -77,19 +82,18 @@ class WorkerThread(threading.Thread):
         self,
         pool: "Pool",
         link: "Link",
-        seat: int,
+        place: Place,
         number: int,
-        *,
-        is_successor: bool,
     ) -> None:
         """Make the thread. It refers to the pool's state, and never to the executor."""
+        seat, index, is_successor = place
         # A daemon: `process_hooks` waits for it when the program ends, as long as that is of use.
         # (Not in a worker, where no thread may be one.)
-        super().__init__(name=f"{pool.name}_{seat}", daemon=is_main())
+        super().__init__(name=f"{pool.name}_{index}", daemon=is_main())
         self._pool = pool
         self._link = link
         self._is_successor = is_successor
-        self.seat = seat
+        self.seat, self.index = seat, index
         self.number = number
         self.control = ControlChannel()
         self.interpreter_id: int | None = None  # before there is one
@@ -177,7 +181,7 @@ class WorkerThread(threading.Thread):
         begun = monotonic()
         argv = [argument for argument in getattr(sys, "argv", ()) if isinstance(argument, str)]
         config: Config = (
-            self.name,
+            (self.index, self.name),
             argv,
             main_module.describe(),
             initializer is not None,

@@ -10,11 +10,12 @@ An active worker takes calls; there are never more active workers than the pool 
 A leaving worker takes no further call: a call was stopped in it, so that its state may be
 half changed; or it has run as many calls as it may; or no call can come any more. Its
 interpreter is closed as soon as its last call ends, which may take long where that call
-cannot be interrupted. A replacement starts immediately, on another seat.
+cannot be interrupted. A replacement starts immediately, on another seat, with the same index:
+no two workers that take calls have the same one.
 """
 
 from contextlib import suppress
-from itertools import chain
+from itertools import chain, count
 from time import monotonic
 
 from interpexec._core import cpython
@@ -83,7 +84,9 @@ class Workers:
 
         RuntimeError also where workers are not safe: see `refuse_tracing`.
         """
-        worker = self._start(link, is_successor=False)
+        taken = {worker.index for worker in self.active.values()}
+        index = next(index for index in count() if index not in taken)
+        worker = self._start(link, index, is_successor=False)
         self.active[worker.seat] = worker
 
     def find(self, number: int) -> WorkerThread | None:
@@ -96,15 +99,15 @@ class Workers:
             worker.is_ready = worker.is_ready or worker.number == number
 
     def hire_successor(self, link: "Link", worker: WorkerThread) -> None:
-        """Start a successor, which waits until an active worker leaves its place.
+        """Start a successor, which waits until an active worker leaves its place, and its index.
 
         Where no thread or descriptor is left, the place is filled when it is vacant.
         """
         if worker.seat not in self._successors:
             with suppress(RuntimeError, OSError):
-                self._successors[worker.seat] = self._start(link, is_successor=True)
+                self._successors[worker.seat] = self._start(link, worker.index, is_successor=True)
 
-    def _start(self, link: "Link", *, is_successor: bool) -> WorkerThread:
+    def _start(self, link: "Link", index: int, *, is_successor: bool) -> WorkerThread:
         cpython.refuse_tracing()
         taken = {worker.seat for worker in self.everyone()}
         seat = next((seat for seat in range(link.seats) if seat not in taken), None)
@@ -112,7 +115,7 @@ class Workers:
             raise RuntimeError("too many workers are blocked in calls that were stopped")
         link.slots.clear(seat)
         number = self._pool.next_id()
-        worker = WorkerThread(self._pool, link, seat, number, is_successor=is_successor)
+        worker = WorkerThread(self._pool, link, (seat, index, is_successor), number)
         try:
             worker.start()
         except BaseException:  # no thread is left

@@ -54,8 +54,8 @@ type Setup = tuple[int, int, Token, Token, Token, memoryview, bytes, wire.Messag
 """The worker's number and seat; the request and reply queues, the control channel; the
 slot; a pickled Config; the initializer's call. The number is the id of that call, too."""
 
-type Config = tuple[str, list[str], main_module.Origin | None, bool, Career]
-"""Thread name, sys.argv, how the program was started, whether there is an initializer, the
+type Config = tuple[current_call.Identity, list[str], main_module.Origin | None, bool, Career]
+"""Index and name, sys.argv, how the program was started, whether there is an initializer, the
 career."""
 
 type Career = tuple[float, int | None, bool]
@@ -104,7 +104,8 @@ def _set_up(queue: Fifo) -> "tuple[Worker, Helper, Career]":
     setup: Setup = queue.recv()  # type: ignore[assignment]
     number, seat, requests, replies, control, slot, pickled, call = setup
     config: Config = _pickle.loads(pickled)  # our own bytes
-    name, sys.argv[:], origin, has_initializer, career = config
+    current_call.identity, sys.argv[:], origin, has_initializer, career = config
+    _, name = current_call.identity
     initializer = wire.unseal(call)[0] if has_initializer else None
     threads.name_this(name)
     threads.expect_threading()

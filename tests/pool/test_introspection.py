@@ -44,10 +44,10 @@ def test_what_a_worker_tells(begun: Pipe, door: Gate) -> None:
         (info,) = pool.workers()
         assert isinstance(info, tuple)
         assert info._fields == (
-            *("interpreter_id", "thread_name", "state", "function", "seconds", "calls"),
+            *("interpreter_id", "thread_name", "state", "function", "seconds", "calls", "index"),
         )
         assert type(info).__name__ == "WorkerInfo"
-        assert info == (where, info.thread_name, "idle", None, None, 4)
+        assert info == (where, info.thread_name, "idle", None, None, 4, 0)
         assert info.thread_name.startswith("Name")
         assert info.thread_name in {thread.name for thread in threading.enumerate()}
         begin = monotonic()

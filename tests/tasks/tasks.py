@@ -266,3 +266,37 @@ def empty_path_and_divide(a: int, b: int) -> float:
     """Do both."""
     empty_path()
     return divide(a, b)
+
+
+def worker_index() -> int:
+    """Return the index of the worker that runs this, and keep it, too."""
+    from interpexec import current_worker
+
+    worker = current_worker()
+    assert worker is not None
+    kept.append(worker.index)
+    return worker.index
+
+
+def worker_identity() -> tuple[int, str, str]:
+    """Return the index and the name of the worker that runs this, and the name of its thread."""
+    from interpexec import current_worker
+
+    worker = current_worker()
+    assert worker is not None
+    return worker.index, worker.name, thread_name()
+
+
+def worker_index_of_thread() -> int:
+    """Return the index that a thread of the call sees."""
+    found: list[int] = []
+    thread = threading.Thread(target=lambda: found.append(worker_index()))
+    thread.start()
+    thread.join()
+    return found[0]
+
+
+def pass_gate_and_tell_index(handle: "Handle") -> int:
+    """Knock at a gate, wait until it lets this in, return the worker's index."""
+    pass_gate(handle)
+    return worker_index()

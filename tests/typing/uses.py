@@ -21,10 +21,12 @@ from interpexec import (
     SendChannel,
     Task,
     TaskCancelled,
+    Worker,
     WorkerInfo,
     cancelled,
     create_channel,
     current_task,
+    current_worker,
     shield,
 )
 
@@ -177,6 +179,11 @@ def infos(pool: InterpreterPoolExecutor) -> None:
         assert_type(info, WorkerInfo)
         assert_type(info.state, Literal["starting", "idle", "running", "leaving"])
         assert_type(info.seconds, float | None)
+        assert_type(info.index, int)
+    worker = current_worker()
+    assert_type(worker, Worker | None)
+    if worker is not None:
+        assert_type((worker.index, worker.name), tuple[int, str])
     error = pool.submit(half, 3).exception()
     if error is not None and isinstance(error.__cause__, ExecutionFailed):
         error.__cause__.excinfo.formatted.upper()
