@@ -1,4 +1,4 @@
-"""What every test is held to: nothing is left when it ends."""
+"""Fixtures for all tests, among them the check that nothing is left when a test ends."""
 
 import gc
 import os

@@ -111,13 +111,13 @@ def test_the_short_form_has_cases_that_both_can_do() -> None:
     ],
 )
 def test_contenders_do_what_they_can(contender: str, cases: set[str]) -> None:
-    """Joblib maps and does nothing else; what is awaited is no pool."""
+    """Joblib maps and does nothing else; anyio awaits, and is no pool."""
     admitted = {name for name, case in CASES.items() if case.admits(CONTENDERS[contender])}
     assert admitted == cases
 
 
 def test_rounds_take_turns() -> None:
-    """Who goes first rotates; who is there for fewer rounds stays away later."""
+    """The first place rotates; a contender that is there for fewer rounds stays away later."""
     names = [OURS, STDLIB, LOKY]
     cases = [CASES["throughput"], CASES["workers_64"]]
     first, last = list(one_round(0, cases, names)), list(one_round(4, cases, names))
@@ -156,7 +156,7 @@ def test_a_map_is_looked_at(results: list[int]) -> None:
 
 
 def test_wrong_results_are_no_speed_up() -> None:
-    """What a pool returns is compared with what the main thread found."""
+    """The results of a pool are compared with those of the main thread."""
     work = Work(tasks.count_down, ([3, 2, 1],))
     assert speed_up(work, work.serial) > 0
     with pytest.raises(AssertionError, match="2 results"):
@@ -239,7 +239,7 @@ def test_only_what_falls_twice_has_fallen() -> None:
 
 
 def test_what_stands_is_not_measured_again() -> None:
-    """So that a good run is a short one."""
+    """Cases that stand are not measured again, so that a good run is a short one."""
     asked: list[Sequence[str]] = []
     reference = Reference("here", STDLIB, {"throughput": 6.0})
     assert check.last_falls(reference, readings(FIGURES), again({}, asked)) == []
@@ -264,7 +264,7 @@ def test_the_committed_reference_is_of_the_short_form() -> None:
 
 
 def test_a_record_is_written_and_read() -> None:
-    """Nothing is lost on the way; what a later version has no name for is left out."""
+    """Nothing is lost on the way; unknown names of another version are left out."""
     text = record.dump(a_record())
     assert record.load(text) == a_record()
     data = json.loads(text)
@@ -279,7 +279,7 @@ def words(svg: ET.Element, kind: str) -> list[str]:
 
 
 def test_the_chart_shows_how_many_times_as_good() -> None:
-    """To the right is better, for times as for rates; who cannot be compared is not there."""
+    """To the right is better, for times as for rates; incomparable cases are left out."""
     svg = ET.fromstring(chart(a_record()))
     assert svg.tag == "{http://www.w3.org/2000/svg}svg"
     assert words(svg, "end") == ["2.00×", "6.00×"]  # noqa: RUF001
@@ -290,7 +290,7 @@ def test_the_chart_shows_how_many_times_as_good() -> None:
 
 
 def test_everybody_has_a_mark() -> None:
-    """But the two that the chart is about."""
+    """Each contender has a mark, but the two that the chart is about."""
     assert set(MARKS) == {*CONTENDERS, FLOOR} - {OURS, STDLIB}
 
 
@@ -400,7 +400,7 @@ def test_a_check_is_about_ours(
     saved: Path,
     tmp_path: Path,
 ) -> None:
-    """What breaks elsewhere is no failure of ours; without a check it makes the run fail."""
+    """A contender that breaks is no failure of ours; without a check it makes the run fail."""
     data = json.loads(saved.read_text())
     data["failed"] = [[*pair, "it crashed"] for pair in broken]
     saved.write_text(json.dumps(data))
@@ -447,7 +447,7 @@ def test_a_check_measures_twice(
     says: str,
     checked: Callable[[Iterable[float], float], tuple[int, str]],
 ) -> None:
-    """And it accuses nobody on a machine that somebody else is using."""
+    """A fall counts if it is measured twice, on a machine that nobody else is using."""
     found, told = checked(ours, cores)
     assert found == status
     assert says in told

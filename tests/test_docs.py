@@ -1,4 +1,4 @@
-"""What the documents show is true: every Python block runs."""
+"""The examples of the documents are true: every Python block runs."""
 
 import re
 import subprocess
@@ -60,7 +60,7 @@ OUTPUTS = [r"\d+\n\d+\n", r"stopped\n1024\n"]
     ("program", "output"), list(zip(WHOLE_PROGRAMS, OUTPUTS, strict=True)), ids=["map", "timeout"]
 )
 def test_the_programs_of_the_readme_work(program: str, output: str, tmp_path: Path) -> None:
-    """They run in the project's folder, and print what one would think."""
+    """The README's programs run in the project's folder, and print what one would think."""
     file = tmp_path / "program.py"
     file.write_text(program)
     command = [sys.executable, str(file)]

@@ -131,7 +131,7 @@ ORDER = [
     "aio",
 ]
 
-# What each package may import, beside itself and `errors`.
+# The packages that each one may import, beside itself and `errors`.
 RANKS = {
     "_core": set(),
     "_sharing": {"_core", "buffers"},
@@ -221,16 +221,16 @@ def test_nothing_in_the_package_sleeps(path: Path) -> None:
 
 
 def test_a_worker_imports_little() -> None:
-    """What every worker pays for: none of the home side, none of the dear modules."""
+    """A worker has imported no module of the caller's side, and none that is dear."""
     from interpexec import InterpreterPoolExecutor
 
     with InterpreterPoolExecutor(1) as pool:
         modules = set(pool.submit(eval, "list(__import__('sys').modules)").result())
-    home = {f"interpexec.{name}" for name in ORDER[ORDER.index("_pool.parking") :]}
+    caller = {f"interpexec.{name}" for name in ORDER[ORDER.index("_pool.parking") :]}
     dear = {"pickle", "traceback", "typing", "dataclasses", "concurrent.futures", "asyncio", "re"}
-    # What these take is more than all of ours.
+    # Each of these takes more time than all of ours.
     dear |= {"threading", "functools", "collections", "types", "array", "weakref", "warnings"}
     # For what few calls do.
     late = {"_sharing", "_sharing.package", "_core.handles", "_worker.retirement"}
     late = {f"interpexec.{name}" for name in late}
-    assert not modules & (home | dear | late)
+    assert not modules & (caller | dear | late)

@@ -1,4 +1,4 @@
-"""The package itself: who may import it, and what that costs."""
+"""The package itself: its import, the cost of that, and its names."""
 
 import ast
 import re
@@ -80,7 +80,7 @@ def test_type_checkers_see_the_same_names() -> None:
 
 
 def test_every_public_name_is_there() -> None:
-    """Those in `__all__`, by `dir()` too; another one is an AttributeError."""
+    """The names in `__all__` are there, in `dir()` too; another one is an AttributeError."""
     for name in interpexec.__all__:
         assert getattr(interpexec, name).__name__ == name
         assert name in dir(interpexec)

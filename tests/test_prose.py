@@ -1,7 +1,8 @@
 """The house's prose: the rules of style that a program can see.
 
-They hold for docstrings, comments, error messages and names in `interpexec/`, and for the
-documents. To see the places in some files or folders, with their lines:
+They hold for docstrings, comments, error messages and names in `interpexec/` and `tests/`, and
+for the documents. (This file is free: it has to name what it forbids.) To see the places in some
+files or folders, with their lines:
 
     python tests/test_prose.py interpexec/_pool docs/limits.md
 
@@ -194,9 +195,9 @@ def files(paths: Iterable[Path]) -> list[Path]:
 
 def everything() -> list[Path]:
     """Return every file that the rules hold for."""
-    documents = [*ROOT.glob("*.md"), *(ROOT / "tests").glob("*/README.md")]
-    folders = [ROOT / "interpexec", ROOT / "docs"]
-    return files([*documents, *(folder for folder in folders if folder.exists())])
+    folders = [ROOT / name for name in ("interpexec", "docs", "tests")]
+    found = files([*ROOT.glob("*.md"), *(folder for folder in folders if folder.exists())])
+    return [source for source in found if source != Path(__file__)]
 
 
 def name_of(source: Path) -> str:

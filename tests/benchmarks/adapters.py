@@ -1,4 +1,4 @@
-"""What is no ``Executor`` by itself: pools with interfaces of their own, behind the usual one.
+"""Adapters: pools with interfaces of their own, behind that of ``Executor``.
 
 An adapter adds as little as it can, since what it costs counts as its contender's. Each is
 made by a function that does the imports, and raises ImportError where that pool is not

@@ -1,7 +1,7 @@
 """The check, which finds every ratio that is less than half as good as it was.
 
 A reference is a small file that can be read and edited by hand: for each case, interpexec's
-median divided by that of another contender in the same run. Ratios travel between machines,
+median divided by that of another contender in the same run. Ratios hold on other machines,
 so that a fall means a worse library and not a slower machine.
 """
 
@@ -18,7 +18,7 @@ TOLERANCE = 2.0
 two falls in a row pass."""
 
 TWO_CORES = 1.5
-"""How many times as fast as one process two are where there are two cores to be had."""
+"""How many times as fast as one process two are where there are two free cores."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
-"""The contenders: who takes part, and what each can do.
+"""The contenders: the pools that take part, and what each can do.
 
 A new contender is a function that imports what it needs and returns a factory, plus a line
-in ``CONTENDERS``. What is no ``Executor`` by itself comes with an adapter, in ``adapters.py``.
+in ``CONTENDERS``. A pool that is no ``Executor`` comes with an adapter, in ``adapters.py``.
 """
 
 import importlib

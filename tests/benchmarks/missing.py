@@ -1,4 +1,4 @@
-"""What is not to be had here."""
+"""The error for a contender or a case that this machine does not have."""
 
 
 class MissingError(Exception):

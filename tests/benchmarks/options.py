@@ -18,7 +18,7 @@ QUICK_SCALE = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What is to be measured, or read, and what is to be made of it."""
+    """The options of a run: cases to measure or a file to read, and the reports to make."""
 
     quick: bool
     rounds: int

@@ -1,4 +1,4 @@
-"""What has become of a target."""
+"""The outcome of a target: met, missed, or not measured."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from benchmarks.target import Target
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a target is about, as measured: ours, and the *lowest* to be had, the floor's."""
+    """The figures for a target: ours, and the *lowest* possible, the floor's."""
 
     case: Case
     target: Target

@@ -1,4 +1,4 @@
-"""What travels in the cases of payloads: here, since workers import it by name."""
+"""The payloads of the cases of that name: here, since workers import them by name."""
 
 from dataclasses import dataclass
 

@@ -37,7 +37,7 @@ class Rounds:
 def one_round(number: int, cases: Sequence[Case], contenders: Sequence[str]) -> Iterator[Sample]:
     """Yield the samples of round *number*: in each case A B C …, A B C … again where asked.
 
-    Who goes first rotates, so that nobody always comes after the same neighbour.
+    The first place rotates, so that no contender always comes after the same neighbour.
     """
     names = [name for name in contenders if name == FLOOR or takes_part(CONTENDERS[name], number)]
     for case in cases:

@@ -33,7 +33,7 @@ TESTS = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What a number is of. The turn counts within a case: contenders are paired by it."""
+    """The origin of a number. The turn counts within a case: contenders are paired by it."""
 
     turn: int
     case: str
@@ -81,8 +81,8 @@ def start(sample: Sample, scale: float) -> subprocess.Popen[str]:
 def environment() -> dict[str, str]:
     """Return an environment in which workers of every kind find the tasks.
 
-    A subinterpreter and a process both start from ``PYTHONPATH``; what a program has added
-    to ``sys.path`` later need not reach either.
+    A subinterpreter and a process both start from ``PYTHONPATH``; folders that a program
+    adds to ``sys.path`` later need not reach either.
 
     The first sample of a case compiles what the others find compiled.
     """

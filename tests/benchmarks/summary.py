@@ -40,8 +40,8 @@ def values_of(readings: Readings, case: str, contender: str) -> dict[int, float]
 def ratio(values: Mapping[int, float], reference: Mapping[int, float]) -> Summary | None:
     """Return the ratio of the medians, and the quartiles of the ratios turn by turn.
 
-    Only turns that both have count: their two readings were taken seconds apart, so what
-    slowed the machine down for both is not in their ratio. None where there is no such turn,
+    Only turns that both have count: their two readings were taken seconds apart, so a load
+    that slowed both down is not in their ratio. None where there is no such turn,
     or the reference has nothing but zeros to divide by.
     """
     turns = sorted(turn for turn in values.keys() & reference.keys() if reference[turn])

@@ -1,4 +1,4 @@
-"""What the workers run. They import this module by name, so it imports next to nothing."""
+"""Tasks for the workers. They import this module by name, so it imports next to nothing."""
 
 import os
 import time

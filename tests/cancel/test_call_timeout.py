@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+import slow_pickles
 import stoppable
 from gates import Gate
 from interpexec import InterpreterPoolExecutor
@@ -26,7 +27,7 @@ its time for that, which else would be its first call's."""
 
 
 def test_the_future_gets_a_timeout_error(begun: Pipe, told: Pipe) -> None:
-    """It names the limit and the callable; the call is interrupted."""
+    """The error names the limit and the callable; the call is interrupted."""
     with pool_of(1, **PREPARED) as pool:
         future = pool.with_options(timeout=ENOUGH).submit(
             stoppable.spin_and_tell, begun.writer, told.writer
@@ -61,7 +62,7 @@ def test_a_blocked_call_times_out_too(begun: Pipe, door: Gate) -> None:
         door.open()
 
 
-def test_who_waits_learns_of_it(begun: Pipe) -> None:
+def test_waiters_learn_of_it(begun: Pipe) -> None:
     """`wait` wakes, and callbacks run, once."""
     called: list[object] = []
     with pool_of(1) as pool:
@@ -94,7 +95,7 @@ def test_the_time_of_a_finished_call_harms_no_later_one(begun: Pipe, door: Gate)
 
 
 def test_the_clock_starts_when_the_call_starts(begun: Pipe, door: Gate) -> None:
-    """Who waits in the queue for longer than the limit is not stopped for that."""
+    """A call that waits in the queue for longer than its limit is not stopped for that."""
     with pool_of(1) as pool:
         first = pool.submit(stoppable.spin_until, begun.writer, door.handle[1])
         limited = pool.with_options(timeout=ENOUGH)
@@ -118,10 +119,10 @@ def test_the_clock_starts_after_the_initializer(door: Gate) -> None:
 
 @pytest.mark.parametrize("first", ["may_begin", "running"])
 @pytest.mark.parametrize("when", ["between", "after"])
-def test_a_call_that_begins_while_home_looks_at_the_clock(
+def test_a_call_that_begins_while_the_clock_is_looked_at(
     first: str, when: str, begun: Pipe, door: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Home asks twice what the workers do. They go on, between the two and after them.
+    """The pool asks twice what the workers do. They go on, between the two and after them.
 
     To begin with, the worker has answered its last call, and still seems to run it.
     """
@@ -147,7 +148,7 @@ def test_a_call_that_begins_while_home_looks_at_the_clock(
 
 
 def test_calls_behind_a_limited_one_are_done(begun: Pipe) -> None:
-    """They wait no longer than the limit allows; each has its own clock."""
+    """Calls behind a limited one wait no longer than its limit; each has its own clock."""
     with pool_of(1) as pool:
         limited, free = (pool.with_options(timeout=limit) for limit in (SOON, TIME_LIMIT))
         futures = []
@@ -180,7 +181,7 @@ def test_different_limits_beside_each_other(begun: Pipe, door: Gate) -> None:
 
 
 def test_cancel_running_false_limits_calls_all_the_same(begun: Pipe) -> None:
-    """That option is about `cancel()`; a limit was asked for."""
+    """A time limit holds also where `cancel()` may not stop a call."""
     with pool_of(1, cancel_running=False) as pool:
         future = pool.with_options(timeout=SOON).submit(stoppable.spin, begun.writer)
         assert isinstance(future.exception(TIME_LIMIT), TimeoutError)
@@ -216,7 +217,7 @@ def test_there_is_one_clock_for_the_pool(begun: Pipe, door: Gate) -> None:
 
 
 def test_a_view_is_an_executor() -> None:
-    """It passes the checks that the pool passes, and has its methods."""
+    """A view passes the checks that the pool passes, and has its methods."""
     with pool_of(1) as pool:
         view = pool.with_options(timeout=TIME_LIMIT)
         assert isinstance(view, InterpreterPoolExecutor)
@@ -262,7 +263,7 @@ def test_what_is_not_named_stays(begun: Pipe) -> None:
 
 
 def test_shutdown_of_a_view_is_that_of_the_pool() -> None:
-    """Also by `with`."""
+    """`shutdown()` of a view, or the end of its `with` block, ends the pool."""
     pool = InterpreterPoolExecutor(1)
     assert pool.submit(stoppable.same, 1).result(TIME_LIMIT) == 1
     with pool.with_options(timeout=TIME_LIMIT) as view:
@@ -282,7 +283,7 @@ def test_dropping_a_view_does_not_end_the_pool() -> None:
 
 
 def test_a_view_keeps_the_pool_alive() -> None:
-    """Who holds only the view can go on submitting."""
+    """A program that holds only the view can go on submitting."""
     view = InterpreterPoolExecutor(1).with_options(timeout=TIME_LIMIT)
     for number in range(5):
         assert view.submit(stoppable.same, number).result(TIME_LIMIT) == number
@@ -310,7 +311,9 @@ def test_map_honours_it(chunksize: int, begun: Pipe) -> None:
     """By a view that is a temporary object, too; results before it are given."""
     with pool_of(1, **PREPARED) as pool:
         results = pool.with_options(timeout=ENOUGH).map(
-            stoppable.same, [1, 2, 3, stoppable.SpinsOnArrival(begun.writer)], chunksize=chunksize
+            stoppable.same,
+            [1, 2, 3, slow_pickles.SpinsOnArrival(begun.writer)],
+            chunksize=chunksize,
         )
         assert [next(results) for _ in range(3)] == [1, 2, 3]
         with pytest.raises(TimeoutError, match=r"same.*1 s"):
@@ -318,7 +321,7 @@ def test_map_honours_it(chunksize: int, begun: Pipe) -> None:
 
 
 def test_map_with_a_buffer_goes_on_when_the_view_is_gone() -> None:
-    """What is submitted later is submitted for the pool."""
+    """Items that are submitted later are submitted for the pool."""
     with pool_of(2) as pool:
         results = pool.with_options(timeout=TIME_LIMIT).map(stoppable.same, range(50), buffersize=2)
         assert list(results) == list(range(50))
@@ -327,7 +330,7 @@ def test_map_with_a_buffer_goes_on_when_the_view_is_gone() -> None:
 def test_imap_unordered_honours_it(begun: Pipe) -> None:
     """The item that ran for too long costs itself only."""
     with pool_of(2, **PREPARED) as pool:
-        items = [1, stoppable.SpinsOnArrival(begun.writer), 2, 3]
+        items = [1, slow_pickles.SpinsOnArrival(begun.writer), 2, 3]
         results = pool.with_options(timeout=ENOUGH).imap_unordered(
             stoppable.same, items, buffersize=3
         )
@@ -350,7 +353,7 @@ def test_the_maps_own_timeout_is_another_one() -> None:
 
 
 def test_run_in_executor_honours_it(begun: Pipe) -> None:
-    """And the loop takes a view as its default executor."""
+    """`run_in_executor` applies the view's limit; a loop takes a view as its default executor."""
 
     async def main(pool: InterpreterPoolExecutor) -> None:
         loop = asyncio.get_running_loop()
@@ -433,7 +436,7 @@ def test_a_tiny_limit_stops_what_runs_for_ever(value: float, begun: Pipe) -> Non
 def test_a_limit_holds_while_a_large_result_is_unpickled(begun: Pipe, door: Gate) -> None:
     """Another thread looks at the clock meanwhile, and takes the other results."""
     with pool_of(2) as pool:
-        large = pool.submit(stoppable.make_gated, door.handle)
+        large = pool.submit(slow_pickles.make_gated, door.handle)
         limited = pool.with_options(timeout=SOON).submit(stoppable.spin, begun.writer)
         door.await_knocks(1)
         assert isinstance(limited.exception(TIME_LIMIT), TimeoutError)

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import shielded
+import slow_pickles
 import stoppable
 from gates import Gate, gate
 from interpexec import InterpreterPoolExecutor
@@ -30,7 +32,7 @@ LONG = 4 * TIME_LIMIT
 
 
 class Chaos:
-    """What one thread does to the pool, and what must come of it."""
+    """One thread's calls and cancels, and the results that must come of them."""
 
     def __init__(
         self, pool: InterpreterPoolExecutor, random: Random, told: Pipe, door: Gate, cancels: int
@@ -93,7 +95,7 @@ class Chaos:
             elif kind == 3:
                 add(
                     (
-                        pool.submit(stoppable.shield_in_passing, number),
+                        pool.submit(shielded.shield_in_passing, number),
                         lambda future, number=number: future.result(0) == number,  # type: ignore[misc]
                     )
                 )
@@ -111,8 +113,8 @@ class Chaos:
             (stoppable.spin_in_finalizers, (begun.writer,)),
             (stoppable.spin_at_work, (begun.writer,)),
             (stoppable.spin_in_imports, (begun.writer,)),
-            (stoppable.same, (stoppable.SpinsOnArrival(begun.writer),)),
-            (stoppable.make_spinner, (begun.writer,)),
+            (stoppable.same, (slow_pickles.SpinsOnArrival(begun.writer),)),
+            (slow_pickles.make_spinner, (begun.writer,)),
         ]
         if self.random.random() < 0.05 and self.blocked < MOST_BLOCKED:
             self.blocked += 1
@@ -169,7 +171,7 @@ def test_cancels_at_random_moments(cancel_threads: int) -> None:
                 for error in chaos.errors:
                     raise error
         words.update(told.rest())
-    # Who is hit has come as far as the outer `try`, or farther.
+    # A call that is hit has come as far as the outer `try`, or farther.
     assert words[ord("w")] <= words[ord("i")] <= words[ord("o")]
     begun = [
         future

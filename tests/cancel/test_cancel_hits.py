@@ -1,4 +1,4 @@
-"""Which call an interruption hits: forced with a fake thread, and tried with a real one."""
+"""An interruption hits its own call and no other: with a fake thread, and with a real one."""
 
 import random
 import sys
@@ -48,7 +48,7 @@ def fake(when_thrown: Callable[[], object] = int) -> tuple[Interruptible, FakeTh
 
 
 def test_the_running_call_is_hit() -> None:
-    """Once, also when it is ordered again; what was thrown is cleared at its end."""
+    """One exception is thrown, also when it is ordered again; it is cleared at the call's end."""
     calls, thread = fake()
     assert calls.arm(1)
     assert calls.interrupt(1)
@@ -122,7 +122,7 @@ def test_the_call_ends_while_it_is_being_thrown_at() -> None:
 
 
 def test_a_shield_goes_up_while_the_call_is_being_thrown_at() -> None:
-    """Who raises it waits for the thrower, so that he is hit outside of it."""
+    """The call's thread waits for the thrower, so it is hit outside of its shield."""
     threads: list[threading.Thread] = []
     up = threading.Event()
 
@@ -142,7 +142,7 @@ def test_a_shield_goes_up_while_the_call_is_being_thrown_at() -> None:
 
 
 def test_nothing_is_thrown_under_a_shield() -> None:
-    """It is raised at the end of the outermost one, once."""
+    """The exception is raised once, at the end of the outermost shield."""
     calls, thread = fake()
     assert calls.arm(1)
     calls.raise_shield()
@@ -159,7 +159,7 @@ def test_nothing_is_thrown_under_a_shield() -> None:
 
 
 def test_a_shield_that_stays_up_does_not_protect_the_next_call() -> None:
-    """It was of a call that is over."""
+    """A shield that was left open belongs to the call that is over."""
     calls, thread = fake()
     assert calls.arm(1)
     calls.raise_shield()
@@ -218,7 +218,7 @@ class Runner:
                 if self.calls.hit != call_id:
                     self.strays.append(f"{self.calls.hit} in {call_id}")
                 self.hits.append(self.calls.hit)
-                # Home would replace the interpreter: make do with a new state.
+                # A pool would replace the interpreter: make do with a new state.
                 calls = Interruptible(self.calls.thread)
                 calls._unmet = self.calls._unmet
                 self.calls = calls

@@ -36,7 +36,7 @@ def outcome(future: Future[object]) -> str:
 
 @pytest.mark.slow
 def test_cancel_races_with_the_end_of_the_call() -> None:
-    """What `cancel()` returned is what the future says; no other call is hit."""
+    """The future says the same as `cancel()` returned; no other call is hit."""
     seen = {True: 0, False: 0}
     with pool_of(2) as pool:
         for number in range(ROUNDS):
@@ -96,7 +96,7 @@ def test_finally_blocks_are_not_hit_twice(begun: Pipe, told: Pipe) -> None:
 
 @pytest.mark.slow
 def test_cancel_races_with_the_time_limit(begun: Pipe) -> None:
-    """It is one or the other, and whoever waits learns of it."""
+    """The future is cancelled or has a TimeoutError, and every waiter learns of it."""
     with pool_of(2) as pool:
         limited = pool.with_options(timeout=0.01)
         for number in range(FEW):
@@ -138,7 +138,7 @@ def test_cancel_comes_between_the_time_limit_and_its_error(
 
 
 def test_cancel_comes_while_the_pool_breaks(door: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Forced: as above, for a call that is about to fail because the initializer did."""
+    """Forced: a cancel meets a call that is about to fail because the initializer did."""
     fail = Losses.fail
     answers: list[bool] = []
 
@@ -269,7 +269,7 @@ def test_an_initializer_is_not_hit_by_a_cancel(begun: Pipe, told: Pipe, door: Ga
 
 @pytest.mark.parametrize("times", [1, 2])
 def test_ctypes_that_fails_for_no_reason(times: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is tried again; then calls cannot be stopped, but they run."""
+    """Loading ctypes is tried again; then calls cannot be stopped, but they run."""
     left = [times]
 
     class Finder:

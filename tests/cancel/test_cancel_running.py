@@ -6,6 +6,7 @@ from queue import SimpleQueue
 
 import pytest
 
+import slow_pickles
 import stoppable
 from gates import Gate
 from interpexec import InterpreterPoolExecutor, TaskCancelled
@@ -67,7 +68,7 @@ def test_who_waits_for_the_call_wakes(ask: str, begun: Pipe, door: Gate) -> None
 
 
 def test_wait_and_as_completed_learn_of_it(begun: Pipe) -> None:
-    """Those who wait for many are told, those that come later too."""
+    """Threads that wait for many futures are told; those that come later, too."""
     ended: SimpleQueue[object] = SimpleQueue()
     with pool_of(2) as pool:
         futures = [pool.submit(stoppable.spin, begun.writer) for _ in range(2)]
@@ -85,7 +86,7 @@ def test_wait_and_as_completed_learn_of_it(begun: Pipe) -> None:
 
 
 def test_callbacks_run_once(begun: Pipe) -> None:
-    """Those that were there run in `cancel()`, those that come later at once."""
+    """Callbacks that were there run in `cancel()`; those that are added later run at once."""
     called: list[object] = []
     with pool_of(1) as pool:
         future = pool.submit(stoppable.spin, begun.writer)
@@ -99,7 +100,7 @@ def test_callbacks_run_once(begun: Pipe) -> None:
 
 
 def test_a_callback_of_a_cancelled_call_may_use_the_pool(begun: Pipe) -> None:
-    """It submits another call and waits for it, in the thread that cancels."""
+    """A callback submits another call and waits for it, in the thread that cancels."""
     results: list[object] = []
     with pool_of(1) as pool:
         future = pool.submit(stoppable.spin, begun.writer)
@@ -112,7 +113,7 @@ def test_a_callback_of_a_cancelled_call_may_use_the_pool(begun: Pipe) -> None:
 
 
 def test_cancelling_twice_is_true_again(begun: Pipe) -> None:
-    """And nothing else happens."""
+    """A second `cancel()` returns True and does nothing else."""
     with pool_of(1) as pool:
         future = pool.submit(stoppable.spin, begun.writer)
         begun.hear()
@@ -167,7 +168,7 @@ def test_cancel_running_can_be_turned_off(begun: Pipe, door: Gate) -> None:
 
 
 def test_the_call_is_interrupted_by_task_cancelled(begun: Pipe, told: Pipe) -> None:
-    """That is a BaseException."""
+    """TaskCancelled is a BaseException, and ends the call."""
     assert issubclass(TaskCancelled, BaseException)
     assert not issubclass(TaskCancelled, Exception)
     with pool_of(1) as pool:
@@ -232,9 +233,9 @@ def test_what_a_stopped_call_returns_is_thrown_away(begun: Pipe, told: Pipe) -> 
 @pytest.mark.parametrize(
     ("function", "argument"),
     [
-        pytest.param(stoppable.make_spinner, stoppable.same, id="result"),
-        pytest.param(stoppable.raise_spinner, stoppable.same, id="exception"),
-        pytest.param(stoppable.same, stoppable.SpinsOnArrival, id="argument"),
+        pytest.param(slow_pickles.make_spinner, stoppable.same, id="result"),
+        pytest.param(slow_pickles.raise_spinner, stoppable.same, id="exception"),
+        pytest.param(stoppable.same, slow_pickles.SpinsOnArrival, id="argument"),
     ],
 )
 def test_what_runs_for_ever_while_it_is_pickled_is_stopped(
@@ -251,15 +252,15 @@ def test_what_runs_for_ever_while_it_is_pickled_is_stopped(
 @pytest.mark.parametrize(
     ("function", "argument"),
     [
-        pytest.param(stoppable.make_spinner, stoppable.same, id="result"),
-        pytest.param(stoppable.raise_spinner, stoppable.same, id="exception"),
-        pytest.param(stoppable.same, stoppable.SpinsOnArrival, id="argument"),
+        pytest.param(slow_pickles.make_spinner, stoppable.same, id="result"),
+        pytest.param(slow_pickles.raise_spinner, stoppable.same, id="exception"),
+        pytest.param(stoppable.same, slow_pickles.SpinsOnArrival, id="argument"),
     ],
 )
 def test_what_runs_for_ever_in_a_chunk_is_stopped(
     function: Callable[..., object], argument: Callable[[int], object], begun: Pipe
 ) -> None:
-    """As above, for one item of several in one call of a map."""
+    """The same code is stopped where it is one item of several in one call of a map."""
     with pool_of(1) as pool:
         items = [argument(begun.writer)] * 3
         results = pool.with_options(timeout=0.2).map(function, items, chunksize=3)
@@ -272,7 +273,7 @@ def test_what_runs_for_ever_in_a_chunk_is_stopped(
 
 
 def test_cancelled_calls_that_have_not_begun_are_skipped(begun: Pipe, door: Gate) -> None:
-    """Wherever they stand: at home, or ready in the request channel."""
+    """Wherever they stand: in the backlog, or in the request queue."""
     with pool_of(1) as pool:
         first = pool.submit(stoppable.spin_until, begun.writer, door.handle[1])
         begun.hear()
@@ -290,7 +291,7 @@ def test_cancelled_calls_that_have_not_begun_are_skipped(begun: Pipe, door: Gate
 def test_cancelled_calls_in_the_channel_are_skipped_after_shutdown(
     width: int, begun: Pipe, told: Pipe, door: Gate
 ) -> None:
-    """They are taken back: the workers are told to end when nothing stands there any more."""
+    """Cancelled calls are recalled: the workers are told to end when the queue is empty."""
     pool = InterpreterPoolExecutor(width)
     running = [
         pool.submit(stoppable.spin_until, begun.writer, door.handle[1]) for _ in range(width)

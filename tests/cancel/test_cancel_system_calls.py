@@ -136,7 +136,7 @@ def test_a_pool_of_another_thread_installs_nothing(begun: Pipe) -> None:
 
 
 def test_a_program_ends_with_a_blocked_cancelled_call(tmp_path: Path) -> None:
-    """It waits for the call, and then ends quietly."""
+    """The program waits for the call, and then ends quietly."""
     program = f"""
         import os, sys, threading
         sys.path[:0] = {PATHS!r}
@@ -171,7 +171,7 @@ def test_a_program_ends_right_after_cancelling(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_and_then_cancel(tmp_path: Path) -> None:
-    """The common pattern: who is interrupted while waiting cancels the call, and leaves."""
+    """The common pattern: a program is interrupted while waiting, cancels the call, and leaves."""
     program = f"""
         import os, signal, sys
         sys.path[:0] = {PATHS!r}

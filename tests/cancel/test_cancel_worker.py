@@ -40,7 +40,7 @@ def test_the_worker_is_replaced_by_a_fresh_one(begun: Pipe, told: Pipe) -> None:
 
 
 def test_other_workers_stay(begun: Pipe, door: Gate) -> None:
-    """Only the interrupted one is replaced; what runs beside it goes on."""
+    """Only the interrupted worker is replaced; the calls of the others go on."""
     with pool_of(2) as pool:
         other = pool.submit(stoppable.spin_until, begun.writer, door.handle[1], "undisturbed")
         begun.hear()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def _no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let who terminates wait for longer than these tests do: a hang fails, a slow machine not."""
+    """Let `terminate_workers` wait longer than these tests do: a hang fails, a slow machine not."""
     monkeypatch.setattr(executor, "TERMINATION_LIMIT", 2 * TIME_LIMIT)
 
 
@@ -51,7 +51,7 @@ def is_down(pool: InterpreterPoolExecutor) -> bool:
 @pytest.mark.usefixtures("_patience")
 @pytest.mark.parametrize("cancel_running", [True, False])
 def test_everything_is_cancelled_and_stopped(cancel_running: bool, begun: Pipe, told: Pipe) -> None:
-    """What runs, what stands ready, what waits; the workers are gone when it returns."""
+    """Running, ready and pending calls are cancelled; the workers are gone when it returns."""
     before = interpreters()
     pool = InterpreterPoolExecutor(2, cancel_running=cancel_running)
     futures: list[Future[None]] = [
@@ -69,8 +69,8 @@ def test_everything_is_cancelled_and_stopped(cancel_running: bool, begun: Pipe, 
     assert is_down(pool)
 
 
-def test_what_is_finished_stays(begun: Pipe) -> None:
-    """Results that are there are not lost."""
+def test_finished_calls_keep_their_results(begun: Pipe) -> None:
+    """Results and exceptions that are there are not lost."""
     pool = InterpreterPoolExecutor(2)
     done = pool.submit(stoppable.same, 5)
     failed = pool.submit(stoppable.fail_with, 5)
@@ -99,7 +99,7 @@ def test_an_idle_pool() -> None:
 
 
 def test_after_shutdown(begun: Pipe) -> None:
-    """After `shutdown(wait=False)` it stops what still runs, and what stands in the channel."""
+    """After `shutdown(wait=False)` it stops what still runs, and what is in the request queue."""
     pool = InterpreterPoolExecutor(1)
     futures = [pool.submit(stoppable.spin, begun.writer) for _ in range(5)]
     begun.hear()
@@ -119,7 +119,7 @@ def test_after_the_end(begun: Pipe) -> None:
 
 
 def test_while_another_thread_is_in_shutdown(begun: Pipe) -> None:
-    """Who waits for the pool's end is released."""
+    """A thread that waits for the pool's end is released."""
     pool = InterpreterPoolExecutor(1)
     future = pool.submit(stoppable.spin, begun.writer)
     begun.hear()
@@ -212,7 +212,7 @@ def test_a_callback_waits_for_another_call(way: str, begun: Pipe) -> None:
 
 
 def test_a_callback_that_raises_harms_no_other(begun: Pipe) -> None:
-    """It is logged, as `concurrent.futures` does."""
+    """The callback's error is logged, as `concurrent.futures` does."""
     pool = InterpreterPoolExecutor(2)
     futures = [pool.submit(stoppable.spin, begun.writer) for _ in range(4)]
     begun.hear(2)
@@ -224,7 +224,7 @@ def test_a_callback_that_raises_harms_no_other(begun: Pipe) -> None:
 
 @pytest.mark.usefixtures("_patience")
 def test_an_initializer_that_runs_for_ever(begun: Pipe) -> None:
-    """It is interrupted as a call is."""
+    """An initializer is interrupted as a call is."""
     before = interpreters()
     pool = InterpreterPoolExecutor(2, initializer=stoppable.spin, initargs=(begun.writer,))
     futures = [pool.submit(stoppable.same, n) for n in range(5)]
@@ -235,7 +235,7 @@ def test_an_initializer_that_runs_for_ever(begun: Pipe) -> None:
 
 
 def test_an_initializer_that_is_blocked(begun: Pipe, door: Gate) -> None:
-    """It is not waited for; its interpreter is closed when it returns."""
+    """A blocked initializer is not waited for; its interpreter is closed when it returns."""
     before = interpreters()
     pool = InterpreterPoolExecutor(
         1, initializer=stoppable.block_in_lock, initargs=((begun.writer, door.handle[1]),)
@@ -280,7 +280,7 @@ def test_a_worker_that_is_just_being_made() -> None:
 
 @pytest.mark.parametrize("cancel_running", [True, False])
 def test_a_call_that_is_blocked(cancel_running: bool, begun: Pipe, door: Gate) -> None:
-    """It is not waited for beyond the grace; its interpreter is closed when it returns."""
+    """A blocked call is left after the grace; its interpreter is closed when it returns."""
     before = interpreters()
     pool = InterpreterPoolExecutor(2, cancel_running=cancel_running)
     blocked = pool.submit(stoppable.block_in_lock, (begun.writer, door.handle[1]))
@@ -300,7 +300,7 @@ def test_a_call_that_is_blocked(cancel_running: bool, begun: Pipe, door: Gate) -
 
 
 def test_a_call_that_was_blocked_and_cancelled_before(begun: Pipe, door: Gate) -> None:
-    """Nor is one that was counted out already."""
+    """A blocked call that was cancelled before is not waited for."""
     pool = InterpreterPoolExecutor(1)
     blocked = pool.submit(stoppable.block_in_lock, (begun.writer, door.handle[1]))
     begun.hear()
@@ -312,7 +312,7 @@ def test_a_call_that_was_blocked_and_cancelled_before(begun: Pipe, door: Gate) -
 
 
 def test_a_call_that_swallows_everything(begun: Pipe, told: Pipe, door: Gate) -> None:
-    """As one that is blocked."""
+    """A call that swallows TaskCancelled is left behind, like one that is blocked."""
     pool = InterpreterPoolExecutor(1)
     future = pool.submit(stoppable.stay_after_stop, begun.writer, told.writer, door.handle[1])
     begun.hear()
@@ -325,7 +325,7 @@ def test_a_call_that_swallows_everything(begun: Pipe, told: Pipe, door: Gate) ->
 
 @pytest.mark.usefixtures("_patience")
 def test_a_broadcast_that_runs_for_ever(begun: Pipe) -> None:
-    """It is interrupted; those behind it are cancelled."""
+    """The running broadcast is interrupted; those behind it are cancelled."""
     before = interpreters()
     pool = InterpreterPoolExecutor(2)
     list(pool.map(stoppable.same, range(10)))
@@ -340,7 +340,7 @@ def test_a_broadcast_that_runs_for_ever(begun: Pipe) -> None:
 
 
 def test_a_broadcast_that_is_blocked(begun: Pipe, door: Gate) -> None:
-    """It is not waited for either."""
+    """A blocked broadcast is not waited for."""
     pool = InterpreterPoolExecutor(1)
     assert pool.submit(stoppable.same, 1).result(TIME_LIMIT) == 1
     (future,) = pool.broadcast(stoppable.block_in_lock, (begun.writer, door.handle[1]))
@@ -376,7 +376,7 @@ def test_recycled_workers(begun: Pipe) -> None:
 
 
 def test_a_map_that_is_under_way(begun: Pipe, told: Pipe) -> None:
-    """Who iterates gets CancelledError, or what was done before."""
+    """The iterator raises CancelledError, or gives results that were there before."""
     pool = InterpreterPoolExecutor(2)
     spin_or = partial(stoppable.spin_or, knocker=begun.writer, farewell=told.writer)
     results = pool.map(spin_or, [1] + [0] * 1000)

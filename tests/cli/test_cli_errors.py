@@ -1,4 +1,4 @@
-"""What `interpexec map` says and does when something fails."""
+"""Failures of `interpexec map`: what it says, and its exit status."""
 
 import os
 import subprocess
@@ -23,7 +23,7 @@ LIMIT = 60
 
 
 class Shown:
-    """What a run of `main` in this process returned and wrote."""
+    """The exit status and the output of a run of `main` in this process."""
 
     def __init__(self, capture: pytest.CaptureFixture[str], *arguments: str) -> None:
         self.status = main(["map", *arguments])
@@ -48,7 +48,7 @@ def start(*arguments: str, fds: tuple[int, ...] = ()) -> "subprocess.Popen[bytes
 
 
 def test_an_item_that_fails_costs_no_other_one(capfd: pytest.CaptureFixture[str]) -> None:
-    """It has a line on stderr with its number and its repr, and none on stdout."""
+    """A failed item has a line on stderr with its number and its repr, and none on stdout."""
     run = Shown(capfd, "int(x)", ":::", "1", "it's", "3")
     assert run.out == ["1", "3"]
     assert run.err == [
@@ -76,7 +76,7 @@ def test_failures_and_results_keep_their_order_in_one_file() -> None:
 
 
 def test_all_items_may_fail(capfd: pytest.CaptureFixture[str]) -> None:
-    """Then there are only messages, in the items' order."""
+    """Where all items fail there are only messages, in the items' order."""
     run = Shown(capfd, "1 / 0", ":::", *map(str, range(100)))
     assert run.out == []
     assert [line.split()[2] for line in run.err[:-1]] == [str(n + 1) for n in range(100)]
@@ -99,7 +99,7 @@ def test_all_items_may_fail(capfd: pytest.CaptureFixture[str]) -> None:
 def test_whatever_an_item_raises_is_its_failure(
     what: str, said: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Also what is no Exception, and what str() and the encoding of the result raise."""
+    """A BaseException counts, and an error of str() or of the encoding of the result."""
     run = Shown(capfd, what, ":::", "a")
     assert said in run.err[0]
     assert len(run.err) == 2
@@ -376,7 +376,7 @@ def test_a_full_disk_is_told_by_what_is_asked_for(argument: str) -> None:
 
 
 def test_a_cancellation_by_the_pool_is_no_failure_of_the_item() -> None:
-    """What the pool raises to interrupt a call passes through to the pool."""
+    """The exception that interrupts a call passes through to the pool."""
     cancelled = type("TaskCancelled", (BaseException,), {"__module__": "interpexec.errors"})
 
     class Task:

@@ -91,7 +91,7 @@ def test_a_worker_gives_back_what_it_has_no_time_for(monkeypatch: pytest.MonkeyP
 
 
 def test_a_worker_hands_in_large_results_early(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What one reply holds is bounded by size, too."""
+    """The values that one reply holds are bounded by size, too."""
     monkeypatch.setattr(_evaluate, "FULL", 10)
     settings = Settings(parse_task("x * 6"), "utf-8", fail_fast=False, traceback=False)
     assert _evaluate.Evaluator(settings).run(["a", "b", "c"]).done == 2
@@ -147,7 +147,7 @@ def test_a_slow_first_item_bounds_what_follows(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_fail_fast_starts_nothing_behind_a_failure() -> None:
-    """Also while the failure cannot be told yet, as an earlier item still runs."""
+    """No item starts after a failure, even one that waits to be told behind an earlier item."""
     first: Future[Reply] = Future()
 
     class Pool(ThreadPoolExecutor):
@@ -204,7 +204,7 @@ def test_a_call_that_fails_as_a_whole_fails_its_items() -> None:
 
 
 def test_a_reading_error_is_returned_after_the_last_result() -> None:
-    """What was read before has its results."""
+    """Items that were read before have their results."""
 
     def blocks() -> Generator[list[str]]:
         yield ["a", "b"]
@@ -221,7 +221,7 @@ def test_a_reading_error_is_returned_after_the_last_result() -> None:
 
 @pytest.fixture
 def _ctrl_c_is_as_usual() -> Iterator[None]:
-    """Whatever handles it in this process."""
+    """Install Python's own handler of SIGINT for a test."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
@@ -229,7 +229,7 @@ def _ctrl_c_is_as_usual() -> Iterator[None]:
 
 @pytest.mark.usefixtures("_ctrl_c_is_as_usual")
 def test_ctrl_c_is_held_back_until_it_is_allowed() -> None:
-    """It comes out at the next place where it may; then all is as before."""
+    """KeyboardInterrupt comes out at the next place where it may; then all is as before."""
     interrupts = Interrupts(lambda: None)
     with interrupts:
         with interrupts.allowed():
@@ -265,7 +265,7 @@ def test_ctrl_c_is_left_alone_in_another_thread() -> None:
 
 @pytest.mark.usefixtures("_ctrl_c_is_as_usual")
 def test_ctrl_c_ends_the_loop_while_it_waits_for_items() -> None:
-    """And the pool is left whole."""
+    """KeyboardInterrupt ends the loop, and the pool is left whole."""
     reading = threading.Semaphore(0)
 
     def blocks() -> Generator[list[str]]:

@@ -148,7 +148,7 @@ def test_items_may_stand_on_the_command_line() -> None:
 
 
 def test_a_file_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
-    """It is named, and nothing is done."""
+    """The error names the file, and nothing is done."""
     run = Run("map", "x", "-a", "absent", cwd=tmp_path)
     assert (run.status, run.bytes) == (2, b"")
     assert run.err.count("\n") == 1
@@ -200,7 +200,7 @@ def test_jobs_is_the_number_of_workers() -> None:
 
 
 def test_by_default_there_is_a_worker_per_usable_cpu() -> None:
-    """Those that this process may use, not all that are there."""
+    """The CPUs that this process may use count, not all that are there."""
     assert _read_arguments(["x"])[0].jobs == os.process_cpu_count()
 
 
@@ -217,7 +217,7 @@ def test_a_wrong_number_of_workers_is_refused(
 
 
 def test_many_tiny_items_stay_complete_and_in_order() -> None:
-    """200,000 items travel in chunks of growing size."""
+    """200,000 items are sent in chunks of growing size."""
     given = "".join(f"{number}\n" for number in range(200_000))
     assert Run("map", "x", given=given).bytes == given.encode()
 
@@ -293,15 +293,15 @@ def test_an_expression_may_begin_with_a_minus_sign() -> None:
 
 
 def test_main_can_be_called_in_process(capfd: pytest.CaptureFixture[str]) -> None:
-    """It returns the exit code, and writes to the stdout of the moment."""
+    """`main` returns the exit code, and writes to the stdout of the moment."""
     assert main(["map", "len(x)", ":::", "ab", "c"]) == 0
     assert capfd.readouterr() == ("2\n1\n", "")
 
 
-def test_workers_and_home_import_only_what_they_need() -> None:
-    """A worker has no parser, and home no asyncio."""
+def test_each_interpreter_imports_only_what_it_needs() -> None:
+    """A worker has no parser, and the main interpreter no asyncio."""
     loaded = "sorted({'argparse', 're', 'typing', 'asyncio'} & set(sys.modules))"
     assert Run("map", loaded, ":::", "1").out == ["[]"]
-    home = Run("map", "x", ":::", "1", python=("-X", "importtime"))
-    assert "asyncio" not in home.err
-    assert "difflib" not in home.err
+    main_run = Run("map", "x", ":::", "1", python=("-X", "importtime"))
+    assert "asyncio" not in main_run.err
+    assert "difflib" not in main_run.err

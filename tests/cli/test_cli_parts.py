@@ -45,7 +45,7 @@ pytestmark = pytest.mark.fast
     ],
 )
 def test_free_names_are_modules(text: str, modules: tuple[str, ...]) -> None:
-    """Those that no comprehension, lambda or walrus binds, and submodules as far as it goes."""
+    """Names that no comprehension, lambda or walrus binds are modules, with their submodules."""
     if text == "concurrent.futures.Future":
         text += "()"
     task = parse_task(text)
@@ -62,7 +62,7 @@ def test_two_dotted_names_are_a_function(text: str) -> None:
 
 
 def test_names_bound_by_a_walrus_are_local_to_one_item() -> None:
-    """What one item binds, the next one does not see."""
+    """A name that one item binds is not seen by the next one."""
     function = parse_task("(y := x) and [y, 'y' in globals()]").load()
     assert function("a") == ["a", False]
 
@@ -93,7 +93,7 @@ def test_an_immeasurably_fast_chunk_is_no_error() -> None:
 
 
 def test_what_waits_is_shared_among_the_workers() -> None:
-    """A few items travel one by one, and many not all to the first worker."""
+    """A few items are sent one by one, and many not all to the first worker."""
     pace = Pace(workers=4)
     for _ in range(10):
         pace.record(100, 1e-6)
@@ -128,7 +128,7 @@ def test_the_backlog_serves_first_what_came_back() -> None:
 
 
 def test_replies_are_held_until_it_is_their_turn() -> None:
-    """Whatever the size of the chunks."""
+    """All sizes of chunks give the same."""
     order = InItemOrder()
     a, b, c = (Reply(done, b"", []) for done in (1, 2, 3))
     assert order.add(3, c) == []
@@ -176,7 +176,7 @@ def test_reading_ahead_is_bounded() -> None:
 
 
 def test_items_longer_than_a_block_are_whole(tmp_path: Path) -> None:
-    """And what stands around them, too; the file is closed at the end."""
+    """Items that are longer than a block are whole, as their neighbours are; the file is closed."""
     items = ["a", "b" * 3 * BLOCK, "", "c" * BLOCK, "d"]
     (tmp_path / "items").write_text("\n".join(items))
     source = from_file(str(tmp_path / "items"), b"\n")

@@ -15,7 +15,7 @@ from pathlib import Path
 from interpexec_conformance import environment, plan, report
 from interpexec_conformance.environment import CannotRunError, Environment, Limits
 
-# What CPython's class cannot pass: the proof that it was replaced, and tests of
+# Tests that CPython's class cannot pass: the proof that it was replaced, and tests of
 # arguments that it does not have.
 _OURS_ONLY = {plan.SELFCHECK.rpartition(".")[2], plan.BORROWING_MODULE}
 

@@ -93,7 +93,7 @@ def test_the_constructor_refuses(
     ],
 )
 def test_the_constructor_takes(arguments: dict[str, Any]) -> None:
-    """What the standard library's class takes, with the same meaning."""
+    """Our class takes the arguments of the standard library's, with the same meaning."""
     with InterpreterPoolExecutor(**arguments) as pool:
         assert pool.submit(int).result(TIME_LIMIT) == 0
 

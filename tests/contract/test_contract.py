@@ -1,4 +1,4 @@
-"""What every executor does, in one contract for three classes: calls and futures.
+"""The contract of every executor, for three classes: calls and futures.
 
 `ThreadPoolExecutor` and the standard library's `InterpreterPoolExecutor` pass
 it too, which is what makes ours a replacement for them.
@@ -45,7 +45,7 @@ def test_a_call_returns_its_result(make_pool: Maker) -> None:
 @each_pool
 @pytest.mark.parametrize("value", [None, False, 0, "", [], float("inf"), (1, [2, {3}])])
 def test_a_result_is_what_was_returned(make_pool: Maker, value: object) -> None:
-    """Also a falsey result arrives, as itself and not as "none"."""
+    """A falsey result arrives as itself, and not as "none"."""
     with make_pool(1) as pool:
         assert pool.submit(tasks.same, value).result(TIME_LIMIT) == value
 
@@ -99,7 +99,7 @@ def test_a_future_shows_its_states(make_pool: Maker) -> None:
 
 @each_pool
 def test_partials_and_builtins_can_be_submitted(make_pool: Maker) -> None:
-    """What is called need not be a Python function."""
+    """A builtin, a class or any other callable may be called."""
     with make_pool(2) as pool:
         assert pool.submit(partial(mul, 6), 7).result(TIME_LIMIT) == 42
         assert pool.submit("-".join, ["a", "b"]).result(TIME_LIMIT) == "a-b"
@@ -130,7 +130,7 @@ def test_callbacks_get_the_future_in_the_order_they_were_added(make_pool: Maker)
 def test_a_callback_that_raises_stops_nothing(
     make_pool: Maker, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What a callback raises is logged; the other callbacks and calls go on."""
+    """An exception in a callback is logged; the other callbacks and calls go on."""
     seen = []
     with gated(partial(make_pool, 1)) as (pool, gate):
         future = pool.submit(tasks.pass_gate, gate.handle)
@@ -204,7 +204,7 @@ def test_wait_returns_at_the_first_that_is_done(make_pool: Maker) -> None:
 
 @each_pool
 def test_wait_gives_up_after_its_timeout(make_pool: Maker) -> None:
-    """What is not done by then is told, and still comes to its end."""
+    """`wait` names the futures that are not done by then; they still come to their end."""
     with gated(partial(make_pool, 1)) as (pool, gate):
         stuck = pool.submit(tasks.pass_gate, gate.handle, 1)
         assert wait([stuck], 0.01).not_done == {stuck}
@@ -249,7 +249,7 @@ def test_as_completed_gives_up_after_its_timeout(make_pool: Maker) -> None:
 
 @each_pool
 def test_a_pending_call_can_be_cancelled(make_pool: Maker) -> None:
-    """It never runs; who waits for it gets CancelledError; its callbacks are called."""
+    """A cancelled call never runs; its waiters get CancelledError; its callbacks are called."""
     with gated(partial(make_pool, 1)) as (pool, gate):
         futures = queue_up(pool, gate)
         last, called = futures[-1], []

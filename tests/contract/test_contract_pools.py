@@ -1,4 +1,4 @@
-"""What every executor does, in one contract for three classes: pools and maps.
+"""The contract of every executor, for three classes: pools and maps.
 
 See `test_contract.py`.
 """
@@ -38,7 +38,7 @@ def test_map_keeps_the_order_when_the_first_is_the_last_to_end(make_pool: Maker)
 
 @each_pool
 def test_map_takes_its_arguments_from_all_iterables(make_pool: Maker) -> None:
-    """It stops with the shortest one; without items there are no results."""
+    """`map` stops with the shortest iterable; without items there are no results."""
     with make_pool(2) as pool:
         assert list(pool.map(pow, [2, 3, 4], iter([5, 2]))) == [32, 9]
         assert list(pool.map(tasks.same, [])) == []
@@ -157,7 +157,7 @@ def test_a_pool_that_was_never_used_ends(make_pool: Maker) -> None:
 
 @each_pool
 def test_shutdown_without_waiting_lets_calls_come_to_their_end(make_pool: Maker) -> None:
-    """It returns while a call runs; the call and those behind it are done later."""
+    """`shutdown` returns while a call runs; the call and those behind it are done later."""
     with gated(partial(make_pool, 1)) as (pool, gate):
         futures = queue_up(pool, gate, 4)
         pool.shutdown(wait=False)
@@ -183,7 +183,7 @@ def test_shutdown_can_cancel_what_is_pending(make_pool: Maker) -> None:
 
 @each_pool
 def test_a_pool_that_is_dropped_still_computes(make_pool: Maker) -> None:
-    """Who keeps a future and drops its executor gets the result."""
+    """A future has its result also when its executor was dropped."""
     with gated(partial(make_pool, 1)) as (pool, gate):
         futures = queue_up(pool, gate, 4)
         threads = list(pool._threads)  # type: ignore[attr-defined]

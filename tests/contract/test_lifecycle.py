@@ -38,7 +38,7 @@ def test_calls_made_one_after_another_share_a_worker(calls: int) -> None:
 
 
 def test_failures_and_refusals_start_no_second_worker() -> None:
-    """A call that failed, or that could not travel, leaves its worker idle, not busy."""
+    """A call that failed, or that could not be sent, leaves its worker idle, not busy."""
     with InterpreterPoolExecutor(4) as pool:
         for _ in range(3):
             assert pool.submit(tasks.divide, 1, 0).exception(TIME_LIMIT)

@@ -239,7 +239,7 @@ def _interrupt_and_return(held: Held) -> int:
     "function", [_interrupt_at_the_end, _interrupt_before_the_end, _interrupt_and_return]
 )
 def test_a_with_block_is_always_left_in_order(function: Callable[[Held], object]) -> None:
-    """Also where the next line is the end of it."""
+    """The block is left in order even where the next line is the end of it."""
     held = Held()
     with pytest.raises(KeyboardInterrupt):
         for _ in range(3):
@@ -254,7 +254,7 @@ def _drop_and_wait(make: Callable[[], object]) -> None:
 
 
 def test_a_protected_function_in_a_destructor() -> None:
-    """What is noted there is raised after the destructor, too."""
+    """KeyboardInterrupt is raised after the destructor that it came in."""
 
     class Mortal:
         @unbroken
@@ -266,7 +266,7 @@ def test_a_protected_function_in_a_destructor() -> None:
 
 
 def test_other_threads_do_not_raise_what_the_main_thread_has_noted() -> None:
-    """It is the main thread's."""
+    """KeyboardInterrupt is raised in the main thread only."""
     errors = []
 
     @protected
@@ -292,7 +292,7 @@ def test_other_threads_do_not_raise_what_the_main_thread_has_noted() -> None:
 
 
 def test_a_handler_of_the_programs_own_is_left_alone() -> None:
-    """It is called at once, in the middle of a protected function, too."""
+    """The program's handler is called at once, in the middle of a protected function, too."""
     called = []
     former = signal.signal(signal.SIGINT, lambda *_: called.append(1))
     try:
@@ -342,7 +342,7 @@ def test_asyncio_takes_it_for_pythons_own() -> None:
 
 
 def test_no_handler_is_installed_by_an_import(tmp_path: Path) -> None:
-    """And where a program ignores the signal, nothing is changed."""
+    """The package's handler is installed with a pool; where SIGINT is ignored, nothing changes."""
     program = """
         import signal
 
@@ -359,7 +359,7 @@ def test_no_handler_is_installed_by_an_import(tmp_path: Path) -> None:
 
 
 def test_a_latch_lets_all_go_on() -> None:
-    """Those that wait, and those that come later."""
+    """A set latch releases the threads that wait, and the threads that come later."""
     latch = Latch()
     threads = [start(latch.wait) for _ in range(5)]
     assert not latch.wait(0.001)
@@ -373,7 +373,7 @@ def test_a_latch_lets_all_go_on() -> None:
 
 
 def test_a_wakeup_may_come_first_and_twice() -> None:
-    """It is kept until somebody waits, once."""
+    """A wake-up is kept until a thread waits, once."""
     parker = Parker()
     parker.wake()
     parker.wake()

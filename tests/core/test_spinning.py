@@ -22,14 +22,14 @@ class Looker:
 
 @pytest.mark.parametrize("at", [1, 2, 8])
 def test_what_is_there_in_time_is_found_at_once(at: int) -> None:
-    """And nobody looks any further."""
+    """The spinner stops polling when it has found something."""
     looker = Looker(at)
     assert Spinner(8).spin(looker) == "found"
     assert looker.looks == at
 
 
 def test_in_vain_half_as_often_next_time() -> None:
-    """Down to one look: who comes late is not waited for by looking."""
+    """Fewer looks each time, down to one: a late item is not waited for by looking."""
     spinner, looks = Spinner(8), []
     for _ in range(6):
         looker = Looker(0)

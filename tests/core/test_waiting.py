@@ -13,26 +13,22 @@ from interpexec._core.waiting import Wakeup
 pytestmark = pytest.mark.fast
 
 
-@pytest.fixture(params=["eventfd", "pipe"])
-def wakeup(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wakeup]:
-    """Return a bell of each kind; the second is forced where the first one exists."""
-    if request.param == "pipe":
-        monkeypatch.setattr(waiting, "HAS_EVENTFD", False)
-    elif not waiting.HAS_EVENTFD:
-        pytest.skip("no eventfd on this platform")
+@pytest.fixture
+def wakeup(wakeup_kind: None) -> Iterator[Wakeup]:
+    """Return a wake-up of each kind."""
     made = Wakeup()
     yield made
     made.close()
 
 
-def test_a_ring_before_the_wait_is_heard(wakeup: Wakeup) -> None:
-    """Who waits after the ring returns at once."""
+def test_a_wake_before_the_wait_counts(wakeup: Wakeup) -> None:
+    """A wait after it returns at once."""
     wakeup.wake()
     assert wakeup.wait(30)
 
 
-def test_rings_add_up_to_one_wake_up(wakeup: Wakeup) -> None:
-    """Three rings wake once; then it is quiet."""
+def test_wakes_add_up_to_one(wakeup: Wakeup) -> None:
+    """Three of them end one wait, and not the next."""
     for _ in range(3):
         wakeup.wake()
     assert wakeup.wait(30)
@@ -48,14 +44,14 @@ def test_wait_ends_when_its_time_is_over(wakeup: Wakeup) -> None:
 
 @pytest.mark.parametrize("timeout", [0, -1, 1e-9])
 def test_wait_without_time_looks_once(wakeup: Wakeup, timeout: float) -> None:
-    """A timeout of nothing, or less, still hears what was rung before."""
+    """A timeout of nothing, or less, still sees what came before."""
     assert not wakeup.wait(timeout)
     wakeup.wake()
     assert wakeup.wait(timeout)
 
 
 def test_another_thread_wakes_the_waiter(wakeup: Wakeup) -> None:
-    """A wait without a limit ends by a ring from elsewhere."""
+    """A wait without a limit is ended from elsewhere."""
     heard = threading.Thread(target=wakeup.wait)
     heard.start()
     wakeup.wake()
@@ -63,8 +59,8 @@ def test_another_thread_wakes_the_waiter(wakeup: Wakeup) -> None:
     assert not heard.is_alive()
 
 
-def test_a_token_reaches_the_same_bell(wakeup: Wakeup) -> None:
-    """The descriptors' numbers are enough to ring it."""
+def test_a_token_reaches_the_same_wake_up(wakeup: Wakeup) -> None:
+    """The descriptors' numbers are enough to wake the waiter."""
     Wakeup(wakeup.token).wake()
     assert wakeup.wait(30)
 
@@ -78,8 +74,8 @@ def test_the_descriptor_becomes_readable(wakeup: Wakeup) -> None:
     assert select.select([wakeup.fileno()], [], [], 30)[0]
 
 
-def test_a_full_pipe_does_not_block_the_ringer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """More rings than a pipe holds are dropped: one is as good as a thousand."""
+def test_a_full_pipe_does_not_block_the_waker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More wakes than a pipe holds are dropped: one is as good as a thousand."""
     monkeypatch.setattr(waiting, "HAS_EVENTFD", False)
     wakeup = Wakeup()
     try:
@@ -91,7 +87,7 @@ def test_a_full_pipe_does_not_block_the_ringer(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_close_gives_the_descriptors_back(wakeup: Wakeup) -> None:
-    """Nothing is left open behind a closed bell."""
+    """Nothing is left open behind a closed wake-up."""
     other = Wakeup()
     fds = set(other.token)
     other.close()

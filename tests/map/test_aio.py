@@ -40,7 +40,7 @@ def test_a_call_with_keywords_is_awaited() -> None:
 @pytest.mark.parametrize("buffersize", [None, 1, 5, 1000])
 @EACH
 def test_all_results_come(start: object, chunksize: int | None, buffersize: int | None) -> None:
-    """Whatever travels together, whatever is in flight."""
+    """However many items are in a chunk, and however many in flight."""
 
     async def main(pool: InterpreterPoolExecutor) -> list[int]:
         results = start(  # type: ignore[operator]

@@ -231,7 +231,7 @@ def test_a_release_in_the_middle_of_a_move_leaves_nothing(
 
 @pytest.mark.parametrize("at", ["accept", "submit", "idle"])
 def test_a_pool_that_ends_in_the_middle_of_a_move_ends_the_map_once(at: str) -> None:
-    """What was submitted stays; behind it stands one end, with the error of the pool."""
+    """Submitted items stay; behind them stands one end, with the error of the pool."""
     error = RuntimeError("it is over")
     scheduler = Meddler(at, lambda job: job.close(error))
     job = _job(scheduler, count())

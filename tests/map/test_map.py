@@ -194,7 +194,7 @@ def _take_knock(at: object) -> bool:
 
 @pytest.mark.parametrize("method", ["map", "imap_unordered"])
 def test_dropping_the_iterator_cancels_what_has_not_begun(method: str) -> None:
-    """Who leaves the loop does not wait for the rest."""
+    """A loop that is left does not wait for the rest."""
     with gated(partial(InterpreterPoolExecutor, 1)) as (pool, gate):
         results = getattr(pool, method)(
             tasks.pass_gate, repeat(gate.handle), range(20), buffersize=20
@@ -237,7 +237,7 @@ def test_a_map_may_have_any_time(
 @pytest.mark.parametrize("chunksize", [1, 2])
 @pytest.mark.parametrize("method", ["map", "imap_unordered"])
 def test_results_are_not_kept(pool: InterpreterPoolExecutor, method: str, chunksize: int) -> None:
-    """Who drops a result that an iterator gave had the last reference to it."""
+    """The caller's reference to a result that an iterator gave is the last one."""
     results = getattr(pool, method)(tasks.Shape, range(6), chunksize=chunksize)
     references = [weakref.ref(next(results)) for _ in range(6)]
     pool.shutdown()  # for its threads may be just about to let go of one

@@ -34,7 +34,7 @@ type Columns = tuple[Iterable[Any], ...]
 def test_of_an_endless_iterable_no_more_is_read_than_the_buffer_holds(
     pool: InterpreterPoolExecutor, method: str, buffersize: int
 ) -> None:
-    """However many items travel in a call."""
+    """However many items are sent in a call."""
     read = count()
     results = getattr(pool, method)(abs, (next(read) for _ in count()), buffersize=buffersize)
     for given in range(1, 3 * buffersize + 100):
@@ -55,7 +55,7 @@ def _value(counter: "count[int]") -> int:
 def test_a_bounded_map_keeps_nothing_of_what_it_has_given(
     pass_by: tuple[InterpreterPoolExecutor, Gate], method: str
 ) -> None:
-    """Also while its first item is not finished, and thousands are given behind it."""
+    """Results that were given are freed even while the first item is not finished."""
     pool, door = pass_by
     columns = *map(repeat, door.handle), repeat("" if method == "map" else ",0,")
     results = getattr(pool, method)(sizing_tasks.wait_at, *columns, count(), buffersize=8)
@@ -148,7 +148,7 @@ def test_a_pool_that_ends_while_items_are_read_loses_none_in_silence(
 def test_a_bounded_map_says_that_its_pool_was_shut_down(
     pass_by: tuple[InterpreterPoolExecutor, Gate], method: str, cancel_futures: bool
 ) -> None:
-    """What runs is given, and then comes an error, since there would be more."""
+    """Results of running items are given, and then comes an error, since there would be more."""
     pool, door = pass_by
     columns = *map(repeat, door.handle), repeat(",0,1,")
     results = getattr(pool, method)(sizing_tasks.wait_at, *columns, count(), buffersize=2)
@@ -162,7 +162,7 @@ def test_a_bounded_map_says_that_its_pool_was_shut_down(
 
 @pytest.mark.parametrize("buffersize", [1, 2, 8])
 def test_an_iterable_may_close_its_own_iterator(buffersize: int) -> None:
-    """What it gives afterwards is not computed, and keeps no pool from ending."""
+    """Items that the iterable gives afterwards are not computed, and keep no pool from ending."""
     pool = InterpreterPoolExecutor(2)
 
     def items() -> Iterator[int]:
@@ -194,7 +194,7 @@ def test_what_was_read_is_computed_though_the_pool_is_shut_down(
 
 @pytest.mark.parametrize("method", METHODS)
 def test_what_was_read_is_computed_though_the_pool_is_dropped(method: str) -> None:
-    """Who has the iterator gets it all."""
+    """The iterator still gives all results."""
     pool = InterpreterPoolExecutor(2)
     results = getattr(pool, method)(abs, range(20_000))
     del pool
@@ -252,7 +252,7 @@ def test_a_lost_worker_ends_a_map(method: str) -> None:
 def test_who_stops_iterating_is_done_with_the_rest(
     told: Pipe, door: Gate, monkeypatch: pytest.MonkeyPatch, method: str, how: str
 ) -> None:
-    """What runs comes to the end of its item, and no other one begins; the pool goes on."""
+    """A running call ends after its item, and no other one begins; the pool goes on."""
     monkeypatch.setattr(Sizer, "size", lambda *_: 50)
     with InterpreterPoolExecutor(1) as pool:
         columns = repeat(told.writer), *map(repeat, door.handle), repeat(40)
@@ -266,7 +266,7 @@ def test_who_stops_iterating_is_done_with_the_rest(
         _let_collector_come_by(pool)
         door.open()
         assert pool.submit(tasks.same, 1).result(TIME_LIMIT) == 1
-    assert len(told.rest()) < 300  # the call that runs, and those in the request channel
+    assert len(told.rest()) < 300  # the call that runs, and those in the request queue
 
 
 def _let_collector_come_by(pool: InterpreterPoolExecutor) -> None:
@@ -346,7 +346,7 @@ def test_a_map_that_takes_too_long_leaves_a_usable_pool(
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("taken", [0, 1, 5])
 def test_a_pool_ends_though_a_chunk_is_not_full(method: str, taken: int) -> None:
-    """Nobody reads on while it shuts down; what was read is computed all the same."""
+    """The iterable is read no further; items that were read are computed all the same."""
     with InterpreterPoolExecutor(2) as pool:
         results = getattr(pool, method)(tasks.same, range(100), chunksize=4, buffersize=6)
         for _ in range(taken):
@@ -360,7 +360,7 @@ def test_a_pool_ends_though_a_chunk_is_not_full(method: str, taken: int) -> None
 def test_an_iterator_that_is_dropped_before_it_was_asked_for_a_result(
     begun: Pipe, method: str, chunksize: int | None
 ) -> None:
-    """What was submitted is computed all the same, as in every executor."""
+    """Submitted items are computed all the same, as in every executor."""
     with InterpreterPoolExecutor(2) as pool:
         getattr(pool, method)(stoppable.note, [begun.writer] * 50, chunksize=chunksize)
         gc.collect()
@@ -372,7 +372,7 @@ def test_an_iterator_that_is_dropped_before_it_was_asked_for_a_result(
 def test_an_iterator_that_is_dropped_after_its_first_result(
     pass_by: tuple[InterpreterPoolExecutor, Gate], method: str, chunksize: int | None
 ) -> None:
-    """What has not begun is cancelled then, and the pool is usable, and ends."""
+    """Items that have not begun are cancelled then, and the pool is usable, and ends."""
     pool, door = pass_by
     handles = [door.handle] * 50
     results = getattr(pool, method)(tasks.pass_gate, handles, chunksize=chunksize, buffersize=8)

@@ -53,13 +53,13 @@ def test_an_exception_that_means_the_end_belongs_to_its_item(
         next(results)
 
 
-# -- what cannot travel, in the middle of a chunk -------------------------------------
+# -- what cannot be sent, in the middle of a chunk -------------------------------------
 
 
 @pytest.mark.parametrize("kind", ["LookupError", "SystemExit", "KeyboardInterrupt"])
 @pytest.mark.parametrize("chunksize", [1, 2, 3])
 @pytest.mark.parametrize("fn", [mishaps.some_results, mishaps.some_late_explosions])
-def test_a_result_that_cannot_travel_costs_no_other_item(
+def test_a_result_that_cannot_be_sent_costs_no_other_item(
     single: InterpreterPoolExecutor, chunksize: int, fn: Callable[..., object], kind: str
 ) -> None:
     """Whether it fails to be pickled there or to be unpickled here."""
@@ -72,7 +72,7 @@ def test_a_result_that_cannot_travel_costs_no_other_item(
 
 @pytest.mark.parametrize("chunksize", [1, 2, 3])
 @pytest.mark.parametrize("kind", [mishaps.ExplodesOnDeparture, mishaps.ExplodesOnArrival])
-def test_an_item_that_cannot_travel_costs_no_other_item(
+def test_an_item_that_cannot_be_sent_costs_no_other_item(
     single: InterpreterPoolExecutor, chunksize: int, kind: type
 ) -> None:
     """Whether it fails to be pickled here or to be unpickled there."""
@@ -86,7 +86,7 @@ def test_an_item_that_cannot_travel_costs_no_other_item(
 
 
 @pytest.mark.parametrize("chunksize", [1, 3])
-def test_a_function_that_cannot_travel_is_told(
+def test_a_function_that_cannot_be_sent_is_told(
     single: InterpreterPoolExecutor, chunksize: int
 ) -> None:
     """The error names it as it does for `submit`; it comes with the first result."""
@@ -109,7 +109,7 @@ def _broken(length: int) -> Iterator[int]:
 def test_an_iterable_that_raises_costs_none_of_the_items_before(
     pool: InterpreterPoolExecutor, length: int, chunksize: int | None
 ) -> None:
-    """They were accepted; the error comes where the next item would, and the pool goes on."""
+    """Items before the error have results; the error comes where the next item would."""
     results = pool.map(tasks.same, _broken(length), chunksize=chunksize)
     for number in range(length):
         assert next(results) == number

@@ -1,4 +1,4 @@
-"""What maps are made of, beside models: sizes, items, cutting off; and their forced races."""
+"""The parts of maps beside models of them, and their forced races."""
 
 import pickle
 from collections import deque
@@ -71,7 +71,7 @@ def test_a_call_takes_as_long_as_it_should(each: int) -> None:
 
 @pytest.mark.parametrize("workers", [1, 2, 16])
 def test_at_the_end_a_call_is_a_share_of_what_is_left(workers: int) -> None:
-    """So that no worker has much left when the others have nothing; but no call is tiny."""
+    """No worker has much left when the others have nothing; but no call is tiny."""
     sizer = Sizer(None, MOST)
     sizer.measured(MOST, MOST * 1000, 0)
     assert sizer.size(100 * workers, workers) == LEAST // 1000
@@ -106,7 +106,7 @@ def _values(items: Items) -> list[object]:
 
 
 def _loads(pickled: object) -> Any:
-    return pickle.loads(pickled)  # type: ignore[arg-type]  # nothing lies beside these
+    return pickle.loads(pickled)  # type: ignore[arg-type]  # there is no out-of-band data
 
 
 @given(st.lists(RUNS, min_size=1, max_size=4), STEPS)
@@ -138,7 +138,7 @@ def test_items_are_cut_and_joined_as_lists_are(
 
 
 class Shared(deque[object]):
-    """Items that the running thread takes in between the steps of who cuts them off."""
+    """Items that the running thread takes in between the steps of the thread that cuts them off."""
 
     def __init__(self, items: list[object], between: tuple[int, int, int]) -> None:
         super().__init__(items)
@@ -291,7 +291,7 @@ def test_no_other_call_is_cut(when: str, reaches: str) -> None:
 
 
 def test_to_be_stopped_and_asked_hands_nothing_back_twice() -> None:
-    """Who stops a call takes its items away for good."""
+    """A call that was stopped has no items to hand back."""
     asked = Asked()
     asked.begin(5)
     asked.thread.interrupt(5)
@@ -318,7 +318,7 @@ class FakeScheduler:
         self._asks: dict[Future[object], Future[object]] = {}
         self.sources: set[object] = set()
         self.at_once: list[int] = []
-        """So many items of the next calls are done before anybody can add a callback."""
+        """Numbers of items: so many of the next calls are done before a callback can be added."""
 
     def accept(self, source: object) -> None:
         self.sources.add(source)
@@ -378,12 +378,12 @@ def _job(scheduler: FakeScheduler, count: int, arrived: "list[Chunk] | None" = N
 
 
 def test_what_is_handed_back_twice_stands_in_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It happens before home knows of it.
+    """Items are handed back twice before the caller's side knows of the first time.
 
     1. Of a call of four items three are handed back, to be two calls.
     2. The first of these is done, but for one item, before it has a callback: so it is
        divided while the second one has not been submitted.
-    3. What it hands back stands before the second one all the same.
+    3. The items that it hands back stand before the second one all the same.
     """
     monkeypatch.setattr(reader, "_QUICK", 1 << 60)  # it reads 1, 2, 4 and 3 items
     monkeypatch.setattr(Sizer, "size", lambda *_: 4)
@@ -403,7 +403,7 @@ def test_what_is_handed_back_twice_stands_in_its_place(monkeypatch: pytest.Monke
 def test_every_item_comes_once_and_in_its_place(
     count: int, orders: list[int], is_unordered: bool
 ) -> None:
-    """However calls are divided, on demand or not, and whenever home learns of it."""
+    """However calls are divided, on demand or not, and whenever the caller's side learns of it."""
     scheduler = FakeScheduler(orders)
     arrived: list[Chunk] = []
     job = _job(scheduler, count, arrived if is_unordered else None)

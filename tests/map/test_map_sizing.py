@@ -1,4 +1,4 @@
-"""`map` sizes its own calls: short items travel together, and none waits behind a slow one."""
+"""`map` sizes its own calls: short items are sent together, and none waits behind a slow one."""
 
 import asyncio
 from collections import Counter
@@ -59,7 +59,7 @@ def take_until(results: Iterator[object], wanted: set[int]) -> list[object]:
 # -- sizes ----------------------------------------------------------------------------
 
 
-def test_short_items_travel_together(
+def test_short_items_are_sent_together(
     pool: InterpreterPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """200,000 no-ops are some dozens of calls; even a machine that stalls makes no thousands."""
@@ -68,7 +68,7 @@ def test_short_items_travel_together(
     assert len(calls) < 2_000
 
 
-def test_long_items_travel_alone(
+def test_long_items_are_sent_alone(
     pool: InterpreterPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An item that takes longer than a call should is one."""
@@ -78,7 +78,7 @@ def test_long_items_travel_alone(
     assert len(calls) == 12
 
 
-def test_the_first_items_travel_alone(
+def test_the_first_items_are_sent_alone(
     pass_by: tuple[InterpreterPoolExecutor, Gate], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing is known of them: each worker gets one, and has one standing by."""
@@ -104,10 +104,10 @@ def test_a_call_that_takes_too_long_hands_back_what_it_has_not_begun(
     assert told.rest() == b"." * 100
 
 
-def test_items_with_a_time_limit_travel_alone(
+def test_items_with_a_time_limit_are_sent_alone(
     pass_by: tuple[InterpreterPoolExecutor, Gate], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each has that time for itself; who exceeds it fails alone."""
+    """Each item has that time for itself; one that exceeds it fails alone."""
     pool, gate = pass_by
     calls = submitted(pool, monkeypatch)
     pool.warm()
@@ -139,7 +139,7 @@ def test_a_slow_item_holds_up_none_behind_it(
 def test_a_slow_item_holds_up_none_behind_it_whoever_else_uses_the_pool(
     pass_by: tuple[InterpreterPoolExecutor, Gate], door: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also if its call waited while both workers had other calls, which end later."""
+    """A slow item's call hands items back even if both workers had other calls when it came."""
     in_fifties(monkeypatch)
     pool, gate = pass_by
     with gated(partial(InterpreterPoolExecutor, 1)) as (_, late):
@@ -177,7 +177,7 @@ def test_slow_items_of_one_call_run_side_by_side(
 def test_results_keep_their_order_however_calls_are_divided(
     pass_by: tuple[InterpreterPoolExecutor, Gate], sizes: str
 ) -> None:
-    """What was handed back comes right behind what was not."""
+    """Items that were handed back come right behind those that were not."""
     pool, gate = pass_by
     slow = list(range(3, 400, 40))
     places = f",{','.join(map(str, slow))},"
@@ -191,7 +191,7 @@ def test_results_keep_their_order_however_calls_are_divided(
 def test_no_item_runs_twice(
     pass_by: tuple[InterpreterPoolExecutor, Gate], told: Pipe, sizes: str
 ) -> None:
-    """What is taken from a worker was not begun there."""
+    """Items that are taken from a worker were not begun there."""
     pool, gate = pass_by
     columns: Columns = repeat(told.writer), *map(repeat, gate.handle), repeat(120)
     results = pool.imap_unordered(sizing_tasks.tell_and_wait_at, *columns, range(300))
@@ -202,7 +202,7 @@ def test_no_item_runs_twice(
 
 
 def _luggage(kind: str) -> object:
-    size = 100_000  # so much that it lies beside the pickle
+    size = 100_000  # so much that it is out-of-band data
     if kind == "lock":
         return sync.Lock()
     if kind == "view":
@@ -211,10 +211,10 @@ def _luggage(kind: str) -> object:
 
 
 @pytest.mark.parametrize("kind", ["lock", "array", "view", "bytes"])
-def test_what_lies_beside_an_item_is_handed_back_with_it(
+def test_out_of_band_data_of_an_item_is_handed_back_with_it(
     pass_by: tuple[InterpreterPoolExecutor, Gate], kind: str, sizes: str
 ) -> None:
-    """It travels again, wherever it has been."""
+    """Out-of-band data is sent again, wherever its item has been."""
     pool, gate = pass_by
     columns = repeat(gate.handle), repeat(30), range(100), [_luggage(kind) for _ in range(100)]
     results = pool.imap_unordered(sizing_tasks.wait_beside, *columns)
@@ -232,7 +232,7 @@ KINDS = ValueError, StopIteration, StopAsyncIteration, SystemExit, KeyboardInter
 def test_an_exception_costs_no_other_item(
     pool: InterpreterPoolExecutor, kind: type[BaseException], sizes: str
 ) -> None:
-    """Whatever it is, and wherever it stands in its call."""
+    """Any exception, at any place in its call."""
     places = [0, 1, 49, 50, 51, 75, 76, 199]
     raised = f",{','.join(map(str, places))},"
     columns = repeat(kind.__name__), repeat(raised), range(200)
@@ -283,10 +283,10 @@ def test_an_item_that_means_the_end_while_the_rest_is_taken_away(
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_items_of_all_kinds_travel_in_one_map(
+def test_items_of_all_kinds_are_sent_in_one_map(
     pool: InterpreterPoolExecutor, method: str, sizes: str
 ) -> None:
-    """Such as are sure to travel, and such as are pickled by themselves, in any order."""
+    """Items that can be sent as they are, and items that are pickled, in any order."""
     some: list[object] = [1, "two", [3], b"4", {"five": 5}, 6.0, None, (7,), "8" * 70_000]
     items = [some[n * n % len(some)] for n in range(200)] + [0] * 100 + [[]] * 100
     found = list(getattr(pool, method)(tasks.same, items))
@@ -297,7 +297,7 @@ def test_items_of_all_kinds_travel_in_one_map(
 
 @pytest.mark.parametrize("kind", [mishaps.ExplodesOnDeparture, mishaps.ExplodesOnArrival])
 @pytest.mark.parametrize("place", [0, 30, 199])
-def test_an_item_that_cannot_travel_costs_no_other_one(
+def test_an_item_that_cannot_be_sent_costs_no_other_one(
     pool: InterpreterPoolExecutor, place: int, kind: Callable[[], object], sizes: str
 ) -> None:
     """Its error comes in its place."""
@@ -312,7 +312,7 @@ def test_an_item_that_cannot_travel_costs_no_other_one(
 
 
 @pytest.mark.parametrize("luggage", [0, [0]])
-def test_a_result_that_cannot_travel_costs_no_other_one(
+def test_a_result_that_cannot_be_sent_costs_no_other_one(
     pool: InterpreterPoolExecutor, luggage: object, sizes: str
 ) -> None:
     """As an item that cannot."""
@@ -343,7 +343,7 @@ def test_a_map_goes_on_in_the_next_worker(
 
 
 def test_a_map_may_run_in_a_worker(pool: InterpreterPoolExecutor) -> None:
-    """And inside of an item of a map."""
+    """A map may run in a call, and in an item of another map."""
     assert list(pool.map(sizing_tasks.sum_of_a_map, [0, 1, 3000])) == [0, 0, 4498500]
 
 

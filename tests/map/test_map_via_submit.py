@@ -70,7 +70,7 @@ def _fail_at_two(number: int) -> int:
     ("function", "kind"), [(_fail_at_two, ValueError), (_stop_at_two, RuntimeError)]
 )
 def test_an_exception_costs_its_own_item_only(function: Any, kind: type[Exception]) -> None:
-    """Also StopIteration, which must not look like the end of all (PEP 479)."""
+    """Any exception does, StopIteration too, which must not look like the end (PEP 479)."""
     with Counting(1) as pool:
         found = outcomes(pool.imap_unordered(function, range(4)))
     assert found == [0, 1, kind, 3]

@@ -35,7 +35,7 @@ def pool(request: pytest.FixtureRequest) -> Iterator[InterpreterPoolExecutor]:
 def test_a_map_returns_an_iterator(
     pool: InterpreterPoolExecutor, method: "Callable[..., Results[int]]"
 ) -> None:
-    """It is its own iterator, and an object of the public class."""
+    """A `Results` is its own iterator, and an object of the public class."""
     results = method(pool, abs, range(3))
     assert isinstance(results, Results)
     assert iter(results) is results
@@ -48,7 +48,7 @@ def test_a_map_returns_an_iterator(
 def test_the_hint_is_exact_without_a_bound(
     pool: InterpreterPoolExecutor, method: "Callable[..., Results[int]]", chunksize: int | None
 ) -> None:
-    """So many results are to come; none at the end, and after `close()`."""
+    """The hint is the number of results to come: none at the end, and after `close()`."""
     results = method(pool, abs, range(20), chunksize=chunksize)
     for left in range(20, 0, -1):
         assert length_hint(results) == left
@@ -87,7 +87,7 @@ def test_a_closed_iterator_is_exhausted(
 
 
 def test_closing_cancels_also_where_no_result_was_asked_for(begun: Pipe, door: Gate) -> None:
-    """Those items at least that are not yet sent to the workers."""
+    """Items that are not yet sent to the workers are cancelled, at least."""
     with pool_of(1) as own:
         ends = begun.writer, door.handle[1]
         results = own.map(stoppable.spin_until, [ends[0]] * 500, [ends[1]] * 500, chunksize=1)

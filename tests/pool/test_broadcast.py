@@ -1,4 +1,4 @@
-"""`pool.broadcast()`: a call in every worker, beside what runs there."""
+"""`pool.broadcast()`: a call in every worker, beside the calls that run there."""
 
 import threading
 from concurrent.futures import wait
@@ -9,6 +9,7 @@ from queue import SimpleQueue
 import pytest
 
 import mishaps
+import shielded
 import stoppable
 import tasks
 from gates import Gate, gate
@@ -20,7 +21,7 @@ from stops import TIME_LIMIT, Pipe, await_sleep, finish, pool_of, shut_down, sta
 
 
 def test_there_is_one_future_for_each_worker(begun: Pipe, door: Gate) -> None:
-    """None before there are workers; each interpreter runs it once."""
+    """There is none before there are workers; each interpreter runs it once."""
     with pool_of(3) as pool:
         assert pool.broadcast(stoppable.interpreter) == []
         running = [
@@ -37,7 +38,7 @@ def test_there_is_one_future_for_each_worker(begun: Pipe, door: Gate) -> None:
 
 
 def test_it_runs_beside_a_running_call(begun: Pipe, door: Gate) -> None:
-    """In the same interpreter: it sees the module that the call uses."""
+    """A broadcast runs in the call's interpreter, and sees the module that the call uses."""
     with pool_of(1) as pool:
         where = pool.submit(stoppable.interpreter).result(TIME_LIMIT)
         assert pool.submit(stoppable.add_state, "from a call").result(TIME_LIMIT)
@@ -62,7 +63,7 @@ def test_it_runs_beside_a_blocked_call(begun: Pipe, door: Gate) -> None:
 
 
 def test_arguments_and_keywords() -> None:
-    """They are the function's; nothing is stolen."""
+    """All arguments and keywords are the function's."""
     with pool_of(1) as pool:
         pool.submit(stoppable.same, 1).result(TIME_LIMIT)
         (future,) = pool.broadcast(tasks.arguments, 1, 2, fn=3, self=4, timeout=5)
@@ -73,7 +74,7 @@ def test_arguments_and_keywords() -> None:
 
 @pytest.mark.parametrize("kind", [ZeroDivisionError, SystemExit, KeyboardInterrupt])
 def test_an_exception_is_the_futures(kind: type[BaseException]) -> None:
-    """And costs the worker nothing."""
+    """The future has the exception, and the worker goes on."""
     with pool_of(1) as pool:
         where = pool.submit(stoppable.interpreter).result(TIME_LIMIT)
         (future,) = pool.broadcast(tasks.fail, kind("why"))
@@ -83,7 +84,7 @@ def test_an_exception_is_the_futures(kind: type[BaseException]) -> None:
 
 
 def test_what_cannot_come_back() -> None:
-    """A result that cannot travel is the future's error."""
+    """A result that cannot be sent is the future's error."""
     with pool_of(1) as pool:
         pool.submit(stoppable.same, 1).result(TIME_LIMIT)
         (future,) = pool.broadcast(mishaps.lock)
@@ -93,7 +94,7 @@ def test_what_cannot_come_back() -> None:
         assert pool.broadcast(stoppable.same, 1)[0].result(TIME_LIMIT) == 1
 
 
-def test_what_cannot_travel_is_refused_at_once() -> None:
+def test_what_cannot_be_sent_is_refused_at_once() -> None:
     """With the argument's name; before there are workers, too."""
     with pool_of(1) as pool:
         for _ in range(2):
@@ -131,7 +132,7 @@ def test_after_shutdown(begun: Pipe) -> None:
 
 
 def test_after_the_pool_broke() -> None:
-    """What `submit` raises then."""
+    """`broadcast` raises then what `submit` raises."""
     with pool_of(1, initializer=stoppable.fail_with, initargs=(1,)) as pool:
         assert pool.submit(stoppable.same, 1).exception(TIME_LIMIT)
         with pytest.raises(BrokenInterpreterPool):
@@ -168,7 +169,7 @@ def test_it_runs_after_the_initializer(begun: Pipe, door: Gate) -> None:
 
 
 def test_shutdown_waits_for_what_was_broadcast(begun: Pipe, told: Pipe, door: Gate) -> None:
-    """It is done, in its order, also what has not begun."""
+    """Broadcasts are run in their order before the end, also those that have not begun."""
     pool = InterpreterPoolExecutor(1)
     pool.submit(stoppable.same, 1).result(TIME_LIMIT)
     futures = pool.broadcast(stoppable.knock_and_pass, (begun.writer, door.handle[1]))
@@ -203,7 +204,7 @@ def test_what_is_broadcast_just_before_shutdown_is_done() -> None:
 
 
 def test_a_broadcast_can_be_cancelled(begun: Pipe, told: Pipe) -> None:
-    """It is interrupted; the worker is replaced."""
+    """A cancelled broadcast is interrupted, and its worker is replaced."""
     with pool_of(1) as pool:
         where = pool.submit(stoppable.interpreter).result(TIME_LIMIT)
         (future,) = pool.broadcast(stoppable.spin_and_tell, begun.writer, told.writer)
@@ -216,7 +217,7 @@ def test_a_broadcast_can_be_cancelled(begun: Pipe, told: Pipe) -> None:
 
 
 def test_a_worker_that_sleeps_takes_no_call_after_a_stopped_broadcast(begun: Pipe) -> None:
-    """What was broadcast has half changed something; a call comes at once, and wakes it."""
+    """The stopped broadcast has changed something by half; the next call must not find that."""
     with pool_of(1) as pool:
         for _ in range(10):
             where = pool.submit(stoppable.interpreter).result(TIME_LIMIT)
@@ -297,7 +298,7 @@ def test_a_worker_that_ends_before_cancels_it(begun: Pipe) -> None:
 
 
 def test_cancel_running_false_holds_for_broadcasts(begun: Pipe, door: Gate) -> None:
-    """What runs is not stopped then, and `cancel()` says so."""
+    """A running broadcast is not stopped then, and `cancel()` says so."""
     with pool_of(1, cancel_running=False) as pool:
         pool.submit(stoppable.same, 1).result(TIME_LIMIT)
         (future,) = pool.broadcast(stoppable.spin_until, begun.writer, door.handle[1], "end")
@@ -317,7 +318,7 @@ def test_cancelling_a_finished_broadcast_is_false() -> None:
 
 
 def test_callbacks_of_a_broadcast(begun: Pipe) -> None:
-    """They run once, and may use the pool."""
+    """Callbacks run once, and may use the pool."""
     seen: SimpleQueue[object] = SimpleQueue()
     with pool_of(1) as pool:
         pool.submit(stoppable.same, 1).result(TIME_LIMIT)
@@ -341,11 +342,11 @@ def test_callbacks_of_a_broadcast(begun: Pipe) -> None:
 
 
 def test_current_task_in_a_broadcast(begun: Pipe, told: Pipe) -> None:
-    """It is a task of its own: it sees its own cancelling, and may shield itself."""
+    """A broadcast is a task of its own: it sees its own cancelling, and may shield itself."""
     with pool_of(1) as pool:
         pool.submit(stoppable.same, 1).result(TIME_LIMIT)
-        assert pool.broadcast(stoppable.task_here)[0].result(TIME_LIMIT) == (True, False)
-        (future,) = pool.broadcast(stoppable.poll_shielded, begun.writer, told.writer)
+        assert pool.broadcast(shielded.task_here)[0].result(TIME_LIMIT) == (True, False)
+        (future,) = pool.broadcast(shielded.poll_shielded, begun.writer, told.writer)
         begun.hear()
         assert future.cancel()
         assert told.hear(3) == b"ucf"
@@ -382,11 +383,11 @@ def test_in_recycled_workers() -> None:
     assert all(future.cancelled() or future.result(0) == 5 for future in futures)
 
 
-# -- the far side, in process, with a fake worker ---------------------------------------------
+# -- the worker's side, in process, with a fake worker-----------------------------------------
 
 
 class FakeWorker:
-    """Takes what a worker would send home, or do."""
+    """Notes what a worker would send to the pool, or do."""
 
     def __init__(self) -> None:
         self.replies: SimpleQueue[tuple[object, int]] = SimpleQueue()
@@ -447,7 +448,7 @@ def test_what_is_added_after_the_end_is_not_run() -> None:
 
 
 def test_a_worker_that_never_was_ready_runs_nothing() -> None:
-    """And its thread ends."""
+    """The thread for its broadcasts ends all the same."""
     broadcasts, worker = _broadcasts()
     broadcasts.add(7, _call(stoppable.same, 5))
     finish(start(broadcasts.stop))
@@ -474,7 +475,7 @@ def test_an_order_hits_no_other_broadcast(begun: Pipe, door: Gate) -> None:
 
 
 def test_a_stopped_broadcast_makes_the_worker_leave_once(begun: Pipe) -> None:
-    """Also when it is ordered twice."""
+    """The worker leaves once, also when the broadcast is stopped twice."""
     broadcasts, worker = _broadcasts()
     broadcasts.begin()
     broadcasts.add(1, _call(stoppable.spin, begun.writer))

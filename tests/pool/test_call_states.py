@@ -18,7 +18,7 @@ WAYS: dict[str, list[Callable[[CallFuture[object]], object]]] = {
     CANCELLED: [CallFuture.cancel],
 }
 
-# What the scheduler and the user do to move a call to each state.
+# The moves of the scheduler and of the user that bring a call to each state.
 MOVES: list[tuple[str, Callable[[CallFuture[object]], object]]] = [
     (RUNNING, CallFuture._mark_sent),
     (PENDING, CallFuture._mark_recalled),

@@ -19,10 +19,10 @@ from damage.ways import WAYS
 from gates import TIME_LIMIT, Gate
 from interpexec import InterpreterPoolExecutor, NotShareableError, WorkerLostError
 
-# What a call is told that has damaged its own worker, beyond what it raises itself.
+# The error of a call that has damaged its own worker, beyond what it raises itself.
 ENDS = Damage, WorkerLostError, NotShareableError, TypeError, NameError, RecursionError
 
-# What each of these raises.
+# The exceptions that they raise.
 RAISED = {
     "memory_out": MemoryError,
     "raise_generator_exit": GeneratorExit,
@@ -42,7 +42,7 @@ LOUD = {
     "weakref_callback_exploding",
 }
 
-# What a thread that a call has left throws at the worker's may come in any call.
+# An exception from a thread that a call has left may come in any call.
 THROWING = {
     "throw_at_itself_later": Damage,
     "throw_exit_at_itself_later": SystemExit,
@@ -122,7 +122,7 @@ def test_calls_that_run_beside_a_damaged_worker_go_on(name: str, door: Gate) -> 
 
 @pytest.mark.parametrize("name", ["path_emptied", "import_exploding", "audit_exploding"])
 def test_calls_that_wait_behind_it_are_begun_by_another_worker(name: str, door: Gate) -> None:
-    """Also those that the damaged worker takes and cannot unpickle: they were not begun."""
+    """Calls that the damaged worker takes and cannot unpickle count as not begun, too."""
     with InterpreterPoolExecutor(1) as pool:
         first = pool.submit(tasks.pass_gate, door.handle)
         door.await_knocks(1)
@@ -134,7 +134,7 @@ def test_calls_that_wait_behind_it_are_begun_by_another_worker(name: str, door: 
 
 
 def test_a_call_that_no_worker_can_unpickle_fails(door: Gate) -> None:
-    """It is not handed on for ever, also where each worker was damaged before."""
+    """A call is not handed on for ever, even where each worker was damaged before."""
     with InterpreterPoolExecutor(1) as pool:
         first = pool.submit(tasks.pass_gate, door.handle)
         damaging = [pool.submit(WAYS["path_hooks_emptied"]) for _ in range(5)]

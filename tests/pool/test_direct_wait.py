@@ -51,7 +51,7 @@ class Waiting:
 
 
 def test_the_reply_wakes_the_one_that_waits(gate: tuple[int, Callable[[int], object]]) -> None:
-    """It gets its result, and the collector has not been woken for it."""
+    """The waiting thread gets its result, and the collector has not been woken for it."""
     reader, open_for = gate
     with InterpreterPoolExecutor(1) as pool:
         pool.warm()  # that is what a worker says beside
@@ -111,7 +111,7 @@ def test_its_time_is_over(gate: tuple[int, Callable[[int], object]]) -> None:
 
 
 def test_the_call_is_cancelled_meanwhile(gate: tuple[int, Callable[[int], object]]) -> None:
-    """Who waits is woken, although no reply comes."""
+    """A waiting thread is woken, although no reply comes."""
     reader, open_for = gate
     with InterpreterPoolExecutor(1, cancel_running=False) as pool:
         running = pool.submit(pass_gate, reader)
@@ -168,7 +168,7 @@ def test_signal_handlers_wait_for_other_calls(
 def test_the_pool_breaks_meanwhile(
     gate: tuple[int, Callable[[int], object]], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Who waits is woken by whatever finishes the call."""
+    """A waiting thread is woken by any end of the call."""
     reader, _ = gate
     scheduler = Scheduler(PoolState(1, "test", lambda: None))
     future = scheduler.submit(pickling.dumps_call(pass_gate, (reader,), {}))
@@ -184,7 +184,7 @@ def test_the_pool_breaks_meanwhile(
 
 
 class Link:
-    """A crossing that gives what the test wants: a fake that forces a race."""
+    """A link that gives what the test wants: a fake that forces a race."""
 
     def __init__(self, *, step: Callable[[], object], last: list[wire.Message]) -> None:
         self._step = step
@@ -211,7 +211,7 @@ def test_a_reply_that_comes_while_it_leaves_is_not_lost() -> None:
     1. a thread sleeps in the collector's place; its call is settled elsewhere,
        and it is woken for that
     2. before it is up, a worker sends another reply, finds this seat asleep, and
-       rings its bell: the collector sleeps on
+       wakes it: the collector sleeps on
     3. the thread sees its call finished, and must not just leave
     """
     scheduler = Scheduler(PoolState(1, "test", lambda: None))
@@ -247,7 +247,7 @@ def test_callbacks_left_at_the_very_end_are_run() -> None:
     assert collectors is not None
 
     class Direct:
-        """The lock of who waits directly: it leaves callbacks as it is released."""
+        """The lock of direct waiting: callbacks are left behind as it is released."""
 
         def acquire(self, **_: object) -> bool:
             return False
@@ -267,7 +267,7 @@ def test_callbacks_left_at_the_very_end_are_run() -> None:
 
 
 def test_many_threads_wait_at_once() -> None:
-    """Whoever sits in the collector's place, every call comes home."""
+    """Every call gets its result, whichever thread is in the collector's place."""
     with InterpreterPoolExecutor(2) as pool:
         results: list[int] = []
 

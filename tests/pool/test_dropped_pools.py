@@ -27,11 +27,11 @@ class Refusing:
     """Refuses to be pickled, in code that stands here."""
 
     def __reduce__(self) -> tuple[object, ...]:
-        raise ValueError("it does not travel")
+        raise ValueError("it is not sent")
 
 
 def _local() -> Callable[..., object]:
-    """Return a function that cannot travel."""
+    """Return a function that cannot be sent."""
     lock = LOCK
     return lambda *_: lock
 
@@ -137,7 +137,7 @@ def test_a_map_that_fails_keeps_no_pool(name: str, how: str, options: dict[str, 
 def test_an_initializer_that_fails_keeps_no_pool(
     function: Callable[..., object], args: tuple[object, ...], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Or that cannot travel; its error is the cause of the calls'."""
+    """Or that cannot be sent; its error is the cause of the calls'."""
     caplog.set_level(logging.CRITICAL + 1, "concurrent.futures")
     before = set(threading.enumerate())
     pool = InterpreterPoolExecutor(1, initializer=function, initargs=args)
@@ -160,7 +160,7 @@ def test_where_an_argument_refused_is_told() -> None:
         assert type(cause) is ValueError
         assert cause.__traceback__ is None
         *_, note = cause.__notes__  # Python has some of its own
-        assert 'raise ValueError("it does not travel")' in note
+        assert 'raise ValueError("it is not sent")' in note
         assert "in __reduce__" in note
         assert "package.py" not in note
         plain = pool.submit(tasks.same, LOCK).exception(TIME_LIMIT)

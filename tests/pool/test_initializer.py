@@ -1,4 +1,4 @@
-"""Initializers: each worker is prepared once; what fails breaks the pool, and says why."""
+"""Initializers: each worker is prepared once; one that fails breaks the pool, and says why."""
 
 import logging
 import os
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.fast
 
 
 def test_each_worker_is_initialized_once_before_its_first_call() -> None:
-    """What the initializer leaves in a module, every call of that worker finds; we do not."""
+    """Each call of a worker finds what its initializer left in a module; this side does not."""
     before = list(tasks.kept)
     with gated(
         partial(InterpreterPoolExecutor, 3, initializer=tasks.keep, initargs=({"a": 1},))
@@ -46,7 +46,7 @@ def test_each_worker_is_initialized_once_before_its_first_call() -> None:
 )
 @pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
 def test_what_an_initializer_returns_does_not_matter(initializer: Callable[[], object]) -> None:
-    """It need not be able to travel, because nobody gets it."""
+    """The result of an initializer need not be sendable, because nobody gets it."""
     with InterpreterPoolExecutor(1, initializer=initializer) as pool:
         assert pool.submit(int).result(TIME_LIMIT) == 0
 
@@ -60,7 +60,7 @@ def test_initargs_are_taken_when_the_pool_is_made() -> None:
 
 
 def test_calls_wait_for_a_slow_initializer() -> None:
-    """They are pending and not lost; `shutdown` waits for them too."""
+    """Calls are pending and not lost until it has ended; `shutdown` waits for them, too."""
     with gate() as slow:
         make = partial(
             InterpreterPoolExecutor, 2, initializer=tasks.pass_gate, initargs=(slow.handle,)
@@ -107,7 +107,7 @@ def test_an_initializer_that_fails_breaks_the_pool(
     assert "not today" in caplog.text
 
 
-def test_an_initializer_that_cannot_travel_breaks_the_pool(
+def test_an_initializer_that_cannot_be_sent_breaks_the_pool(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """The cause names the function and what it captures."""

@@ -7,6 +7,7 @@ from time import monotonic
 
 import pytest
 
+import shielded
 import stoppable
 from gates import Gate, gate
 from interpexec import InterpreterPoolExecutor, current_task
@@ -35,7 +36,7 @@ def test_there_are_no_workers_before_the_first_call() -> None:
 
 
 def test_what_a_worker_tells(begun: Pipe, door: Gate) -> None:
-    """Its interpreter, thread and state; what it runs, for how long; how many it has run."""
+    """A `WorkerInfo` has interpreter, thread and state; the call and its time; a count of calls."""
     with pool_of(1, "Name") as pool:
         for number in range(3):
             assert pool.submit(stoppable.same, number).result(TIME_LIMIT) == number
@@ -66,7 +67,7 @@ def test_what_a_worker_tells(begun: Pipe, door: Gate) -> None:
 
 
 def test_a_worker_that_is_being_made(begun: Pipe, door: Gate) -> None:
-    """It is "starting" until the initializer has run."""
+    """A worker is "starting" until its initializer has run."""
     with pool_of(
         1, initializer=stoppable.spin_until, initargs=(begun.writer, door.handle[1])
     ) as pool:
@@ -114,7 +115,7 @@ def test_several_workers(begun: Pipe, door: Gate) -> None:
 
 @pytest.mark.parametrize("chunksize", [1, 2])
 def test_the_function_of_a_map(chunksize: int, begun: Pipe, door: Gate) -> None:
-    """It is the user's, also in chunks; lambdas and partials have a name, too."""
+    """The function that is named is the user's, also in chunks."""
     with pool_of(1) as pool:
         results = pool.map(
             stoppable.spin_until, [begun.writer] * 2, [door.handle[1]] * 2, chunksize=chunksize
@@ -310,8 +311,8 @@ def test_dumping_all_the_time() -> None:
 # -- current_task -----------------------------------------------------------------------------
 
 
-def test_there_is_no_task_at_home() -> None:
-    """Nor in the threads of home."""
+def test_there_is_no_task_in_the_main_interpreter() -> None:
+    """Neither in its main thread nor in another one."""
     assert current_task() is None
     found: list[object] = []
     finish(start(lambda: found.append(current_task())))
@@ -321,16 +322,16 @@ def test_there_is_no_task_at_home() -> None:
 def test_the_task_of_a_call() -> None:
     """A call has one, a thread that it starts has none."""
     with pool_of(1) as pool:
-        assert pool.submit(stoppable.task_here).result(TIME_LIMIT) == (True, False)
-        assert not pool.submit(stoppable.task_in_thread).result(TIME_LIMIT)
-        assert pool.submit(stoppable.task_here).result(TIME_LIMIT) == (True, False)
-        assert list(pool.map(stoppable.shield_in_passing, range(6), chunksize=3)) == list(range(6))
+        assert pool.submit(shielded.task_here).result(TIME_LIMIT) == (True, False)
+        assert not pool.submit(shielded.task_in_thread).result(TIME_LIMIT)
+        assert pool.submit(shielded.task_here).result(TIME_LIMIT) == (True, False)
+        assert list(pool.map(shielded.shield_in_passing, range(6), chunksize=3)) == list(range(6))
 
 
 def test_a_shield_delays_the_interruption(begun: Pipe, told: Pipe) -> None:
     """`cancelled()` becomes True inside; TaskCancelled is raised at its end."""
     with pool_of(1) as pool:
-        future = pool.submit(stoppable.poll_shielded, begun.writer, told.writer)
+        future = pool.submit(shielded.poll_shielded, begun.writer, told.writer)
         begun.hear()
         assert future.cancel()
         assert future.cancelled()
@@ -341,7 +342,7 @@ def test_a_shield_delays_the_interruption(begun: Pipe, told: Pipe) -> None:
 def test_shields_can_be_nested(begun: Pipe, told: Pipe) -> None:
     """The end of the outermost one raises."""
     with pool_of(1) as pool:
-        future = pool.submit(stoppable.poll_nested, begun.writer, told.writer)
+        future = pool.submit(shielded.poll_nested, begun.writer, told.writer)
         begun.hear()
         assert future.cancel()
         assert told.hear(3) == b"ioc"
@@ -351,18 +352,18 @@ def test_shields_can_be_nested(begun: Pipe, told: Pipe) -> None:
 def test_a_shield_costs_nothing_else() -> None:
     """Values and exceptions pass; the next call is as any other."""
     with pool_of(1) as pool:
-        assert pool.submit(stoppable.shield_in_passing, 5).result(TIME_LIMIT) == 5
-        error = pool.submit(stoppable.fail_under_shield, LookupError(5)).exception(TIME_LIMIT)
+        assert pool.submit(shielded.shield_in_passing, 5).result(TIME_LIMIT) == 5
+        error = pool.submit(shielded.fail_under_shield, LookupError(5)).exception(TIME_LIMIT)
         assert isinstance(error, LookupError)
-        assert pool.submit(stoppable.task_here).result(TIME_LIMIT) == (True, False)
+        assert pool.submit(shielded.task_here).result(TIME_LIMIT) == (True, False)
 
 
 def test_the_call_after_one_that_used_a_shield_can_be_stopped(begun: Pipe, told: Pipe) -> None:
     """Even if it never left the shield."""
     with pool_of(1) as pool:
-        for function in (stoppable.shield_in_passing, stoppable.same):
+        for function in (shielded.shield_in_passing, stoppable.same):
             pool.submit(function, 1).result(TIME_LIMIT)
-        pool.submit(stoppable.leave_shield_open).result(TIME_LIMIT)
+        pool.submit(shielded.leave_shield_open).result(TIME_LIMIT)
         future = pool.submit(stoppable.spin_and_tell, begun.writer, told.writer)
         begun.hear()
         assert future.cancel()
@@ -372,24 +373,24 @@ def test_the_call_after_one_that_used_a_shield_can_be_stopped(begun: Pipe, told:
 def test_only_the_calls_own_thread_may_use_the_shield() -> None:
     """RuntimeError elsewhere."""
     with pool_of(1) as pool:
-        assert pool.submit(stoppable.shield_elsewhere).result(TIME_LIMIT) == "RuntimeError"
+        assert pool.submit(shielded.shield_elsewhere).result(TIME_LIMIT) == "RuntimeError"
 
 
 def test_a_task_may_be_watched_from_another_thread(begun: Pipe, told: Pipe) -> None:
     """A thread of the call sees that it was cancelled."""
     with pool_of(1) as pool:
-        future = pool.submit(stoppable.watch_from_thread, begun.writer, told.writer)
+        future = pool.submit(shielded.watch_from_thread, begun.writer, told.writer)
         begun.hear()
         assert future.cancel()
         assert told.hear() == b"t"
 
 
 def test_a_time_limit_cancels_the_task_too(begun: Pipe, told: Pipe) -> None:
-    """And waits for the end of the shield as well; the future does not."""
+    """A time limit waits for the end of the shield to raise; the future does not wait."""
     # The module is imported before the call's time begins.
-    with pool_of(1, initializer=stoppable.interpreter) as pool:
+    with pool_of(1, initializer=shielded.task_here) as pool:
         future = pool.with_options(timeout=2).submit(
-            stoppable.poll_shielded, begun.writer, told.writer
+            shielded.poll_shielded, begun.writer, told.writer
         )
         assert isinstance(future.exception(TIME_LIMIT), TimeoutError)
         assert told.hear(3) == b"ucf"
@@ -398,7 +399,7 @@ def test_a_time_limit_cancels_the_task_too(begun: Pipe, told: Pipe) -> None:
 def test_a_long_shield_costs_the_pool_no_width(begun: Pipe, told: Pipe) -> None:
     """A worker that stays in one is replaced after the grace, as one that is blocked."""
     with pool_of(1) as pool, gate() as door:
-        future = pool.submit(stoppable.stay_shielded, begun.writer, told.writer, door.handle[1])
+        future = pool.submit(shielded.stay_shielded, begun.writer, told.writer, door.handle[1])
         begun.hear()
         assert future.cancel()
         assert pool.submit(stoppable.same, 5).result(TIME_LIMIT) == 5

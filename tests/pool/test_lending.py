@@ -1,4 +1,4 @@
-"""The books of what was lent: what is open, late, back, lost, and who waits for room."""
+"""The loans of a process: open, late, back and lost ones, and the pools that wait for room."""
 
 import gc
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from interpexec._sharing.package import Package
 pytestmark = pytest.mark.fast
 
 CAPACITY = 300
-"""What CPython keeps."""
+"""The number of messages that CPython keeps."""
 
 
 def package(views: int) -> Package:
@@ -45,7 +45,7 @@ def is_full(
 
 
 def test_what_is_open_leaves_room_for_messages() -> None:
-    """Calls get a share of the room; what comes back makes room."""
+    """Calls get a share of the room; memory that comes back makes room."""
     loans = Loans()
     held = [lend(loans, 40) for _ in range(FOR_CALLS // 40)]
     assert len(loans) == 4
@@ -59,7 +59,7 @@ def test_what_is_open_leaves_room_for_messages() -> None:
 
 
 def test_what_is_heavier_than_the_share_waits_for_all_others_only() -> None:
-    """It would wait for ever otherwise."""
+    """A call that is heavier than the share would wait for ever otherwise."""
     loans = Loans()
     assert not is_full(loans, FOR_CALLS + 1)
     assert not is_full(loans, 100, out=CAPACITY)
@@ -70,7 +70,7 @@ def test_what_is_heavier_than_the_share_waits_for_all_others_only() -> None:
 
 
 def test_what_is_late_counts_for_the_whole_room_only() -> None:
-    """Who has answered has let go: new calls need not wait, as long as all can come back."""
+    """Loans of answered calls are late: new calls need not wait, as long as all can come back."""
     loans = Loans()
     late, held = lend(loans, 130)
     assert is_full(loans, 100)
@@ -178,8 +178,8 @@ def test_what_an_initializer_has_is_told_of() -> None:
     assert found == [0]
 
 
-def test_what_comes_back_just_before_he_begins_to_wait() -> None:
-    """It is on its way into the books: he is told at once."""
+def test_a_loan_that_comes_back_just_before_the_wait_begins() -> None:
+    """A loan whose end is about to be counted: the pool is told at once."""
     loans = Loans()
     told: list[str] = []
     loan, held = lend(loans, 130)
@@ -217,10 +217,10 @@ def test_the_pools_share_the_room_for_messages(workers: int) -> None:
 
 
 def test_any_order_of_events() -> None:
-    """What is on its way never exceeds what CPython keeps; all comes back in the end."""
+    """Loans on their way back never exceed what CPython keeps; all come back in the end."""
     chance = Random(7)
     loans = Loans()
-    queue: list[Package] = []  # what home has not taken back yet, in the order of letting go
+    queue: list[Package] = []  # what the lender has not taken back yet, in the order of letting go
     out: list[tuple[Loan, Package]] = []
     most = 0
     for _ in range(20_000):

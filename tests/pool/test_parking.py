@@ -11,9 +11,9 @@ pytestmark = pytest.mark.fast
 
 
 def test_one_that_is_woken_twice() -> None:
-    """It was handed the lock, and does not run yet: a second release would take that away.
+    """A thread that was handed the lock, and does not run yet, would lose it by a second release.
 
-    (A debug build of CPython aborts then. A lock is handed over to who has waited for 1 ms.)
+    (A debug build of CPython aborts then. A lock is handed to a thread that has waited for 1 ms.)
     """
     parker, woken = Parker(), []
     begins = Event()

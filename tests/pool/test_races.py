@@ -40,9 +40,9 @@ def finish(thread: threading.Thread) -> None:
 def test_cancelling_after_shutdown_strands_no_other_call(
     gate: tuple[int, Callable[[int], object]],
 ) -> None:
-    """What was sent before the workers were told to end cannot be taken back any more.
+    """Calls that were sent before the workers were told to end cannot be recalled any more.
 
-    1. calls stand in the request channel; `shutdown` tells the workers to end after them
+    1. calls stand in the request queue; `shutdown` tells the workers to end after them
     2. one of them is cancelled: taking all back would leave them to nobody
     """
     reader, open_for = gate
@@ -61,7 +61,7 @@ def test_cancelling_after_shutdown_strands_no_other_call(
 def test_a_callback_may_take_a_lock_that_the_waiter_holds(
     gate: tuple[int, Callable[[int], object]],
 ) -> None:
-    """Who waits for a call gets it, and its callbacks run elsewhere."""
+    """A waiting thread gets its result, and the call's callbacks run in another thread."""
     reader, open_for = gate
     lock, done = threading.Lock(), threading.Event()
     with InterpreterPoolExecutor(1) as pool:
@@ -171,7 +171,7 @@ def test_an_item_that_stops_iteration_does_not_end_the_others(chunksize: int) ->
 
 
 def test_a_worker_answers_before_it_frees(gate: tuple[int, Callable[[int], object]]) -> None:
-    """What its call has left may take long to go; the next call waits for that."""
+    """Objects of a call may take long to go; the next call waits for that."""
     reader, open_for = gate
     with InterpreterPoolExecutor(1) as pool:
         assert pool.submit(type, mishaps.SlowToGo(reader)).result(TIME_LIMIT) is mishaps.SlowToGo

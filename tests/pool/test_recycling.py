@@ -170,7 +170,7 @@ def test_shutdown_right_after_submit(width: int, most: int) -> None:
 
 
 def test_shutdown_with_calls_in_the_channel(begun: Pipe, door: Gate) -> None:
-    """What was sent ahead is more than the workers that are there may run."""
+    """More calls were sent ahead than the workers that are there may run."""
     pool = InterpreterPoolExecutor(1, max_tasks_per_child=1)
     first = pool.submit(stoppable.spin_until, begun.writer, door.handle[1])
     begun.hear()
@@ -184,7 +184,7 @@ def test_shutdown_with_calls_in_the_channel(begun: Pipe, door: Gate) -> None:
 
 
 def test_a_dropped_pool() -> None:
-    """What was submitted is done."""
+    """All submitted calls are done."""
     pool = InterpreterPoolExecutor(1, max_tasks_per_child=1)
     futures = [pool.submit(stoppable.same, n) for n in range(5)]
     del pool

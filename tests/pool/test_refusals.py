@@ -23,7 +23,7 @@ def pool() -> Iterator[InterpreterPoolExecutor]:
 
 
 def _refusal(pool: InterpreterPoolExecutor, fn: Callable[..., object], *args: object) -> str:
-    """Return why a call cannot travel; the pool still works then."""
+    """Return why a call cannot be sent; the pool still works then."""
     with pytest.raises(NotShareableError) as caught:
         pool.submit(fn, *args).result(TIME_LIMIT)
     assert pool.submit(int).result(TIME_LIMIT) == 0
@@ -110,7 +110,7 @@ def test_a_pool_is_refused(pool: InterpreterPoolExecutor) -> None:
         ((sys.stdout,), {}, "args[0]"),
     ],
 )
-def test_an_argument_that_cannot_travel_is_named(
+def test_an_argument_that_cannot_be_sent_is_named(
     pool: InterpreterPoolExecutor,
     args: tuple[object, ...],
     kwargs: dict[str, object],

@@ -21,7 +21,7 @@ def test_a_pool_tells_its_state(begun: Pipe, door: Gate) -> None:
 
 
 def test_a_pool_tells_that_it_is_broken() -> None:
-    """Also when it is shut down after that."""
+    """A broken pool says so, also when it is shut down after that."""
     with pool_of(1, initializer=stoppable.fail_with, initargs=(1,)) as pool:
         assert pool.submit(stoppable.same, 1).exception(TIME_LIMIT) is not None
         assert ": broken, " in repr(pool)

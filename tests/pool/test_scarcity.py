@@ -1,4 +1,4 @@
-"""Each descriptor, each mapping, each growing of a file in turn is not to be had."""
+"""Each descriptor, each mapping, each growing of a file in turn is refused by the system."""
 
 import _socket
 import errno
@@ -176,7 +176,7 @@ def _use_a_pool() -> None:
     ],
 )
 def test_whatever_is_refused_ends_in_an_error(use: Callable[[], None], is_portable: bool) -> None:
-    """And leaves nothing behind; what works all the same, works."""
+    """A refusal ends in an error and leaves nothing behind, or the use works all the same."""
     with _scarcity(is_portable=is_portable) as scarcity:
         use()
         for refused in range(1, scarcity.taken + 1):

@@ -1,4 +1,4 @@
-"""The engine from inside: what it does when things go wrong, and its forced races."""
+"""The scheduler from inside: what it does when things go wrong, and its forced races."""
 
 import importlib
 import logging
@@ -74,7 +74,7 @@ def states(futures: "list[future_module.CallFuture[None]]") -> list[str]:
 def test_only_a_few_calls_are_ahead_of_the_workers(
     gate: tuple[int, Callable[[int], object]],
 ) -> None:
-    """One call runs, one stands ready, the others wait at home."""
+    """One call runs, one stands ready, the others are the backlog."""
     reader, open_for = gate
     with InterpreterPoolExecutor(1) as pool:
         futures = [pool.submit(pass_gate, reader) for _ in range(10)]
@@ -86,7 +86,7 @@ def test_only_a_few_calls_are_ahead_of_the_workers(
 def test_a_call_that_stands_ready_can_be_cancelled(
     gate: tuple[int, Callable[[int], object]], begun: tuple[int, int]
 ) -> None:
-    """It is taken back from the request channel; the order of the others stays."""
+    """A ready call is recalled from the request queue; the order of the others stays."""
     reader, open_for = gate
     with InterpreterPoolExecutor(1, cancel_running=False) as pool:
         running = pool.submit(announce_and_pass_gate, begun[1], reader)
@@ -122,7 +122,7 @@ def test_shutdown_cancels_what_stands_ready(
 
 
 def test_a_cancelled_call_lets_its_arguments_go() -> None:
-    """What was pickled for a call that never runs does not stay in memory."""
+    """The pickled arguments of a call that never runs do not stay in memory."""
     future = future_module.CallFuture[None](1, b"payload", None)
     assert future.cancel()
     assert future._payload is None
@@ -184,7 +184,7 @@ def test_a_worker_that_is_lost_between_two_calls_is_replaced(
 def test_a_call_that_goes_down_with_its_worker_is_told_so(
     module: str, path: str, gate: tuple[int, Callable[[int], object]]
 ) -> None:
-    """WorkerLostError, with the reason; what comes behind it runs in another worker."""
+    """The call gets WorkerLostError, with the reason; calls behind it run in another worker."""
     reader, open_for = gate
     with InterpreterPoolExecutor(1) as pool:
         pool.submit(pass_gate, reader)
@@ -215,7 +215,7 @@ def test_a_lost_worker_concerns_no_call_in_another_one(
 def test_a_call_that_was_taken_by_a_worker_that_was_lost_ends(
     gate: tuple[int, Callable[[int], object]],
 ) -> None:
-    """Also where nobody can say any more what became of it: it was received, and not begun."""
+    """A call that its worker received and did not begin ends with WorkerLostError."""
     reader, open_for = gate
     with InterpreterPoolExecutor(2) as pool:
         healthy = pool.submit(pass_gate, reader)
@@ -251,7 +251,7 @@ def test_workers_that_are_lost_before_they_are_ready_break_the_pool(
 def test_a_pool_whose_further_workers_are_lost_is_narrower(
     gate: tuple[int, Callable[[int], object]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Those that are ready do all; and no more are made than there is hope for."""
+    """The workers that are ready do all calls; only a few more attempts are made."""
     reader, open_for = gate
     made = []
 
@@ -285,7 +285,7 @@ def test_the_collector_survives_a_callback_that_raises_anything(
     assert first.done()
 
 
-def test_no_worker_thread_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_worker_thread_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first `submit` says so and leaves nothing; later ones work."""
     with InterpreterPoolExecutor(2) as pool:
         with monkeypatch.context() as patch:
@@ -295,7 +295,7 @@ def test_no_worker_thread_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
         assert pool.submit(int).result(TIME_LIMIT) == 0
 
 
-def test_no_second_worker_thread_to_be_had(
+def test_no_second_worker_thread_can_be_started(
     gate: tuple[int, Callable[[int], object]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With one worker the pool goes on, narrower than wanted."""
@@ -309,7 +309,7 @@ def test_no_second_worker_thread_to_be_had(
         assert blocked.done()
 
 
-def test_no_collector_thread_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_collector_thread_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
     """`submit` raises, and the channels' descriptors are given back."""
     with InterpreterPoolExecutor(1) as pool:
         with monkeypatch.context() as patch:
@@ -382,7 +382,7 @@ def test_callbacks_may_wait_for_other_calls() -> None:
 
 
 def test_shutdown_in_a_callback_waits_for_the_others() -> None:
-    """It cannot wait for the thread it runs in, and does not try."""
+    """`shutdown` in a callback waits for all threads but the one that it runs in."""
     pool = InterpreterPoolExecutor(2)
     first, second = pool.submit(int), pool.submit(int)
     done = threading.Event()
@@ -411,7 +411,7 @@ def test_an_idle_pool_survives_a_fork_in_parent_and_child() -> None:
 
 
 def test_calls_submitted_during_a_fork_wait_for_its_end() -> None:
-    """They are neither lost nor run while the interpreters are stopped."""
+    """Calls are neither lost nor run while the interpreters are stopped."""
     with InterpreterPoolExecutor(1) as pool:
         assert pool.submit(int).result(TIME_LIMIT) == 0
         assert rest(pool)

@@ -24,7 +24,7 @@ def test_all_workers_are_ready_when_it_returns(workers: int) -> None:
 
 
 def test_it_waits_for_the_initializers(door: Gate) -> None:
-    """They are what may take long. Without `wait`, it does not."""
+    """`warm()` waits for the initializers, which may take long; without `wait` it does not."""
     with InterpreterPoolExecutor(2, initializer=tasks.pass_gate, initargs=(door.handle,)) as pool:
         pool.warm(wait=False)
         done: list[bool] = []
@@ -91,6 +91,6 @@ def test_after_a_worker_was_replaced(door: Gate) -> None:
         limit.cancel()
         limit.join()
         end = monotonic() + TIME_LIMIT
-        # Who has just answered its only call may seem to run it for a moment yet.
+        # A worker that has just answered its only call may seem to run it for a moment yet.
         while [each.state for each in pool.workers() if each.state != "leaving"] != ["idle"] * 2:
             assert monotonic() < end, pool.workers()

@@ -1,4 +1,4 @@
-"""A worker starts with the least; what it does without is there when a call asks for it."""
+"""A worker starts with the least; the rest is there when a call asks for it."""
 
 import os
 import sys
@@ -63,7 +63,7 @@ def test_a_worker_knows_its_threads_when_threading_is_imported_late() -> None:
 
 
 def test_what_is_broadcast_may_be_the_first_to_import_threading() -> None:
-    """It is told both threads, and forgets the one that ends."""
+    """`threading` is told both threads, and forgets the one that ends."""
     with InterpreterPoolExecutor(1, thread_name_prefix="cook") as pool:
         assert pool.submit(int).result(TIME_LIMIT) == 0
         (told,) = pool.broadcast(eval, _NAME)
@@ -72,27 +72,27 @@ def test_what_is_broadcast_may_be_the_first_to_import_threading() -> None:
 
 
 def test_a_thread_that_has_ended_is_not_told() -> None:
-    """`threading` has no dead thread on its list, whoever comes first."""
+    """`threading` has no dead thread on its list, whichever thread comes first."""
     handle = threads.start(lambda: None, "short")
     handle.join()
     assert handle.ident not in threads._names
 
 
 def test_garbage_is_collected_in_a_worker() -> None:
-    """It is not while the worker starts."""
+    """The collector is off while a worker starts, and on afterwards."""
     with InterpreterPoolExecutor(1) as pool:
         assert pool.submit(eval, "__import__('gc').isenabled()").result(TIME_LIMIT)
 
 
 def test_hired_workers_end_with_their_pool() -> None:
-    """Also where no call ever came: the pool that is dropped ends."""
+    """A pool that is dropped ends, even where no call ever came."""
     pool = InterpreterPoolExecutor(2)
     pool.warm(wait=False)
     del pool
 
 
 def test_hired_workers_may_end_before_the_first_call(begun: Pipe) -> None:
-    """What was broadcast was stopped there; the call finds who has taken the place."""
+    """The broadcast was stopped there; the call finds the thread that has taken the place."""
     with pool_of(1) as pool:
         pool.warm(wait=False)
         (former,) = pool._threads
@@ -104,8 +104,8 @@ def test_hired_workers_may_end_before_the_first_call(begun: Pipe) -> None:
 
 
 @pytest.mark.skipif(sys.version_info >= (3, 14), reason="CPython 3.14 fills it under a lock")
-def test_home_makes_the_first_simple_type_of_ctypes(tmp_path: Path) -> None:
-    """It fills a table of the process: a worker that makes its own just then would crash."""
+def test_the_main_interpreter_makes_the_first_simple_type_of_ctypes(tmp_path: Path) -> None:
+    """Making it fills a table of the process: a worker that did so just then would crash."""
     program = """
         import sys
 

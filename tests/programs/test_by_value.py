@@ -39,7 +39,7 @@ def test_a_module(tmp_path: Path) -> None:
 
 
 def test_a_prompt() -> None:
-    """What is typed, line by line."""
+    """The input of the prompt, line by line."""
     done = run(
         "-i",
         "-q",
@@ -111,7 +111,7 @@ def test_results_of_classes_that_have_come_inside_of_values(tmp_path: Path) -> N
 
 
 def test_a_change_is_seen_where_the_program_was_run_again(tmp_path: Path) -> None:
-    """Because a lock cannot be sent; what an initializer has set stays."""
+    """A lock cannot be sent, so the program is run again; globals of an initializer stay."""
     program = """
         import threading
 

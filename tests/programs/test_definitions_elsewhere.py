@@ -74,7 +74,7 @@ def test_it():
 
 @pytest.mark.parametrize("mode", ["prepend", "importlib"])
 def test_a_test_module(tmp_path: Path, mode: str) -> None:
-    """Also one that no worker can import, since pytest has loaded it by its path."""
+    """Definitions of a test module are sent, also where pytest has loaded it by its path."""
     path = tmp_path / "test_module.py"
     path.write_text(TEST_MODULE)
     arguments = "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--import-mode={mode}", path

@@ -19,7 +19,7 @@ from repetitions import POOLS
     ],
 )
 def test_a_program_that_ends_with_work_left_still_does_it(tmp_path: Path, end: str) -> None:
-    """What was submitted is computed, and its callbacks are called, before the program is gone."""
+    """Submitted calls are run, and their callbacks are called, before the program is gone."""
     program = f"""
         import os, sys, threading, time
 
@@ -99,7 +99,7 @@ def test_a_thread_that_submits_while_the_program_ends(tmp_path: Path) -> None:
 
 
 def test_what_a_worker_prints_last_is_written(tmp_path: Path) -> None:
-    """Also by its `atexit` functions, and by threads that a task left there."""
+    """Output of a worker's `atexit` functions, and of threads that a call left, is written."""
     program = """
         import atexit, threading, time
 

@@ -53,7 +53,7 @@ def test_a_signal_handler_that_forks_while_another_fork_waits() -> None:
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 @pytest.mark.parametrize("where", ["begin", "wait", "end"])
 def test_ctrl_c_during_a_fork(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is raised after the fork, in the parent alone, and the pool is whole."""
+    """KeyboardInterrupt is raised after the fork, in the parent alone, and the pool is whole."""
     step: Callable[..., object] = getattr(fork_rest.Rest, where)
 
     def interrupted(*arguments: object) -> object:
@@ -81,7 +81,7 @@ def test_ctrl_c_during_a_fork(where: str, monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.parametrize("when", ["before", "after_in_parent"])
 def test_ctrl_c_in_a_hook_of_another_library(when: str, tmp_path: Path) -> None:
-    """It would be printed there, and lost, and `logging` would keep its lock."""
+    """KeyboardInterrupt would be printed in a hook, and lost, and `logging` would keep its lock."""
     program = tmp_path / "program.py"
     program.write_text(
         textwrap.dedent(f"""

@@ -5,6 +5,7 @@ from time import monotonic
 
 import pytest
 
+import slow_pickles
 import stoppable
 from gates import Gate
 from interpexec import InterpreterPoolExecutor
@@ -52,8 +53,8 @@ def test_a_fork_while_a_result_is_unpickled(door: Gate, monkeypatch: pytest.Monk
 
     with pool_of(1) as pool:
         pool.submit(stoppable.interpreter).result(TIME_LIMIT)
-        monkeypatch.setattr(stoppable, "at_home", fork)
-        future = pool.submit(stoppable.pass_and_make, door.handle)
+        monkeypatch.setattr(slow_pickles, "on_unpickling", fork)
+        future = pool.submit(slow_pickles.pass_and_make, door.handle)
         waiter = start(future.result, TIME_LIMIT)
         await_direct_wait(pool._scheduler.state.link)
         door.open()
@@ -80,7 +81,7 @@ def test_a_fork_in_a_callback(patience: None) -> None:
 
 
 def test_shutdown_waits_for_what_came_during_the_rest() -> None:
-    """It is done after the rest, by workers that the initializer has prepared."""
+    """Calls that came during the rest are done after it, by workers with an initializer."""
     pool = InterpreterPoolExecutor(1, initializer=stoppable.add_state, initargs=("prepared",))
     pool.submit(stoppable.interpreter).result(TIME_LIMIT)
     assert rest(pool)
@@ -94,7 +95,7 @@ def test_shutdown_waits_for_what_came_during_the_rest() -> None:
 
 
 def test_a_pool_that_is_closed_while_its_workers_stop(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was submitted before that is done after the rest, with the initializer."""
+    """Calls that were submitted before are done after the rest, with the initializer."""
     pool = InterpreterPoolExecutor(1, initializer=stoppable.add_state, initargs=("prepared",))
     pool.submit(stoppable.interpreter).result(TIME_LIMIT)
     ends, may_end = threading.Event(), threading.Event()
@@ -162,8 +163,8 @@ def test_a_worker_that_retires(patience: None, door: Gate) -> None:
         assert pool.submit(stoppable.same, 1).result(TIME_LIMIT) == 1
 
 
-def test_calls_that_no_worker_has_begun_come_home(patience: None, door: Gate) -> None:
-    """They are done after the fork; who waits for one of them goes on to wait."""
+def test_calls_that_no_worker_has_begun_are_recalled(patience: None, door: Gate) -> None:
+    """Recalled calls are done after the fork; a thread that waits for one goes on waiting."""
     with pool_of(1) as pool:
         first = pool.submit(stoppable.knock_and_pass, door.handle)
         door.await_knocks(1)
@@ -182,14 +183,14 @@ def test_calls_that_no_worker_has_begun_come_home(patience: None, door: Gate) ->
         assert results == [0]
 
 
-def test_a_thread_that_waits_directly_for_a_call_that_comes_home(
+def test_a_thread_that_waits_directly_for_a_call_that_is_recalled(
     patience: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The race, in steps.
 
     1. a thread waits for the only call in the collector's place, and the worker is being made
     2. the worker is told to leave, before it takes the call
-    3. it is gone: the call comes home, and the thread has to give that place up
+    3. it is gone: the call is recalled, and the thread has to give that place up
     """
     may_begin = threading.Event()
     create = worker_thread.Interpreter.__init__
@@ -233,7 +234,7 @@ def test_a_rest_that_is_called_off(door: Gate) -> None:
 
 
 def test_a_pool_that_is_closed_during_a_rest_that_is_called_off(door: Gate) -> None:
-    """It ends when its calls have ended."""
+    """The pool ends when its calls have ended."""
     pool = InterpreterPoolExecutor(1)
     first = pool.submit(stoppable.knock_and_pass, door.handle)
     door.await_knocks(1)

@@ -23,7 +23,7 @@ BEYOND_EXCEPTION = [KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.Cancel
 def test_what_is_no_exception_stops_the_calls(
     kind: type[BaseException], begun: Pipe, told: Pipe
 ) -> None:
-    """What runs is interrupted, what is pending never runs, and the pool ends."""
+    """Running calls are interrupted, pending ones never run, and the pool ends."""
     with pytest.raises(kind), InterpreterPoolExecutor(1) as pool:
         running = pool.submit(stoppable.spin_and_tell, begun.writer, told.writer)
         pending = [pool.submit(stoppable.note, told.writer) for _ in range(200)]
@@ -47,7 +47,7 @@ def test_with_cancel_running_false_it_waits(begun: Pipe, door: Gate) -> None:
 
 
 def test_an_exception_waits_for_the_calls(door: Gate, caplog: pytest.LogCaptureFixture) -> None:
-    """They come to their end, and nothing is logged where that is soon."""
+    """Running calls come to their end, and nothing is logged where that is soon."""
     with pytest.raises(ValueError, match="mine"), InterpreterPoolExecutor(1) as pool:
         call = pool.submit(stoppable.same, 1)
         raise ValueError("mine")
@@ -102,7 +102,7 @@ def test_on_error_is_checked() -> None:
 
 
 def test_ctrl_c_in_shutdown_stops_the_calls(begun: Pipe, told: Pipe) -> None:
-    """It does what leaving `with` by it does, and is raised."""
+    """Ctrl-C in `shutdown()` stops the calls, as leaving `with` by it does, and is raised."""
     pool = InterpreterPoolExecutor(1)
     call = pool.submit(stoppable.spin_and_tell, begun.writer, told.writer)
     begun.hear()
@@ -224,7 +224,7 @@ def _program(path: Path, way: str) -> Path:
 @pytest.mark.parametrize("function", ["spin", pytest.param("sleep", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("way", WAYS)
 def test_one_ctrl_c_ends_a_program(tmp_path: Path, begun: Pipe, way: str, function: str) -> None:
-    """Whatever its workers do: by the signal, with all that belongs to an orderly end."""
+    """The program dies of the signal, in order, in every state of its workers."""
     kept = tmp_path / "kept"
     program = _program(tmp_path, way)
     done = run(
@@ -244,7 +244,7 @@ def test_one_ctrl_c_ends_a_program(tmp_path: Path, begun: Pipe, way: str, functi
 
 
 def test_a_program_that_exits_beside_a_stuck_call_keeps_its_status(tmp_path: Path) -> None:
-    """It does not wait for a call that was stopped and blocks in C."""
+    """A program that exits does not wait for a call that was stopped and blocks in C."""
     program = """
         import atexit, os, sys, threading
 

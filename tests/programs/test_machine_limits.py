@@ -1,4 +1,4 @@
-"""What the machine has no more of: calls end in an error, or wait; no pool hangs."""
+"""Machines without more descriptors, threads or memory: calls fail or wait; no pool hangs."""
 
 import pytest
 
@@ -36,7 +36,7 @@ def run(body: str) -> list[int]:
 
 @pytest.mark.slow
 def test_few_descriptors_and_workers_that_come_and_go() -> None:
-    """What fits into 32 descriptors does; no call is without an end where it does not."""
+    """Pools work with 32 descriptors, or every call ends in an error."""
     text = """
 resource.setrlimit(resource.RLIMIT_NOFILE, (32, 32))
 with InterpreterPoolExecutor({workers}, max_tasks_per_child={quota}) as pool:

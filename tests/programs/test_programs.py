@@ -134,7 +134,7 @@ def test_a_compiled_script(tmp_path: Path) -> None:
     assert output(compiled) == GUARDED_OUTPUT
 
 
-def test_exceptions_of_the_program_come_home_as_its_own(tmp_path: Path) -> None:
+def test_exceptions_of_the_program_arrive_as_its_own(tmp_path: Path) -> None:
     """A class of `__main__` that is raised in a worker is caught by its name here."""
     program = """
         class Refusal(Exception):

@@ -1,4 +1,4 @@
-"""Ctrl-C at home: whoever waits is interrupted, and no call is lost by it."""
+"""Ctrl-C in the main interpreter: the wait is interrupted, and no call is lost by it."""
 
 import signal
 import threading
@@ -55,7 +55,7 @@ def test_ctrl_c_while_waiting_for_a_result(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_while_a_result_arrives(tmp_path: Path) -> None:
-    """It is the caller's KeyboardInterrupt, and no failure of the call that just arrives."""
+    """KeyboardInterrupt is the caller's, and no failure of the call whose result arrives."""
     program = """
         import os, signal, threading, time
 
@@ -149,7 +149,7 @@ class Once:
 def test_ctrl_c_while_a_call_is_sent(
     owner: type, name: str, when: str, told: Pipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is raised when `submit` returns; the call is done once, and so are others."""
+    """KeyboardInterrupt is raised when `submit` returns; the call is done once, like others."""
     with pool_of(1) as pool:
         assert pool.submit(stoppable.same, 1).result(TIME_LIMIT) == 1
         await_sleep(pool)
@@ -172,7 +172,7 @@ def test_ctrl_c_while_a_call_is_sent(
 def test_ctrl_c_while_a_call_is_cancelled(
     owner: type, name: str, door: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is raised when `cancel` returns: the call is cancelled, and stopped."""
+    """KeyboardInterrupt is raised when `cancel` returns: the call is cancelled, and stopped."""
     with pool_of(1) as pool:
         call = pool.submit(stoppable.knock_and_pass, door.handle, "first")
         door.await_knocks(1)
@@ -185,7 +185,7 @@ def test_ctrl_c_while_a_call_is_cancelled(
 
 
 def test_ctrl_c_when_the_first_worker_starts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The worker is in the books, and does what was submitted."""
+    """The pool knows the worker, which does what was submitted."""
     with pool_of(1) as pool:
         Once(threading.Thread, "start", "after", monkeypatch)
         with pytest.raises(KeyboardInterrupt):

@@ -56,8 +56,8 @@ PROGRAM = """
         return streams, said, taken(), things[:4], create_channel(), from_token(token)
 
     if __name__ == "__main__":
-        answer, (bell, memory) = os.open(sys.argv[1], os.O_WRONLY), sys.argv[2:]
-        waiting.HAS_EVENTFD = bell == "eventfd" and waiting.HAS_EVENTFD
+        answer, (wakeup, memory) = os.open(sys.argv[1], os.O_WRONLY), sys.argv[2:]
+        waiting.HAS_EVENTFD = wakeup == "eventfd" and waiting.HAS_EVENTFD
         buffers.HAS_MEMFD = memory == "memfd" and buffers.HAS_MEMFD
         buffers.HAS_SHM = memory == "shm"
         move(answer, 50)
@@ -79,7 +79,7 @@ PROGRAM = """
                 assert there == before, (there, "worker")
                 assert said == ("" if 0 in before else "lost sys.stdin"), said
                 assert streams == [number not in before for number in range(3)], streams
-            assert taken() == before, (taken(), "home")
+            assert taken() == before, (taken(), "main")
             list(pool.map(use, made, made, made, made))
             pool.broadcast(use, made[0])[0].result()
         assert taken() == before, (taken(), "end")
@@ -94,7 +94,7 @@ PROGRAM = """
 def test_the_numbers_of_standard_streams_stay_free(
     kinds: str, closed: tuple[bool, ...], tmp_path: Path
 ) -> None:
-    """Nothing of ours has them, at home or in workers, where a stream is None as at home."""
+    """No descriptor of the package has them; a stream that is None here is None in workers."""
     program, answer = write(tmp_path / "program.py", PROGRAM), tmp_path / "answer"
     answer.touch()
     words = [each for each, is_closed in zip(REDIRECTIONS, closed, strict=True) if is_closed]
@@ -136,7 +136,7 @@ MAKERS = {
     *("dup", "eventfd", "memfd_create", "mkfifo", "openpty", "pipe", "pipe2"),
     *("shm_open", "socketpair"),
 }
-"""What makes descriptors that are kept. (Files that are read and closed are not.)"""
+"""Calls that make descriptors that are kept. (Files that are read and closed are not.)"""
 
 
 def _unguarded(tree: ast.AST) -> Iterator[str]:
@@ -152,7 +152,7 @@ def _unguarded(tree: ast.AST) -> Iterator[str]:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_descriptors_are_made_in_one_way(path: Path) -> None:
-    """Whatever makes one gives it to `clear`, or to `clear_all`, at once."""
+    """Each call that makes a descriptor gives it to `clear`, or to `clear_all`, at once."""
     if path.stem != "descriptors":
         assert not list(_unguarded(ast.parse(path.read_text())))
 

@@ -54,7 +54,7 @@ def test_no_worker_is_started_while_it_is_on() -> None:
 
 @unsafe
 def test_it_is_stopped_when_a_worker_ends(caplog: pytest.LogCaptureFixture) -> None:
-    """It was started beside workers: a warning says so, and the program lives."""
+    """`tracemalloc` was started beside workers: a warning says so, and the program lives."""
     with InterpreterPoolExecutor(2) as pool:
         pool.warm()
         tracemalloc.start()

@@ -1,4 +1,4 @@
-"""Callables travel as users expect: by name, by value, or refused with a reason.
+"""Callables are sent as users expect: by name, by value, or refused with a reason.
 
 Programs of their own, with functions in `__main__`, are in `test_programs.py`.
 """
@@ -62,14 +62,14 @@ def test_what_can_be_imported_is_called(
 
 
 def test_a_class_method_makes_its_class(pool: InterpreterPoolExecutor) -> None:
-    """What it returns is an instance of the class that this side knows."""
+    """The result is an instance of the class that this side knows."""
     shape = pool.submit(tasks.Shape.unit).result(TIME_LIMIT)
     assert type(shape) is tasks.Shape
     assert shape.side == 1
 
 
 def test_module_state_of_a_worker_lives_on(pool: InterpreterPoolExecutor) -> None:
-    """What a call leaves in a module of the worker, the next call finds; we do not."""
+    """The next call finds what a call left in a module of the worker; this interpreter does not."""
     before = tasks.calls
     first = pool.submit(tasks.count_call).result(TIME_LIMIT)
     assert [pool.submit(tasks.count_call).result(TIME_LIMIT) for _ in range(3)] == [
@@ -83,7 +83,7 @@ def test_module_state_of_a_worker_lives_on(pool: InterpreterPoolExecutor) -> Non
 # -- by value -------------------------------------------------------------------
 
 
-def test_lambdas_travel(pool: InterpreterPoolExecutor) -> None:
+def test_lambdas_are_sent(pool: InterpreterPoolExecutor) -> None:
     """As the function of a call, of a map, inside a partial, as an argument."""
     assert pool.submit(lambda: 7).result(TIME_LIMIT) == 7
     assert pool.submit(lambda *a, **k: (a, k), 1, b=2).result(TIME_LIMIT) == ((1,), {"b": 2})
@@ -98,7 +98,7 @@ def test_lambdas_travel(pool: InterpreterPoolExecutor) -> None:
     ]
 
 
-def test_local_functions_travel_with_all_that_is_theirs(pool: InterpreterPoolExecutor) -> None:
+def test_local_functions_are_sent_with_all_that_is_theirs(pool: InterpreterPoolExecutor) -> None:
     """Defaults, keyword defaults, name, docstring and attributes arrive."""
 
     def local(a: int, b: int = 2, /, *rest: int, c: int = 3, **more: int) -> object:
@@ -113,7 +113,7 @@ def test_local_functions_travel_with_all_that_is_theirs(pool: InterpreterPoolExe
 
 
 def test_a_renamed_function_keeps_its_name(pool: InterpreterPoolExecutor) -> None:
-    """Who renames a local function sees the new name in the worker."""
+    """The worker sees the new name of a local function."""
 
     def local() -> None: ...
 
@@ -122,7 +122,7 @@ def test_a_renamed_function_keeps_its_name(pool: InterpreterPoolExecutor) -> Non
 
 
 def test_a_local_function_may_define_functions_and_classes(pool: InterpreterPoolExecutor) -> None:
-    """What it needs is in its code: imports, inner functions, inner classes, generators."""
+    """Imports, inner functions, inner classes and generators are in its code, and are sent."""
 
     def imports() -> float:
         import math
@@ -155,7 +155,7 @@ def test_a_function_can_be_a_result(pool: InterpreterPoolExecutor) -> None:
     assert pool.submit(tasks.same, tasks.same).result(TIME_LIMIT) is tasks.same
 
 
-def test_a_function_that_hides_behind_its_name_travels_by_value(
+def test_a_function_that_hides_behind_its_name_is_sent_by_value(
     pool: InterpreterPoolExecutor,
 ) -> None:
     """A function whose name leads to another one is itself in the worker, not that one."""
@@ -181,7 +181,7 @@ def test_workers_see_our_path_and_arguments(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_module_made_while_the_program_runs_is_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What this side could import by a `sys.path` of its own, a worker can import."""
+    """A worker can import all that this side can, by a `sys.path` of its own."""
     (tmp_path / "fresh_module.py").write_text("def answer():\n    return 42\n")
     monkeypatch.syspath_prepend(tmp_path)
     from fresh_module import answer  # type: ignore[import-not-found]
@@ -199,6 +199,6 @@ def test_a_program_without_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_function_of_no_module(pool: InterpreterPoolExecutor) -> None:
-    """A function that was made from bare code travels by value."""
+    """A function that was made from bare code is sent by value."""
     function = FunctionType((lambda n: n + 1).__code__, {})
     assert pool.submit(function, 1).result(TIME_LIMIT) == 2

@@ -1,4 +1,4 @@
-"""What is sent by duplicating a descriptor: sockets, files, connections, handles."""
+"""Objects that are sent by duplicating a descriptor: sockets, files, connections, handles."""
 
 import io
 import os
@@ -99,7 +99,7 @@ def test_a_socket_whose_descriptor_is_gone(pool: Pool) -> None:
 
 
 def test_one_socket_twice_is_one_there(pool: Pool) -> None:
-    """It is duplicated once in each call."""
+    """A socket is duplicated once in each call."""
     with socket.socket() as sock:
         first, second = pool.submit(there.same, (sock, sock)).result(TIME_LIMIT)
         assert first is second
@@ -112,7 +112,7 @@ def test_one_socket_twice_is_one_there(pool: Pool) -> None:
 @pytest.mark.parametrize("mode", ["rb", "r", "r+b", "r+"])
 @pytest.mark.parametrize("buffering", [-1, 0, 64])
 def test_reading_goes_on_where_it_was(pool: Pool, path: Path, mode: str, buffering: int) -> None:
-    """What was read ahead is not lost: the next byte there is the next one here, and back."""
+    """Bytes that were read ahead are not lost: the next byte is the same here and there."""
     if buffering == 0 and "b" not in mode:
         pytest.skip("text is always buffered")
     with path.open(mode, buffering) as file:
@@ -145,7 +145,7 @@ def test_what_a_file_is_arrives(pool: Pool, path: Path, mode: str, buffering: in
 
 @pytest.mark.parametrize("mode", ["wb", "ab", "w", "a", "r+b", "xb", "x+"])
 def test_writing_there(pool: Pool, tmp_path: Path, mode: str) -> None:
-    """What was written here and not flushed comes before what is written there."""
+    """Text that was written here and not flushed comes before text that is written there."""
     path = tmp_path / "new"
     if "x" not in mode:
         path.write_bytes(b"")
@@ -160,7 +160,7 @@ def test_writing_there(pool: Pool, tmp_path: Path, mode: str) -> None:
 
 
 def test_text_files_keep_their_encoding(pool: Pool, path: Path) -> None:
-    """And how errors are treated; the position counts in bytes, not in characters."""
+    """Encoding and error handler stay; the position counts in bytes, not in characters."""
     path.write_bytes("äöü€\nzweite Zeile ß\n".encode("latin-1", "replace") + b"\xff")
     with path.open(encoding="latin-1") as file:
         assert file.read(2) == "äö"
@@ -206,17 +206,17 @@ def test_a_text_file_that_is_iterated(pool: Pool, path: Path) -> None:
 
 
 def test_pipes_as_files(pool: Pool) -> None:
-    """What has no position: read-only, write-only."""
+    """Files without a position can be sent: read-only, write-only."""
     reader, writer = os.pipe()
     with os.fdopen(reader, "rb", 0) as source, os.fdopen(writer, "w") as target:
-        target.write("from home, ")
+        target.write("from main, ")
         assert pool.submit(there.write_to_pipe, target, "from there").result(TIME_LIMIT) == 10
         assert pool.submit(there.read_from, source, 100).result(TIME_LIMIT) == (
-            b"from home, from there"
+            b"from main, from there"
         )
 
 
-def test_files_that_cannot_travel(pool: Pool, path: Path) -> None:
+def test_files_that_cannot_be_sent(pool: Pool, path: Path) -> None:
     """Closed ones, and those that are none of the system's."""
     for mode in ("rb", "r", "wb"):
         for buffering in (-1, 0):

@@ -1,4 +1,4 @@
-"""Exceptions travel as what they are: raised or returned, alone or in anything else."""
+"""Exceptions are sent as what they are: raised or returned, alone or in anything else."""
 
 import gc
 import types
@@ -30,7 +30,7 @@ FIELDS: dict[type[BaseException], tuple[str, ...]] = {
     mishaps.Slotted: ("code",),
     mishaps.Hidden: ("_Hidden__code", "message"),
 }
-"""What they keep beside `args` and their attributes, and what may be set at any time."""
+"""The state of exceptions beside `args` and their attributes; some of it can be set later."""
 
 NUMBERS: dict[type[BaseException], tuple[str, ...]] = {
     UnicodeError: ("start", "end"),
@@ -70,7 +70,7 @@ MAKERS: list[Callable[[], BaseException]] = [
 def shape(obj: object, seen: dict[int, int] | None = None) -> object:
     """Return what can be compared: of equal shape are objects that nobody can tell apart.
 
-    What was seen before stands there as its number, so circles end.
+    An object that was seen before stands there as its number, so circles end.
     """
     seen = {} if seen is None else seen
     if isinstance(obj, int | float | str | bytes | None):
@@ -228,7 +228,7 @@ def test_an_exception_that_can_reach_itself_is_raised_whole(pool: InterpreterPoo
 def test_what_an_attribute_error_is_about_arrives_if_it_is_small(
     obj: object, arrived: object
 ) -> None:
-    """And costs the error nothing where it cannot travel."""
+    """The `obj` of an AttributeError arrives if it is small, or is None where it cannot be sent."""
     error = AttributeError("no", name="name", obj=obj)
     twin = load(RESULTS.pack(error))
     assert (twin.args, twin.name, twin.obj) == (("no",), "name", arrived)

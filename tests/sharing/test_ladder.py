@@ -34,7 +34,7 @@ def test_names_and_data_go_by_pickle(ladder: Ladder, obj: object) -> None:
 
 @pytest.mark.parametrize("ladder", LADDERS)
 def test_functions_without_a_name_go_by_value(ladder: Ladder) -> None:
-    """Also inside of other objects."""
+    """A lambda is sent by value, also inside of another object."""
     (function,) = unpickling.loads(ladder.pack([lambda number: number + 1]))
     assert function(1) == 2
 
@@ -72,7 +72,7 @@ def test_memory_is_lent_to_calls_only() -> None:
 
 
 def test_a_package_in_an_object_that_cannot_be_sent_keeps_its_own() -> None:
-    """It can be sent again, or unpacked, with the descriptors that it had."""
+    """The package can be sent again, or unpacked, with the descriptors that it had."""
     with Path(os.devnull).open("rb") as file, Handle(file) as handle:
         package = CALLS.pack(handle)
     assert isinstance(package, Package)
@@ -106,7 +106,7 @@ class Parts(list[bytes]):
     ids=["one", "three", "none", "frames"],
 )
 def test_large_bytes_are_taken_out_of_a_pickle(obj: object, most: int) -> None:
-    """And put back by the unpickler; nothing else is, and not more than so many."""
+    """The unpickler puts them back; nothing else is taken out, and not more than so many."""
     parts = Parts()
     pickle.Pickler(parts, 5).dump(obj)
     payload, buffers = pickle_opcodes.take_out(parts, most)

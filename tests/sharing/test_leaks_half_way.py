@@ -41,7 +41,7 @@ def test_broadcast_to_workers_that_end(stock: Stock, begun: Pipe) -> None:
 
 
 def test_broadcast_to_workers_that_are_recycled(stock: Stock) -> None:
-    """It may come too late; it never holds on to anything."""
+    """A broadcast may come too late; it never holds on to anything."""
     with pool_of(2, max_tasks_per_child=1) as pool:
         for _ in range(6):
             call = pool.submit(there.nothing)
@@ -85,7 +85,7 @@ def test_a_broadcast_that_nobody_hears(stock: Stock) -> None:
 
 @pytest.mark.parametrize("position", range(7))
 def test_unpickling_that_fails_in_the_worker(stock: Stock, position: int) -> None:
-    """What stands before it was taken, what stands behind was not: all is given back."""
+    """Objects before the failure were taken, those behind it were not: all are given back."""
     value = stock.all()
     value.insert(position, shareable.Explodes())
     with pool_of(1) as pool:
@@ -108,7 +108,7 @@ def _open_descriptors() -> int:
 
 
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # half a result
-def test_unpickling_that_fails_at_home(stock: Stock) -> None:
+def test_unpickling_that_fails_on_the_callers_side(stock: Stock) -> None:
     """Of a result, of an exception, of an item."""
     with pool_of(1) as pool:
         pool.submit(int).result(TIME_LIMIT)
@@ -179,7 +179,7 @@ def test_a_result_that_cannot_leave(stock: Stock) -> None:
 
 
 def test_exceptions_with_sockets(stock: Stock) -> None:
-    """They come home with the exception, and the worker has none of them any more."""
+    """Sockets arrive with the exception, and the worker has none of them any more."""
     with pool_of(1) as pool:
         pool.submit(int).result(TIME_LIMIT)
         before = len(os.listdir("/proc/self/fd"))
@@ -211,7 +211,7 @@ def test_an_exception_with_sockets_that_nobody_looks_at(
     stock: Stock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of a call, of an item behind one that was looked at, and of a failed initializer."""
-    # What is logged about the initializer is kept by pytest.
+    # The log record of the initializer's error is kept by pytest.
     monkeypatch.setattr(logging.getLogger("concurrent.futures"), "disabled", True)
     with pool_of(1) as pool:
         for _ in range(5):
@@ -241,7 +241,7 @@ def test_items_that_are_never_reached(stock: Stock, begun: Pipe) -> None:
 
 
 def test_a_map_that_ends_at_an_exception(stock: Stock) -> None:
-    """What it has read ahead is given back; with the iterator kept."""
+    """Items that were read ahead are given back, even while the iterator is kept."""
     with pool_of(1) as pool:
         for chunksize in (1, 3):
             items = [stock.all() for _ in range(9)]

@@ -1,4 +1,4 @@
-"""Whatever becomes of a call: no descriptor, no mapping and no export is left of its objects."""
+"""Calls that end in any way: no descriptor, no mapping and no export is left of their objects."""
 
 import random
 from collections.abc import Callable
@@ -26,7 +26,7 @@ type Pool = InterpreterPoolExecutor
 
 
 def test_calls_that_end_well(stock: Stock) -> None:
-    """What was lent is given back with the answer."""
+    """Lent memory is given back with the answer."""
     with pool_of(1) as pool:
         for _ in range(100):
             pool.submit(there.nothing, memoryview(stock.data)).result(TIME_LIMIT)
@@ -37,7 +37,7 @@ def test_calls_that_end_well(stock: Stock) -> None:
 
 
 def test_cancelled_before_it_began(stock: Stock, door: Gate) -> None:
-    """At home and in the line to the worker; the futures are kept."""
+    """In the backlog and in the request queue; the futures are kept."""
     with pool_of(1) as pool:
         running = pool.submit(there.pass_door, door.handle)
         door.await_knocks(1)
@@ -65,7 +65,7 @@ def test_cancelled_while_it_runs(stock: Stock, begun: Pipe) -> None:
 
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # nobody wanted these sockets
 def test_cancelled_on_its_way_back(stock: Stock, door: Gate) -> None:
-    """What the call returns is thrown away."""
+    """The result of a cancelled call is thrown away."""
     with pool_of(1, cancel_running=False) as pool:
         futures = [
             pool.submit(there.pass_door_and_make, door.handle, there.sockets, 5) for _ in range(5)
@@ -86,7 +86,7 @@ def test_the_future_is_dropped(stock: Stock) -> None:
             pool.submit(there.buffer_of, 4096)
 
 
-@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # as above
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # nobody wanted these sockets
 def test_cancelled_while_it_answers(stock: Stock) -> None:
     """At any moment between its end and its result."""
     with pool_of(2) as pool:
@@ -102,7 +102,7 @@ def test_cancelled_while_it_answers(stock: Stock) -> None:
 
 
 def test_its_time_is_over(stock: Stock, begun: Pipe) -> None:
-    """TimeoutError; and what it held is given back."""
+    """The future has a TimeoutError, and the call's objects are given back."""
     with pool_of(1) as pool:
         future = pool.with_options(timeout=0.05).submit(there.spin, begun.writer, *stock.all())
         assert isinstance(future.exception(TIME_LIMIT), TimeoutError)
@@ -189,7 +189,7 @@ def test_terminated_at_any_moment_of_its_start(stock: Stock, settled: bool) -> N
 
 
 def test_shut_down_with_cancel_futures(stock: Stock, door: Gate) -> None:
-    """What is cancelled holds nothing, though its future is kept."""
+    """A cancelled call holds nothing, though its future is kept."""
     pool = InterpreterPoolExecutor(1)
     running = pool.submit(there.pass_door, door.handle, *stock.all())
     door.await_knocks(1)
@@ -203,7 +203,7 @@ def test_shut_down_with_cancel_futures(stock: Stock, door: Gate) -> None:
 
 
 def test_a_pool_that_is_dropped(stock: Stock, door: Gate) -> None:
-    """With its iterator; what was submitted is computed all the same."""
+    """The iterator is dropped; submitted items are computed all the same."""
     pool = InterpreterPoolExecutor(1)
     threads = set()
     iterator = pool.map(there.nothing, [stock.all() for _ in range(5)])
@@ -263,7 +263,7 @@ def test_what_is_in_a_channel_that_ends(stock: Stock) -> None:
 
 
 def test_what_a_worker_was_to_receive(stock: Stock) -> None:
-    """It takes one of them, fails at one, and ends."""
+    """A worker takes one message, fails at another, and ends: all are given back."""
     receiver, sender = create_channel()
     with receiver, sender:
         sender.send(stock.all()[:1])

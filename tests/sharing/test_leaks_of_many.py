@@ -35,7 +35,7 @@ def test_as_many_views_as_there_may_be(stock: Stock) -> None:
 
 
 def test_many_views_in_results_and_tokens() -> None:
-    """They are copied: as many as you like."""
+    """Views are copied there: as many as you like."""
     with pool_of(1) as pool:
         views = pool.submit(there.many_views, 500).result(TIME_LIMIT)
         assert [view[0] for view in views] == [number % 256 for number in range(500)]
@@ -43,7 +43,7 @@ def test_many_views_in_results_and_tokens() -> None:
 
 
 def test_a_chunk_with_many_views(stock: Stock) -> None:
-    """Items that can travel alone arrive in a chunk, too; or the error says what to do."""
+    """Items that can be sent alone arrive in a chunk, too; or the error says what to do."""
     with pool_of(1) as pool:
         items = [memoryview(stock.data) for _ in range(300)]
         try:
@@ -72,8 +72,8 @@ def test_hundreds_of_calls_with_views(stock: Stock, width: int) -> None:
 
 
 @pytest.mark.parametrize("way", ["calls", "broadcast", "initargs"])
-def test_views_that_come_back_while_home_is_busy(stock: Stock, way: str, door: Gate) -> None:
-    """Home runs no Python for a while (C code that keeps its GIL): no export is lost."""
+def test_views_that_come_back_while_the_lender_is_busy(stock: Stock, way: str, door: Gate) -> None:
+    """The lender runs no Python for a while (C code that keeps its GIL): no export is lost."""
     libc = ctypes.PyDLL(None)  # unlike CDLL it keeps the GIL
     width = 5
     # For several workers, as many as there may be: 160.
@@ -94,7 +94,7 @@ def test_views_that_come_back_while_home_is_busy(stock: Stock, way: str, door: G
             futures = [pool.submit(there.nothing) for _ in range(width)]
             door.await_knocks(1)
         libc.write(door._key, bytes(64), 64)
-        libc.usleep(400_000)  # home is busy, the workers are not
+        libc.usleep(400_000)  # the main interpreter is busy, the workers are not
         for future in futures:
             future.result(TIME_LIMIT)
     del views, initargs, futures
@@ -102,7 +102,7 @@ def test_views_that_come_back_while_home_is_busy(stock: Stock, way: str, door: G
 
 
 class Slow:
-    """Memory whose owner takes his time when it comes back, in Python."""
+    """Memory whose owner takes its time when it comes back, in Python."""
 
     def __init__(self) -> None:
         self.is_back = False
@@ -117,7 +117,9 @@ class Slow:
 
 
 @pytest.mark.parametrize("width", [1, 3])
-def test_a_thread_of_home_is_held_up_while_it_takes_memory_back(stock: Stock, width: int) -> None:
+def test_a_thread_of_the_caller_is_held_up_while_it_takes_memory_back(
+    stock: Stock, width: int
+) -> None:
     """No more is lent meanwhile than can come back; then the rest is."""
     with pool_of(width) as pool:
         for _ in range(3):
@@ -132,7 +134,7 @@ def test_a_thread_of_home_is_held_up_while_it_takes_memory_back(stock: Stock, wi
 
 
 def test_two_pools_lend_what_one_may(stock: Stock, door: Gate) -> None:
-    """There is one room for what comes back: who finds it full is told when it is not."""
+    """There is one room for what comes back: a pool that finds it full is told when it is not."""
     views = [memoryview(stock.data) for _ in range(128)]
     with pool_of(1) as first, pool_of(1) as second:
         blocked = first.submit(there.pass_door, door.handle, *views)
@@ -156,8 +158,8 @@ def test_two_pools_lend_what_one_may(stock: Stock, door: Gate) -> None:
     stock.check()
 
 
-def test_who_waits_for_room_is_cancelled(stock: Stock, door: Gate) -> None:
-    """What stands behind it goes on."""
+def test_a_call_that_waits_for_room_is_cancelled(stock: Stock, door: Gate) -> None:
+    """The calls behind it go on."""
     views = [memoryview(stock.data) for _ in range(128)]
     with pool_of(1) as first, pool_of(1) as second:
         blocked = first.submit(there.pass_door, door.handle, *views)
@@ -191,7 +193,7 @@ def test_what_initializers_were_lent_comes_back(stock: Stock, door: Gate) -> Non
 
 
 def test_a_broadcast_finds_no_room(stock: Stock, door: Gate) -> None:
-    """It says so at once; and there is room when the calls are done."""
+    """`broadcast` says so at once; and there is room when the calls are done."""
     views = [memoryview(stock.data) for _ in range(128)]
     with pool_of(2) as first, pool_of(1) as second:
         blocked = second.submit(there.pass_door, door.handle, *views)

@@ -1,4 +1,4 @@
-"""What is sent as memory: views, maps, arrays and bytes, shared or copied."""
+"""Memory that is sent: views, maps, arrays and bytes, shared or copied."""
 
 import array
 import ctypes
@@ -135,7 +135,7 @@ def test_large_views_in_results_hold_no_descriptors(pool: Pool) -> None:
 
 
 def test_a_lent_view_goes_on_to_others(pool: Pool) -> None:
-    """Into a channel and home as a copy; to a pool inside the worker as the memory itself."""
+    """A channel and a result take a copy; a pool inside the worker gets the memory itself."""
     data = bytearray(b"original data")
     receiver, sender = create_channel()
     with receiver, sender:
@@ -209,7 +209,7 @@ def test_empty_views(pool: Pool, code: str, readonly: bool) -> None:
 
 @pytest.mark.parametrize("code", ["c", "?", "n", "P"])
 def test_empty_views_of_other_formats(pool: Pool, code: str) -> None:
-    """They arrive; back they come, or an error says why not."""
+    """Empty views of these formats arrive; back they come, or an error says why not."""
     view = memoryview(bytearray()).cast(code)
     assert pool.submit(there.about, view).result(TIME_LIMIT) == there.about(view)
     future = pool.submit(there.same, view)
@@ -273,7 +273,7 @@ def test_any_native_view(
 
 
 def test_mmaps(pool: Pool, path: Path) -> None:
-    """An argument shows the memory itself; what cannot be written here cannot there."""
+    """An argument shows the memory itself; read-only memory is read-only there."""
     with mmap.mmap(-1, 100_000) as memory:
         assert pool.submit(there.write, [memory][0], b"there", 99_990).result(TIME_LIMIT) == 100_000
         assert memory[99_990:99_995] == b"there"

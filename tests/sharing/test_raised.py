@@ -1,4 +1,4 @@
-"""Errors come home whole, and the worker that had them goes on."""
+"""Errors arrive whole, and the worker that had them goes on."""
 
 import sys
 import traceback
@@ -16,7 +16,7 @@ FIELDS = (
     *("encoding", "object", "start", "end", "reason"),
     *("msg", "lineno", "offset", "text", "end_lineno", "end_offset"),
 )
-"""What exceptions of the language keep beside their arguments."""
+"""The fields that exceptions of the language keep beside their arguments."""
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def _raised(
     *args: object,
     **kwargs: object,
 ) -> BaseException:
-    """Let the worker raise what `make` makes there; return what comes home."""
+    """Let the worker raise what `make` makes there; return what arrives."""
     return _caught(pool, mishaps.make_and_raise, make, *args, **kwargs)
 
 
@@ -122,7 +122,7 @@ def test_an_exception_is_what_it_was(
 def test_what_the_interpreter_itself_raises_arrives(
     pool: InterpreterPoolExecutor, fn: Callable[[], object], kind: type[Exception], words: str
 ) -> None:
-    """Errors of the runtime, with what they hold on to, come home as themselves."""
+    """Errors of the runtime, with what they hold on to, arrive as themselves."""
     error = _caught(pool, fn)
     assert type(error) is kind
     assert words in str(error)
@@ -146,7 +146,7 @@ def test_what_the_interpreter_notes_beside_the_arguments_arrives(
     pool: InterpreterPoolExecutor, fn: Callable[..., object], args: tuple[object, ...]
 ) -> None:
     """File, line and offset of a SyntaxError, the name of a NameError, and the like."""
-    with pytest.raises(BaseException) as raised:  # noqa: PT011  # the twin of what comes home
+    with pytest.raises(BaseException) as raised:  # noqa: PT011  # the twin of what arrives
         fn(*args)
     twin, error = raised.value, _caught(pool, fn, *args)
     assert type(error) is type(twin)
@@ -232,7 +232,7 @@ def test_a_falsey_exception_is_raised_too(pool: InterpreterPoolExecutor) -> None
             list(pool.map(mishaps.make_and_raise, [kind, kind], chunksize=2))
 
 
-# -- exceptions that cannot travel ------------------------------------------------------
+# -- exceptions that cannot be sent ------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -245,7 +245,7 @@ def test_a_falsey_exception_is_raised_too(pool: InterpreterPoolExecutor) -> None
     ],
 )
 @pytest.mark.parametrize("chunksize", [0, 1, 2])
-def test_an_exception_that_cannot_travel_is_named(
+def test_an_exception_that_cannot_be_sent_is_named(
     pool: InterpreterPoolExecutor,
     fn: Callable[..., object],
     args: tuple[object, ...],

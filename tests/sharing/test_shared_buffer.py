@@ -256,7 +256,7 @@ def test_what_cannot_be_copied(wrong: Any) -> None:
 
 
 def test_read_only_holders() -> None:
-    """They see what others write, and cannot write themselves, in any way; nor their heirs."""
+    """Read-only holders see what others write, and cannot write in any way; nor can their heirs."""
     with SharedBuffer(8) as block, block.toreadonly() as reader, reader.toreadonly() as heir:
         block[:2] = b"hi"
         for each in reader, heir:
@@ -311,7 +311,7 @@ def test_a_view_keeps_the_memory() -> None:
 
 
 def test_closing_while_others_use_it() -> None:
-    """BufferError or closed, never a crash; what was closed is not mapped again."""
+    """Closing closes or gives BufferError, never a crash; a closed block is not mapped again."""
     outcomes = set()
     for _ in range(50):
         block, is_over = SharedBuffer(4096), threading.Event()
@@ -353,8 +353,8 @@ def test_both_sides_write_in_place(pool: Pool) -> None:
             text = b"%d there" % number
             assert pool.submit(there.write, block, text).result(TIME_LIMIT) == 100
             assert block[: len(text)] == text
-            block[50:54] = b"home"
-            assert pool.submit(there.read, block, 50, 54).result(TIME_LIMIT) == b"home"
+            block[50:54] = b"main"
+            assert pool.submit(there.read, block, 50, 54).result(TIME_LIMIT) == b"main"
         for future in pool.broadcast(there.forget_all):
             future.result(TIME_LIMIT)
 
@@ -388,7 +388,7 @@ def test_made_in_a_worker(path: str) -> None:
 
 
 def test_made_in_one_worker_used_in_another(pool: Pool) -> None:
-    """Through home, which need not look into it; nested in chunks, too."""
+    """Through the main interpreter, which need not look into it; nested in chunks, too."""
     made = list(pool.map(there.buffer_of, [10, 20, 30, 40], [b"a", b"b", b"c", b"d"], chunksize=2))
     assert [len(block) for block in made] == [10, 20, 30, 40]
     read = pool.map(there.read, made, [0] * 4, [1] * 4, chunksize=4)
@@ -452,7 +452,7 @@ def test_a_plain_subinterpreter(pool: Pool) -> None:
         assert block[:4] == b"mine"
 
 
-def test_a_closed_block_cannot_travel(pool: Pool) -> None:
+def test_a_closed_block_cannot_be_sent(pool: Pool) -> None:
     """NotShareableError that says so."""
     block = SharedBuffer(10)
     block.close()
@@ -488,7 +488,7 @@ def test_a_gibibyte_costs_nothing(pool: Pool) -> None:
 
 
 def test_a_worker_that_is_recycled_lets_go() -> None:
-    """What it has kept is freed with it; what home holds stays."""
+    """Blocks that it has kept are freed with it; the main interpreter's stay."""
     before = blocks()
     with SharedBuffer(5000) as block:
         with pool_of(1, max_tasks_per_child=2) as pool:

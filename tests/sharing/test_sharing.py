@@ -1,4 +1,4 @@
-"""The protocol: an object says what it is as bytes, wherever it stands in what travels."""
+"""The protocol: an object says what it is as bytes, wherever it stands in what is sent."""
 
 import asyncio
 import functools
@@ -78,7 +78,7 @@ def test_it_is_used_at_any_depth(pool: Pool, where: str, cls: type[Named]) -> No
 
 
 def test_it_comes_before_what_pickle_would_do(pool: Pool) -> None:
-    """Also for a subclass of a type that pickle knows; an empty token is a token, too."""
+    """The protocol comes before pickle's way with a subclass of `list`; a token may be empty."""
     numbers = shareable.NamedList([1, 2])
     assert pool.submit(list, numbers).result(TIME_LIMIT) == [1, 2, 255]
     back = pool.submit(there.same, [numbers]).result(TIME_LIMIT)
@@ -88,7 +88,7 @@ def test_it_comes_before_what_pickle_would_do(pool: Pool) -> None:
 
 
 def test_a_large_token_arrives(pool: Pool) -> None:
-    """It is bytes of any size."""
+    """A token is bytes of any size."""
     name = "x" * 3_000_000
     assert pool.submit(there.same, [Named(name)]).result(TIME_LIMIT)[0].name == name
 
@@ -182,7 +182,7 @@ def test_through_channels_and_tokens(pool: Pool) -> None:
 
 
 def test_a_class_may_use_tokens_of_other_objects(pool: Pool) -> None:
-    """`__share__` puts a token into its bytes; what it names is received with it."""
+    """`__share__` puts a token into its bytes; the object that it names is received with it."""
     reader, writer = os.pipe()
     with sharing.Handle(writer) as handle:
         os.close(writer)
@@ -215,7 +215,7 @@ def test_what_a_token_inside_names_waits_no_longer_than_the_message(pool: Pool) 
 
 @pytest.mark.usefixtures("_registered")
 def test_registered_classes(pool: Pool) -> None:
-    """At home for arguments, in the workers for results."""
+    """In the main interpreter for arguments, in the workers for results."""
     assert pool.submit(there.was_arrived, shareable.Point(1, 2)).result(TIME_LIMIT)
     error = pool.submit(there.same, shareable.Point(1, 2)).exception(TIME_LIMIT)
     assert type(error) is NotShareableError  # its own way fails: it is not registered there
@@ -243,7 +243,7 @@ def test_subclasses_are_not_registered(pool: Pool) -> None:
 
 
 def test_to_register_once_more_replaces_the_former_ways(pool: Pool) -> None:
-    """Also those of the class itself, and after it has travelled."""
+    """The last registration holds, over the class's own ways, and after an instance was sent."""
 
     class Local:
         def __share__(self) -> bytes:
@@ -331,7 +331,7 @@ def test_what_a_class_does_wrong_is_told(pool: Pool, misfit: str) -> None:
 
 
 @pytest.mark.parametrize("cls", [shareable.Raises, shareable.OneWay, shareable.ExplodesHere])
-def test_a_result_that_cannot_travel_is_named(pool: Pool, cls: type) -> None:
+def test_a_result_that_cannot_be_sent_is_named(pool: Pool, cls: type) -> None:
     """With the path in the result; the worker goes on."""
     error = pool.submit(there.sockets_then, cls).exception(TIME_LIMIT)
     assert type(error) is NotShareableError
@@ -350,7 +350,7 @@ def test_maps_and_broadcasts_name_it_too(pool: Pool, closed: socket.socket) -> N
         pool.broadcast(there.same, value=Box(closed))  # type: ignore[call-arg]
 
 
-def test_initargs_that_cannot_travel(
+def test_initargs_that_cannot_be_sent(
     closed: socket.socket, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The pool is broken; its error, and the log, say which one it is."""
@@ -361,8 +361,8 @@ def test_initargs_that_cannot_travel(
     assert "the socket was closed" in caplog.text
 
 
-def test_exceptions_that_cannot_travel_are_told(pool: Pool) -> None:
-    """What is in them, and why: as a NotShareableError that names the exception."""
+def test_exceptions_that_cannot_be_sent_are_told(pool: Pool) -> None:
+    """The error names the exception, the part that cannot be sent, and the reason."""
     error = pool.submit(there.fail_with_closed_socket).exception(TIME_LIMIT)
     assert type(error) is NotShareableError
     assert "carrier" in str(error)
@@ -371,7 +371,7 @@ def test_exceptions_that_cannot_travel_are_told(pool: Pool) -> None:
 
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # half a result
 def test_an_unshare_that_raises(pool: Pool) -> None:
-    """In the worker: "args not shareable"; at home: the result could not be unpickled."""
+    """In the worker: "args not shareable"; here: the result could not be unpickled."""
     error: Any = pool.submit(there.same, [shareable.RaisesThere()]).exception(TIME_LIMIT)
     assert type(error) is NotShareableError
     assert "args not shareable: LookupError: no way in" in str(error)
@@ -393,7 +393,7 @@ def test_an_unshare_that_raises(pool: Pool) -> None:
 
 
 def test_plain_pickle_refuses_what_it_cannot_keep_alive() -> None:
-    """What travels beside a pickle is not for `pickle.dumps` and `copy`."""
+    """Out-of-band data is not for `pickle.dumps` and `copy`."""
     import copy
     import pickle
 

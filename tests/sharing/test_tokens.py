@@ -43,7 +43,7 @@ VALUES = [
 
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
 def test_an_object_waits_and_is_taken_once(value: object) -> None:
-    """Whatever its size; the second one who comes gets TokenError."""
+    """An object of any size waits for its token; the second taker gets TokenError."""
     before = descriptors()
     token = to_token(value)
     assert type(token) is bytes
@@ -58,7 +58,7 @@ def test_an_object_waits_and_is_taken_once(value: object) -> None:
 
 
 def test_objects_with_descriptors() -> None:
-    """They are open as long as they wait, and no longer, whatever their maker does."""
+    """Descriptors are open as long as their token waits, and no longer, whatever the maker does."""
     before = descriptors()
     ours, theirs = socket.socketpair()
     with ours:
@@ -94,8 +94,8 @@ def test_tokens_as_other_kinds_of_bytes() -> None:
 
 
 def test_from_one_interpreter_to_another(pool: Pool) -> None:
-    """Both ways; the bytes travel as any bytes do."""
-    assert pool.submit(token_tasks.take_token, to_token(["home"])).result(TIME_LIMIT) == ["home"]
+    """Both ways; the bytes are sent as any bytes are."""
+    assert pool.submit(token_tasks.take_token, to_token(["main"])).result(TIME_LIMIT) == ["main"]
     token = pool.submit(token_tasks.make_token, ["there"]).result(TIME_LIMIT)
     assert from_token(token) == ["there"]
     assert pool.submit(token_tasks.try_token, token).result(TIME_LIMIT) == "TokenError"
@@ -115,7 +115,7 @@ def test_memory_is_copied() -> None:
     assert (bytes(view), view.readonly) == (b"before", False)
 
 
-def test_what_cannot_travel_is_named() -> None:
+def test_what_cannot_be_sent_is_named() -> None:
     """NotShareableError with the path; nothing is left."""
     before = descriptors()
     with socket.socket() as sock, pytest.raises(NotShareableError, match=r"the object\['a'\]\[1\]"):
@@ -143,7 +143,7 @@ def test_many_descriptors_under_one_token() -> None:
 
 
 def test_what_unshare_raises_goes_on(pool: Pool) -> None:
-    """To the caller; the token is used up, and what lay beside is given back."""
+    """To the caller; the token is used up, and its out-of-band data is given back."""
     before = descriptors()
     token = to_token([Handle(0), shareable.RaisesThere(), Handle(0)])
     with pytest.raises(LookupError, match="no way in"):
@@ -160,7 +160,7 @@ def test_what_unshare_raises_goes_on(pool: Pool) -> None:
 
 
 def test_tokens_of_a_worker_that_was_recycled() -> None:
-    """What it made and nobody took is given back when its interpreter ends."""
+    """Tokens that nobody took are given back when their maker's interpreter ends."""
     with pool_of(1, max_tasks_per_child=1) as pool:
         before = None
         for _ in range(3):
@@ -190,8 +190,8 @@ def test_tokens_of_a_worker_that_was_terminated(begun: Pipe) -> None:
             from_token(token)
 
 
-def test_tokens_of_home_outlive_workers() -> None:
-    """Who made it is the main interpreter: it waits as long as it must."""
+def test_tokens_of_the_main_interpreter_outlive_workers() -> None:
+    """Its maker is the main interpreter: it waits as long as it must."""
     token = to_token("still here")
     with pool_of(1, max_tasks_per_child=1) as pool:
         for _ in range(2):
@@ -200,7 +200,7 @@ def test_tokens_of_home_outlive_workers() -> None:
 
 
 def test_a_worker_remembers_no_token_for_ever(pool: Pool) -> None:
-    """What was taken elsewhere is forgotten, sooner or later."""
+    """Tokens that were taken elsewhere are forgotten, sooner or later."""
     for _ in range(20):
         for token in pool.submit(token_tasks.make_tokens, 200).result(TIME_LIMIT):
             assert abandon(token)
@@ -246,7 +246,7 @@ def test_tokens_of_another_process() -> None:
 
 
 def test_tokens_in_a_forked_child(told: Pipe) -> None:
-    """They are another process's there; what the child does takes nothing from the parent."""
+    """Tokens are another process's there; the child takes nothing from the parent."""
     token = to_token("mine")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # there are threads

@@ -132,7 +132,7 @@ def changes(draw: st.DrawFn) -> Callable[[bytes], bytes]:
 @settings(max_examples=300)
 @given(obj=st.sampled_from(KINDS), change=changes())
 def test_every_byte_of_a_token_counts(obj: object, change: Callable[[bytes], bytes]) -> None:
-    """What is cut, longer, or changed anywhere opens nothing, and the token does still."""
+    """A token that was cut, made longer or changed opens nothing, and the true one still does."""
     token = to_token(obj)
     _check_that_only_one_opens(token, change(token), from_token(to_token(obj)))
 
@@ -160,7 +160,7 @@ def _check_that_only_one_opens(token: bytes, wrong: bytes, obj: object = None) -
 
 
 def _forged(fd: int, token: bytes | None = None) -> list[bytes]:
-    """Return tokens that name a descriptor, made by who knows all about tokens but their object."""
+    """Return tokens that name a descriptor, made with all knowledge but that of the object."""
     about = os.fstat(fd)
     numbers = os.getpid(), fd, about.st_dev, about.st_ino
     plain = b" ".join([b"interpexec-token", *(b"%d" % number for number in numbers), b"str"])
@@ -298,7 +298,7 @@ def test_one_of_many_threads_wins() -> None:
 
 
 def test_one_of_several_interpreters_wins(door: Gate) -> None:
-    """Workers and home at once: each object is taken once, and no descriptor is lost."""
+    """All interpreters try at once: each object is taken once, and no descriptor is lost."""
     before = descriptors()
     count = 200
     with pool_of(3) as pool:

@@ -1,4 +1,4 @@
-"""Arguments and results: what arrives is what was sent, and what cannot travel is named."""
+"""Arguments and results: what arrives is what was sent, and what cannot be sent is named."""
 
 import pickle
 from concurrent.futures import wait
@@ -70,10 +70,10 @@ def test_any_value_goes_there_and_back(pool: InterpreterPoolExecutor, value: obj
 
 @several_examples
 @given(args=st.lists(VALUES, max_size=4), notes=st.lists(st.text(), max_size=3))
-def test_any_arguments_of_an_exception_come_home(
+def test_any_arguments_of_an_exception_arrive(
     pool: InterpreterPoolExecutor, args: list[object], notes: list[str]
 ) -> None:
-    """Whatever an exception holds and however it is noted."""
+    """All arguments and notes of an exception arrive."""
     given_error = ValueError(*args)
     for note in notes:
         given_error.add_note(note)
@@ -97,7 +97,7 @@ def test_any_call_is_made_as_it_was_written(
     "size", [0, 1, 65400, *range(65500, 65545, 5), 65536, 1 << 20, (1 << 24) + 3]
 )
 def test_bytes_of_any_size_arrive(pool: InterpreterPoolExecutor, size: int) -> None:
-    """Also around the size from which payloads travel in another way."""
+    """Bytes arrive, also around the size from which payloads are sent in another way."""
     value = bytes(range(256)) * (size // 256 + 1)
     value = value[:size]
     assert pool.submit(tasks.same, value).result(TIME_LIMIT) == value
@@ -144,7 +144,7 @@ def test_one_object_that_is_sent_twice_in_a_call_stays_one(pool: InterpreterPool
     assert first[1] is first
 
 
-# -- what cannot travel -----------------------------------------------------------------
+# -- what cannot be sent -----------------------------------------------------------------
 
 
 KINDS = [
@@ -177,7 +177,7 @@ def test_an_argument_that_cannot_be_pickled_is_named(
 def test_an_argument_that_cannot_be_unpickled_in_the_worker_is_told(
     pool: InterpreterPoolExecutor, kind: str
 ) -> None:
-    """It says "args not shareable", with a cause that says "unpickled" and what was raised."""
+    """The error says "args not shareable"; its cause says "unpickled" and what was raised."""
     error = pool.submit(tasks.same, mishaps.ExplodesOnArrival(kind)).exception(TIME_LIMIT)
     assert type(error) is NotShareableError
     assert "args not shareable" in str(error)
@@ -247,7 +247,7 @@ def test_what_is_nested_too_deeply_is_refused(pool: InterpreterPoolExecutor, dep
 
 
 @pytest.mark.parametrize("make", ["map", "imap_unordered"])
-def test_maps_name_what_cannot_travel(pool: InterpreterPoolExecutor, make: str) -> None:
+def test_maps_name_what_cannot_be_sent(pool: InterpreterPoolExecutor, make: str) -> None:
     """An item that cannot leave is the item's error in either kind of map."""
     mapping: Callable[..., Iterator[object]] = getattr(pool, make)
     with pytest.raises(NotShareableError, match=r"args\[0\]"):

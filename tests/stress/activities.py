@@ -1,4 +1,4 @@
-"""What a pool is doing when its program ends. Used by `ends_program`, and by `ends` to judge.
+"""Activities of a pool whose program ends. Used by `ends_program`, and by `ends` to judge.
 
 Each activity begins something that lasts `scene.seconds`, and returns when it is under way.
 `block` is what the main thread of a program waits in that is ended from outside.
@@ -14,7 +14,7 @@ import work
 
 
 class Scene:
-    """What a program, a way to end it and an activity of the pool have in common."""
+    """The objects that a program, a way to end it and an activity of the pool share."""
 
     workers = 2
 
@@ -212,7 +212,7 @@ class StartBlocked(Starting):
     initializer = staticmethod(work.start_blocked)
 
     def can_be_stopped(self, version: tuple[int, ...]) -> bool:
-        """As `sleep`."""
+        """Say whether a signal interrupts `sleep`: from 3.15 on."""
         return version >= (3, 15)
 
 

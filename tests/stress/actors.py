@@ -50,7 +50,7 @@ class Actor:
         require(not late, "lost future", late)
 
     def check_runs(self, least: int, most: int) -> None:
-        """So many calls were run: not fewer, and none of them twice."""
+        """Check how many calls were run: not fewer, and none of them twice."""
         count = 0
         while select.select([self.runs], [], [], 0)[0]:
             count += len(os.read(self.runs, 1 << 16))
@@ -173,7 +173,7 @@ class Limits(Actor):
 
 
 class Errors(Actor):
-    """Calls that raise, and calls that cannot travel."""
+    """Calls that raise, and calls that cannot be sent."""
 
     def round(self) -> None:
         """Submit some."""

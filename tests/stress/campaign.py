@@ -1,4 +1,4 @@
-"""What the four commands of the campaign share: options, runs side by side, verdicts, tables.
+"""The shared parts of the four campaigns: options, runs side by side, verdicts, tables.
 
 A command has a list of *cases* and a function that runs one of them, by one interpreter and
 with one seed, in a process of its own (see `child`), and returns a *verdict*. All that a run
@@ -38,7 +38,7 @@ class Verdict:
     detail: str = ""
     seconds: float = 0.0
     counts: dict[str, float] = field(default_factory=dict)
-    """What was counted, to be added up: signals sent, calls made."""
+    """Counts to be added up: signals sent, calls made."""
     seed: int = 0
     python: str = ""
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import mischief
 from campaign import BETWEEN
-from mischief import ARRIVES, DEPARTS, DIES, HOME, RUNS, WORKER, Traveller
+from mischief import ARRIVES, DEPARTS, DIES, MAIN, RUNS, WORKER, Traveller
 from use import require
 
 LIMIT = 10.0
@@ -86,9 +86,9 @@ def as_message(pool: Any, place: str, event: str) -> "list[Future[object]]":
     return [future]
 
 
-GOES = [f"{DEPARTS} {HOME}", f"{ARRIVES} {WORKER}"]
-COMES = [f"{DEPARTS} {WORKER}", f"{ARRIVES} {HOME}"]
-ENDS = [f"{DIES} {WORKER}", f"{DIES} {HOME}"]
+GOES = [f"{DEPARTS} {MAIN}", f"{ARRIVES} {WORKER}"]
+COMES = [f"{DEPARTS} {WORKER}", f"{ARRIVES} {MAIN}"]
+ENDS = [f"{DIES} {WORKER}", f"{DIES} {MAIN}"]
 
 CARRIERS: dict[str, tuple[Carrier, list[str]]] = {
     "function": (as_function, [*GOES, f"{RUNS} {WORKER}", *ENDS]),
@@ -97,7 +97,7 @@ CARRIERS: dict[str, tuple[Carrier, list[str]]] = {
     "exception": (as_exception, [*COMES, *ENDS]),
     "item": (as_item, [*GOES, *ENDS]),
     "item's result": (as_item_result, [*COMES, *ENDS]),
-    "callback": (in_callback, [f"{RUNS} {HOME}"]),
+    "callback": (in_callback, [f"{RUNS} {MAIN}"]),
     "broadcast": (in_broadcast, [f"{RUNS} {WORKER}"]),
     "broadcast's argument": (as_broadcast_argument, [*GOES, *ENDS]),
     "broadcast's result": (as_broadcast_result, [*COMES, *ENDS]),

@@ -1,6 +1,6 @@
 """A program that is run by itself: it is spoken to through pipes, and hangs only so long.
 
-What it prints goes to files, not to pipes: a process that it leaves behind could hold these.
+Its output goes to files, not to pipes: a process that it leaves behind could hold these.
 """
 
 import os
@@ -31,7 +31,7 @@ class Child:
     def __init__(self, python: str, program: str, *arguments: object) -> None:
         """Start a program of this folder; the last two arguments it gets are its descriptors."""
         self.out = tempfile.TemporaryFile()  # noqa: SIM115  # closed by `__exit__`
-        self.err = tempfile.TemporaryFile()  # noqa: SIM115  # as above
+        self.err = tempfile.TemporaryFile()  # noqa: SIM115  # closed by `__exit__`
         self._ears, tells = os.pipe()
         hears, self._mouth = os.pipe()
         command = [python, str(Path(__file__).with_name(program)), *map(str, arguments)]

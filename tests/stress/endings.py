@@ -2,7 +2,7 @@
 
 - The exit status is the program's own; a KeyboardInterrupt that nobody catches ends it by
   SIGINT (a shell says 130), which is Python's way.
-- What stops the calls: KeyboardInterrupt, always; SystemExit, CancelledError and GeneratorExit
+- The calls are stopped by KeyboardInterrupt, always; SystemExit, CancelledError and GeneratorExit
   that leave a `with` block, and any other exception if the pool was told so (`on_error`).
   Everything else waits until all that was submitted is done.
 - So a program that stops its calls ends within a second; a call that cannot be stopped holds
@@ -181,7 +181,7 @@ def wait_at_exit(play: Play) -> None:
     pool = play.pool()
     play.scene.kept.append(pool)
     play.activity.begin(play.scene, pool)
-    # What is registered last is called first, and this is no Python code to be interrupted.
+    # The last one to be registered is called first, and this is no Python code to be interrupted.
     threading._register_atexit(play.scene.tell, b"r")  # type: ignore[attr-defined]
 
 
@@ -284,7 +284,7 @@ WAYS: dict[str, Way] = {
 
 
 def fits(way: Way, activity: Activity) -> bool:
-    """Say whether this can be: whoever blocks in the main thread needs a way that waits there."""
+    """Say whether this can be: if the main thread blocks, the way must be one that waits there."""
     return way.blocks or not activity.blocks
 
 

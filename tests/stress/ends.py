@@ -1,7 +1,7 @@
 """Ends: every way in which a program can end, by what its pool is doing, by interpreter.
 
 Each run is a program of its own, which tells when it has come to the place; a signal, if there
-is to be one, follows up to 30 ms later. What must be seen is computed by the rule of `endings`.
+is to be one, follows up to 30 ms later. The expected end is computed by the rule of `endings`.
 
 A signal that comes between CPython's last look for signals and the system call that blocks wakes
 nobody. Where a program waits for it in such a call, it is sent again, as a user presses Ctrl-C
@@ -40,7 +40,7 @@ NOISE = ("Fatal Python error", "remaining subinterpreters", "Exception ignored",
 
 @dataclass
 class Seen:
-    """What was seen of a program that has ended."""
+    """The observed end of a program."""
 
     status: int
     seconds: float

@@ -30,7 +30,7 @@ def main() -> None:
 
 
 KEPT: list[Scene] = []
-"""What lives as long as the program does."""
+"""Scenes that live as long as the program does."""
 
 if __name__ == "__main__":
     main()

@@ -31,7 +31,7 @@ class Wrong(Exception):  # noqa: N818  # a verdict
 
 
 class Talk:
-    """What the program tells, line by line."""
+    """The program's reports, line by line."""
 
     def __init__(self, child: Child) -> None:
         self._child = child

@@ -23,7 +23,7 @@ type State = Callable[[], None]
 
 
 class Subject:
-    """What is interrupted, and keeps the books of that."""
+    """The program that is interrupted, and its record of that."""
 
     def __init__(self, executor: str, use: str, told: int, heard: int) -> None:
         self.told, self.heard = told, heard

@@ -1,4 +1,4 @@
-"""What is left in a process: threads, descriptors and interpreters."""
+"""Leftovers in a process: threads, descriptors and interpreters."""
 
 import _interpreters
 import gc
@@ -26,7 +26,7 @@ def census() -> Census:
 
 
 def left_since(before: Census, limit: float = 10.0) -> str:
-    """Say what there is that was not before. What is just ending is waited for."""
+    """Say what there is that was not before; wait for threads that are just ending."""
     end = monotonic() + limit
     while (new := census() - before) and monotonic() < end:
         # A pool that was only dropped ends by itself, in its own time.

@@ -4,13 +4,13 @@ import _interpreters
 import os
 import time
 
-HOME, WORKER = "home", "worker"
+MAIN, WORKER = "main", "worker"
 DEPARTS, ARRIVES, RUNS, DIES = "departs", "arrives", "runs", "dies"
 
 
 def here() -> str:
     """Say on which side this runs."""
-    return WORKER if int(_interpreters.get_current()[0]) else HOME
+    return WORKER if int(_interpreters.get_current()[0]) else MAIN
 
 
 # -- what happens ------------------------------------------------------------------------------
@@ -67,7 +67,7 @@ class Traveller:
     """Lets something happen at one place of its way."""
 
     def __init__(self, place: str, event: str) -> None:
-        """Place: "departs home", for example; event: one of `EVENTS`."""
+        """Place: "departs main", for example; event: one of `EVENTS`."""
         self.place, self.event = place, event
 
     def reach(self, step: str) -> None:
@@ -107,7 +107,7 @@ def make(place: str, event: str, _: object = None) -> Traveller:
 
 def fail(place: str, event: str) -> None:
     """Raise an exception that has one."""
-    error = ValueError("it travels")
+    error = ValueError("it carries one")
     error.traveller = Traveller(place, event)  # type: ignore[attr-defined]
     raise error
 

@@ -25,7 +25,7 @@ WORKERS = 4
 
 
 class Soak:
-    """The pool, the actors, each in a thread of its own, and the books."""
+    """The pool, the actors, each in a thread of its own, and the record of what they did."""
 
     def __init__(self, case: str, seed: int) -> None:
         self.pool = make_pool("interpexec")(WORKERS)

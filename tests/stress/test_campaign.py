@@ -36,7 +36,7 @@ def test_ends(case: str) -> None:
 
 
 def test_ends_of_the_control_group() -> None:
-    """What is asked of an interrupted program is what threads do."""
+    """The rule for the ends of programs holds for those that use threads."""
     arguments = "--executor", "threads", "--only", "SIGINT / busy", "--limit", 30
     assert "0 wrong" in campaign("ends", *arguments)
 

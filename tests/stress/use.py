@@ -1,4 +1,4 @@
-"""What `interrupts` interrupts: a use of the package, in a loop, that checks what it holds on to.
+"""A use of the package for `interrupts`, in a loop, that checks what it holds on to.
 
 A use loses nothing of its own when it is interrupted between two bytecodes: what it holds on to
 is checked afterwards, and what it may have let slip ends by itself.

@@ -260,7 +260,7 @@ class Barrier(Use):
         self.other.start()
 
     def _attend(self) -> None:
-        """Wait; mend the barrier when it breaks. Who mends it must be one alone."""
+        """Wait; mend the barrier when it breaks, which one thread alone must do."""
         while not self.over.is_set():
             try:
                 self.barrier.wait()

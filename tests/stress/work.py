@@ -1,4 +1,4 @@
-"""What runs in the workers of the campaign. A worker imports this module, so it imports little.
+"""Calls for the workers of the campaign. A worker imports this module, so it imports little.
 
 A call that was let run to its end tells `d` (done) through a pipe; see `endings`.
 """

@@ -17,7 +17,7 @@ TIME_LIMIT = 20.0
 """Seconds after which a test that waits has failed: never how long it takes."""
 
 type Handle = tuple[int, int]
-"""What a task needs of a gate: where to knock, where to wait."""
+"""A task's part of a gate: the descriptor to knock at, the descriptor to wait at."""
 
 
 class Gate:
@@ -30,7 +30,7 @@ class Gate:
 
     @property
     def handle(self) -> Handle:
-        """What `tasks.pass_gate` takes."""
+        """The argument of `tasks.pass_gate`."""
         return self._knocker, self._entrance
 
     def await_knocks(self, count: int) -> None:

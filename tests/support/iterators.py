@@ -1,4 +1,4 @@
-"""What an iterator gives that goes on after exceptions, as that of `imap_unordered` does."""
+"""Results of an iterator that goes on after exceptions, as that of `imap_unordered` does."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""What a process holds: interpreters, descriptors, and what a test has left of them."""
+"""Leftovers of a test: threads, interpreters, descriptors and loans."""
 
 import _interpreters
 import gc

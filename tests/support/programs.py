@@ -38,7 +38,7 @@ def run(
     pass_fds: Sequence[int] = (),
     signals: Sequence[tuple[int, signal.Signals]] = (),
 ) -> "subprocess.CompletedProcess[str]":
-    """Run this Python with arguments; what hangs prints its stacks and fails.
+    """Run this Python with arguments; a program that hangs prints its stacks and fails.
 
     Warnings are errors there, too. signals: sent one by one, each
     when something can be read from its descriptor.

@@ -1,4 +1,4 @@
-"""What tests of sharing look at: the error of what cannot be sent, and open descriptors."""
+"""Helpers for tests of sharing: the error of a value that cannot be sent, open descriptors."""
 
 import os
 

@@ -40,7 +40,7 @@ class Stock:
         self.data = bytearray(100)
         self.block = SharedBuffer(5000)
         self.receiver, self.sender = create_channel()
-        # What of the kernel's these are, and how many descriptors name that now.
+        # The kernel's objects behind these, and how many descriptors name them now.
         # (All eventfds are one thing to the kernel.)
         new = descriptors() - others
         self._things = {_thing(fd) for fd, name in new if not name.startswith("anon_inode")}
@@ -60,7 +60,7 @@ class Stock:
     def grow(self) -> None:
         """Resize the memory: fail if it is still lent.
 
-        When a worker lets go, a thread of home that runs Python does the rest: one that
+        When a worker lets go, a thread of the main interpreter does the rest, in Python: one that
         was just interrupted in that, perhaps, and not the one that runs this.
         """
         end = monotonic() + _PATIENCE

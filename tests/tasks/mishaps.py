@@ -56,7 +56,7 @@ class Hidden(Exception):
 
 
 class Parent(Exception):
-    """It knows its children, and they know it."""
+    """An exception that knows its children, and they know it."""
 
     def __init__(self, name: str, *children: Exception) -> None:
         super().__init__(f"{name} failed")
@@ -67,7 +67,7 @@ class Parent(Exception):
 
 
 class Frozen(Exception):
-    """It refuses to be changed, as a frozen dataclass does."""
+    """An exception that refuses to be changed, as a frozen dataclass does."""
 
     def __init__(self, code: int) -> None:
         super().__init__(code)
@@ -78,7 +78,7 @@ class Frozen(Exception):
 
 
 class Reduced(Exception):
-    """It says itself how it is pickled."""
+    """An exception that says itself how it is pickled."""
 
     def __init__(self, code: int) -> None:
         super().__init__("reduced")
@@ -125,21 +125,21 @@ class Several(ExceptionGroup[Exception]):
 
 
 class Falsey(Exception):
-    """It counts as false."""
+    """An exception that counts as false."""
 
     def __bool__(self) -> bool:
         return False
 
 
 class Empty(Exception):
-    """It counts as false because it has no length."""
+    """An exception that counts as false because it has no length."""
 
     def __len__(self) -> int:
         return 0
 
 
 class Unprintable(Exception):
-    """Its text cannot be had."""
+    """Asking for its text raises."""
 
     def __str__(self) -> str:
         raise ZeroDivisionError
@@ -172,14 +172,14 @@ class Worded(Exception):
 
 
 class UnpicklableClass(Exception):
-    """It cannot be unpickled anywhere."""
+    """An exception that cannot be unpickled anywhere."""
 
     def __reduce__(self) -> "tuple[Callable[..., object], tuple[object, ...]]":
         return _explode, ("the exception",)
 
 
 class Impostor(Exception):
-    """It is unpickled as something that is no exception."""
+    """An exception that is unpickled as something that is none."""
 
     def __reduce__(self) -> "tuple[Callable[..., object], tuple[object, ...]]":
         return int, ("5",)
@@ -190,7 +190,7 @@ def _explode(what: str) -> "NoReturn":
 
 
 def with_lock() -> Exception:
-    """Return an exception that holds something that cannot travel."""
+    """Return an exception that holds something that cannot be sent."""
     error = ValueError("locked")
     error.lock = threading.Lock()  # type: ignore[attr-defined]
     return error
@@ -285,7 +285,7 @@ def import_missing() -> None:
 
 
 class ExplodesOnArrival:
-    """It can be pickled, and fails when it is unpickled: everywhere, or in workers only."""
+    """An object that fails when it is unpickled: everywhere, or in workers only."""
 
     def __init__(self, kind: str = "LookupError", *, in_workers_only: bool = False) -> None:
         self.kind, self.in_workers_only = kind, in_workers_only
@@ -297,7 +297,7 @@ class ExplodesOnArrival:
 
 
 class ExplodesOnDeparture:
-    """It cannot be pickled."""
+    """An object that cannot be pickled."""
 
     def __init__(self, kind: str = "LookupError") -> None:
         self.kind = kind
@@ -307,7 +307,7 @@ class ExplodesOnDeparture:
 
 
 class ExplodesInRepr(ExplodesOnDeparture):
-    """It cannot be pickled, nor shown."""
+    """An object that cannot be pickled, nor shown."""
 
     def __repr__(self) -> str:
         raise ZeroDivisionError
@@ -329,7 +329,7 @@ def some_late_explosions(index: int, bad: int, kind: str = "LookupError") -> obj
 
 
 def lock(_: object = None) -> object:
-    """Return something that cannot travel."""
+    """Return something that cannot be sent."""
     return threading.Lock()
 
 

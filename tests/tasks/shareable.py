@@ -17,7 +17,7 @@ made: list[bytes] = []
 
 
 class Named:
-    """Travels as its name, and says where it came from."""
+    """Is sent as its name, and says where it came from."""
 
     def __init__(self, name: str, *, arrived: bool = False) -> None:
         self.name = name
@@ -40,7 +40,7 @@ class NamedToo(Named):
 
 
 class NamedList(list[int]):
-    """A list that travels as a token all the same."""
+    """A list that is sent as a token all the same."""
 
     def __share__(self) -> bytes:
         return bytes(self)
@@ -51,7 +51,7 @@ class NamedList(list[int]):
 
 
 class Owner:
-    """Owns a descriptor; travels as a token of that."""
+    """Owns a descriptor; is sent as a token of that."""
 
     def __init__(self, handle: "Handle") -> None:
         self.handle = handle
@@ -102,7 +102,7 @@ class Returns:
 
 
 class OneWay:
-    """It has no `__unshare__`."""
+    """A class without `__unshare__`."""
 
     def __share__(self) -> bytes:
         return b""
@@ -126,7 +126,7 @@ class RaisesThere:
 
 
 class SharedError(Exception):
-    """An exception that travels as a token."""
+    """An exception that is sent as a token."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -143,7 +143,7 @@ class SharedError(Exception):
 
 
 class Point:
-    """Does not know how to travel: is registered."""
+    """Cannot say what it is: is registered."""
 
     def __init__(self, x: int, y: int, *, arrived: bool = False) -> None:
         self.x, self.y, self.arrived = x, y, arrived
@@ -160,7 +160,7 @@ class SubPoint(Point):
 
 
 class PointError(Exception):
-    """Does not know how to travel: is registered."""
+    """Cannot say what it is: is registered."""
 
     arrived = False
 

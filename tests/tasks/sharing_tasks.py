@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from interpexec.sharing import Handle
 
 kept: list[object] = []
-"""What stays in this interpreter."""
+"""Objects that stay in this interpreter."""
 
 
 def same[T](value: T) -> T:
@@ -141,7 +141,7 @@ def fail_with_sockets_then(last: "Callable[[], object]") -> None:
 
 
 def fail_with_closed_socket() -> None:
-    """Raise an exception that cannot travel."""
+    """Raise an exception that cannot be sent."""
     (sock,) = sockets()
     sock.close()
     raise ValueError("carrier", sock)
@@ -273,7 +273,7 @@ def ends_of(holder: "list[Any]") -> tuple[int, int]:
 
 
 def try_to_share_later(value: "Any") -> str:
-    """Return what pickle says of something that travelled."""
+    """Return what pickle says of something that was received."""
     import pickle
 
     try:

@@ -26,7 +26,7 @@ _KINDS = {
 def wait_at(knocker: int, entrance: int, places: str, number: int) -> int:
     """Knock and wait at a gate if this is one of the places; return the number.
 
-    All arguments are such as travel in columns. places: numbers between commas.
+    All arguments are sent in columns. places: numbers between commas.
     """
     if f",{number}," in places:
         os.write(knocker, b"!")
@@ -72,7 +72,7 @@ def tell_and_take_a_while(writer: int, seconds: float, number: int) -> int:
 
 
 def some_result(number: int, bad: int, luggage: object) -> object:
-    """Return the number with luggage; for the bad one something that cannot travel."""
+    """Return the number with luggage; for the bad one something that cannot be sent."""
     if number == bad:
         return number, (each for each in "")
     return number, luggage

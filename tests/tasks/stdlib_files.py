@@ -1,4 +1,4 @@
-"""What `test_real_input.py` runs on every file of the standard library, here and in workers."""
+"""Calls for every file of the standard library, of `test_real_input.py`, here and in workers."""
 
 import ast
 import hashlib

@@ -19,7 +19,7 @@ calls = 0
 """How often `count_call` ran in this interpreter: module state lives on."""
 
 kept: list[object] = []
-"""What was given to `keep` in this interpreter."""
+"""Objects that `keep` was given in this interpreter."""
 
 
 def same[T](value: T) -> T:

@@ -88,7 +88,7 @@ def churn_blocks(knocker: int, _: int) -> None:
 
 
 def churn_packing(knocker: int, fd: int) -> None:
-    """Pack what cannot travel, after what can, for ever."""
+    """Pack what cannot be sent, after what can, for ever."""
     from interpexec import create_channel, sharing
 
     receiver, sender = create_channel()

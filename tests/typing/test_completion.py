@@ -36,7 +36,7 @@ def test_the_package_offers_its_names() -> None:
 
 @pytest.mark.parametrize("name", interpexec._SUBMODULES)
 def test_a_submodule_offers_its_names(name: str) -> None:
-    """Those too that it imports late."""
+    """A submodule offers all its public names, also those that it imports late."""
     module = getattr(interpexec, name)
     assert offered(f"import interpexec\ninterpexec.{name}.") >= set(module.__all__)
 
@@ -60,5 +60,5 @@ def test_a_future_offers_what_a_user_may_call() -> None:
     ],
 )
 def test_an_object_offers_its_methods(code: str, names: set[str]) -> None:
-    """What a call returns is known, too."""
+    """The type of what a call returns is known, too."""
     assert offered(POOL + code) >= names

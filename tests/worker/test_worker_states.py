@@ -154,7 +154,7 @@ def test_a_successor_is_wanted_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_successor_does_not_count_the_time_that_it_waits(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It was ready after a second, though it takes its first call after a thousand."""
+    """A successor was ready after a second, though it takes its first call after a thousand."""
     monkeypatch.setattr("interpexec._worker.retirement.monotonic", lambda: 1000.0)
     retirement = Retirement(10, 0.0)
     retirement.begin(1.0)

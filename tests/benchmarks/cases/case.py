@@ -1,4 +1,4 @@
-"""What a case is."""
+"""A case: a name, a unit, a function that measures, and targets."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass

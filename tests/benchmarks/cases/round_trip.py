@@ -4,7 +4,7 @@ Measured: ``pool.submit(noop).result()``, one at a time, two workers ready and i
 median of the calls of one process. Unit: µs. Floor: two wake-ups of a sleeping thread, one
 on the way there and one on the way back; no pickling and no future is in them. Measured by
 a thread that echoes a byte between two pipes (it shares the caller's GIL, which a sleeping
-caller leaves free). What is awaited is measured inside one event loop, which runs all along.
+caller leaves free). Awaited contenders are measured inside one event loop, which runs all along.
 
 A wake-up costs tens of µs when the sleeper's core has gone idle, and 2 µs when the kernel
 puts both threads on one core, which it decides once and keeps to: in a process the floor is

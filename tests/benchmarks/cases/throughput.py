@@ -3,7 +3,7 @@
 Measured: a burst of ``submit(noop)``, then ``result()`` of every future, two workers ready;
 the median over the bursts of one process. Unit: tasks/s. Floor, here a ceiling: what one
 thread can do of the work that no pool can leave out (a future, pickle and unpickle there,
-pickle and unpickle back, settle, ask), with no other thread to wake. What is awaited has no
+pickle and unpickle back, settle, ask), with no other thread to wake. An awaited contender has no
 queue: as many asyncio tasks as workers share the calls, each awaiting one after the other.
 """
 

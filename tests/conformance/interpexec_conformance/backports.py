@@ -1,4 +1,4 @@
-"""What 3.14's tests use and CPython 3.13's `unittest` and `asyncio` lack."""
+"""Parts of `unittest` and `asyncio` that 3.14's tests use and CPython 3.13 lacks."""
 
 import asyncio.events
 import unittest

@@ -39,7 +39,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What came out of one module."""
+    """The result of one module."""
 
     module: str
     returncode: int | None

@@ -1,9 +1,9 @@
-"""What every interpreter of the conformance environment does at its start.
+"""The start of every interpreter of the conformance environment.
 
 `install()` is called by the environment's site-packages: in the process that
 runs the tests, in the processes that the tests start, and in every worker
 interpreter of those. It has to be cheap, so it imports nothing but the import
-machinery; what is substituted is loaded when somebody asks for it.
+machinery; our class is loaded when somebody asks for it.
 """
 
 import sys

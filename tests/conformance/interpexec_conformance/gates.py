@@ -1,6 +1,6 @@
-"""What the tests use of `threading`, over a pipe that every interpreter can use.
+"""The parts of `threading` that the tests use, over a pipe that every interpreter can use.
 
-The descriptors' numbers are all that travels: the copy in a worker opens and
+Only the descriptors' numbers are sent: the copy in a worker opens and
 closes nothing, and the one who made a gate closes it when no worker waits.
 """
 

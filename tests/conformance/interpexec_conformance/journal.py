@@ -1,4 +1,4 @@
-"""What became of each test, written down as it happens.
+"""The outcome of each test, written down as it happens.
 
 One JSON object per line, so that a run which crashes or hangs has told all that
 went before, and which test it was in.
@@ -22,7 +22,7 @@ _GRAVITY = (UNFINISHED, OK, SKIPPED, EXPECTED_FAILURE, FAILED)
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one test."""
+    """The outcome of one test."""
 
     test: str
     kind: str

@@ -1,4 +1,4 @@
-"""What is run, and the one table of what is not, with the reason of each.
+"""The tests that are run, and the one table of those that are not, with the reason of each.
 
 A reason says why a test cannot say anything about an executor over isolated
 interpreters. "Ours behaves differently" is never one, but for `SENT_HERE`.

@@ -1,5 +1,5 @@
 # ruff: noqa: PT009  # these run under unittest, beside CPython's tests
-"""That the harness tests what it says it tests.
+"""Checks that the harness tests what it says it tests.
 
 Without these a slip in the substitution would run CPython's tests against
 CPython's class, and pass.
@@ -22,10 +22,10 @@ from interpexec_conformance.gates import Event
 
 futures: Any = _futures  # typeshed's 3.13 does not know the class
 
-OUR_HOME = interpexec.InterpreterPoolExecutor.__module__
+OUR_MODULE = interpexec.InterpreterPoolExecutor.__module__
 
 
-def home_seen_here() -> str:
+def module_seen_here() -> str:
     """Return the module whose class this interpreter gets from concurrent.futures."""
     return str(futures.InterpreterPoolExecutor.__module__)
 
@@ -40,15 +40,15 @@ class SubstitutionTest(unittest.TestCase):
         self.assertIs(interpreter.BrokenInterpreterPool, interpexec.BrokenInterpreterPool)
 
     def test_in_an_isolated_process(self) -> None:
-        """So does a process that a test starts, whatever the environment says."""
-        code = f"import {__name__} as selfcheck; print(selfcheck.home_seen_here())"
+        """A process that a test starts gets our class, whatever the environment says."""
+        code = f"import {__name__} as selfcheck; print(selfcheck.module_seen_here())"
         _, out, _ = assert_python_ok("-c", code)
-        self.assertEqual(out.decode().strip(), OUR_HOME)
+        self.assertEqual(out.decode().strip(), OUR_MODULE)
 
     def test_in_a_worker(self) -> None:
-        """So does a worker interpreter."""
+        """A worker interpreter gets our class."""
         with futures.InterpreterPoolExecutor(1) as pool:
-            self.assertEqual(pool.submit(home_seen_here).result(), OUR_HOME)
+            self.assertEqual(pool.submit(module_seen_here).result(), OUR_MODULE)
 
 
 class GateTest(unittest.TestCase):

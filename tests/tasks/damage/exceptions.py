@@ -52,7 +52,7 @@ class UnsaidError(Exception):
 
 
 class DisguisedError(Exception):
-    """It says that it is something else."""
+    """An exception that says that it is something else."""
 
     @property
     def __class__(self) -> type:  # type: ignore[override]

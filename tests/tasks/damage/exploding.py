@@ -1,6 +1,6 @@
-"""What damaged interpreters are left with: objects and functions that raise when they are used."""
+"""Objects and functions that raise when they are used: damaged interpreters have them."""
 
-# What a worker that has done something has imported: so it is damaged while it is in use.
+# A worker that has done something has imported these: so they are damaged while in use.
 import importlib.machinery  # noqa: F401
 import signal  # noqa: F401
 import sys
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 kept: list[object] = []
-"""What stays when the call has ended."""
+"""Objects that stay when the call has ended."""
 
 
 class Damage(Exception):  # noqa: N818  # that is what it is

@@ -1,4 +1,4 @@
-"""What programs change in their interpreter in good faith: no damage."""
+"""Changes that programs make to their interpreter in good faith: no damage."""
 
 import builtins
 import importlib.machinery
