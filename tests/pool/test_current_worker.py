@@ -22,12 +22,12 @@ def indices_at_once(pool: InterpreterPoolExecutor, gate: Gate, count: int) -> li
 
 
 def test_there_is_none_outside_of_workers() -> None:
-    """As with `current_task()`: None."""
+    """`current_worker()` is None there, as `current_task()` is."""
     assert current_worker() is None
 
 
 def test_each_worker_has_an_index_of_its_own() -> None:
-    """They are 0 to `max_workers - 1`; the name ends in the index, and is the thread's."""
+    """Indices are 0 to `max_workers - 1`; the name ends in the index, and is the thread's."""
     with gated(partial(InterpreterPoolExecutor, 3, "cook")) as (pool, gate):
         assert indices_at_once(pool, gate, 3) == [0, 1, 2]
         for _ in range(5):
@@ -85,7 +85,7 @@ def lose_worker() -> None:
 
 @pytest.mark.parametrize("most", [1, 2, 5])
 def test_successors_take_over_the_index(most: int) -> None:
-    """They are made before their predecessors leave, and the range stays."""
+    """Successors are made before their predecessors leave, and the range of indices stays."""
     with gated(partial(InterpreterPoolExecutor, 2, max_tasks_per_child=most)) as (pool, gate):
         for _ in range(6):
             assert indices_at_once(pool, gate, 2) == [0, 1]
@@ -95,7 +95,7 @@ def test_successors_take_over_the_index(most: int) -> None:
 def test_a_worker_that_cannot_be_stopped_keeps_its_index_beside_its_replacement(
     begun: Pipe, door: Gate
 ) -> None:
-    """It takes no call any more; the one that does has the same index."""
+    """The stopped worker takes no call any more; the one that does has its index."""
     with pool_of(1) as pool:
         blocked = pool.submit(stoppable.block_in_lock, (begun.writer, door.handle[1]))
         begun.hear()
