@@ -34,6 +34,7 @@ ORDER = [
     "_sharing.package",
     "_sharing.unpickling",
     "_sharing.pickle_opcodes",
+    "_sharing.hints",
     "_sharing.diagnose",
     "buffers",
     "_sharing.stdlib_types",

@@ -4,6 +4,7 @@ import math
 import os
 from functools import partial
 from operator import index
+from types import BuiltinFunctionType, FunctionType, MethodType
 
 from interpexec._core.cpython import NotShareableError
 from interpexec._core.error_text import shown, without_frames
@@ -56,8 +57,42 @@ def function(value: object) -> None:
     future says so, as CPython's tests have it; where it can, that it is not
     callable.
     """
-    if not callable(value) and type(value).__module__ == "builtins":
-        raise TypeError(f"fn must be a callable, got {shown(value)}")
+    kind = type(value)
+    if kind is FunctionType:
+        if value.__code__.co_flags & _ASYNCHRONOUS:  # type: ignore[attr-defined]  # it is one
+            raise _asynchronous(value, "fn")
+    elif kind is BuiltinFunctionType or kind is type:
+        return
+    elif not callable(value):
+        if kind.__module__ == "builtins":
+            raise TypeError(f"fn must be a callable, got {shown(value)}")
+    elif _is_asynchronous(value):
+        raise _asynchronous(value, "fn")
+
+
+def _is_asynchronous(value: object) -> bool:
+    """Say whether calling it gives a coroutine, or an asynchronous generator."""
+    while isinstance(value, partial):
+        value = value.func
+    kind = type(value)
+    if kind is MethodType:
+        value = value.__func__  # type: ignore[attr-defined]  # it is one
+    elif kind is not FunctionType:
+        value = getattr(kind, "__call__", None)  # noqa: B004  # not of the object
+    return type(value) is FunctionType and bool(value.__code__.co_flags & _ASYNCHRONOUS)
+
+
+_ASYNCHRONOUS = 0x80 | 0x200
+"""`inspect.CO_COROUTINE` and `CO_ASYNC_GENERATOR`; to import that takes 10 ms."""
+
+
+def _asynchronous(value: object, argument: str) -> TypeError:
+    """Return the error for a function whose value could not be sent, and is awaited by nobody."""
+    name = name_of(value)
+    return TypeError(
+        f"{argument} must be a plain function, and {name} is a coroutine function (async def):"
+        f" pass a function that calls asyncio.run({name}(...))"
+    )
 
 
 def name_prefix(value: object) -> str:
@@ -92,6 +127,8 @@ def initializer(function: object, args: object, workers: int) -> "Callable[[], P
         return lambda: None
     if not callable(function):
         raise TypeError(f"initializer must be a callable, got {shown(function)}")
+    if _is_asynchronous(function):
+        raise _asynchronous(function, "initializer")
     try:
         payload = pickling.dumps_call(function, arguments, {})
         check_weight(payload, workers)
@@ -116,6 +153,7 @@ def mappable(fn: object, iterables: tuple[object, ...]) -> "tuple[Iterator[objec
     """Check the function of a map, and return the iterators over its items."""
     if not callable(fn):
         raise TypeError(f"fn must be a callable, got {shown(fn)}")
+    function(fn)
     return tuple(_iterator(each, f"iterables[{index}]") for index, each in enumerate(iterables))
 
 

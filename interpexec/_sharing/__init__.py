@@ -7,6 +7,7 @@
     package         a pickle and its out-of-band data
     unpickling      what was sent, made an object again
     pickle_opcodes  large bytes, taken out of a pickle
+    hints           what to do where an object cannot be sent
     diagnose        which part of an object cannot be sent
     stdlib_types    sockets, files, memory: types that pickle refuses, or copies
     exceptions      exceptions, whatever their classes are like

@@ -2,9 +2,11 @@
 
 import copyreg
 from _functools import partial  # `functools` is dear, and may be out of a worker's reach
+from types import MethodType
 
 from interpexec._core.cpython import NotShareableError
 from interpexec._core.error_text import shown, told
+from interpexec._sharing.hints import OTHERWISE, OWN_WAYS, way_out
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
 
 _FOREIGN = "\0"  # before a reason that is not a NotShareableError's
 _FUNCTION, _NAMED = "the function", ("function ", "class ")  # it says itself what it is
+_RESULT = "the result"
 _DEEPEST = 50
 _MOST_PARTS = 10_000  # of one object
 
@@ -27,12 +30,13 @@ def explain(
     path, part, reason = _find(obj, where, _said(error), attempt)
     if path == _FUNCTION and reason.startswith(_NAMED):
         return NotShareableError(reason)
-    if not reason.startswith(_FOREIGN):
+    if path.startswith(_FUNCTION):
+        path = path.removeprefix("the ")  # `function.__self__` is code
+    hint = way_out(part, "return" if where == _RESULT else "pass")
+    if hint is None and not reason.startswith(_FOREIGN):
         return NotShareableError(f"{path}: {reason}")
-    reason = reason.removeprefix(_FOREIGN)
-    return NotShareableError(
-        f"{path} cannot be sent to another interpreter: {shown(part)}: {reason}"
-    )
+    why = hint or f"{reason.removeprefix(_FOREIGN)} ({OTHERWISE})"
+    return NotShareableError(f"{path} cannot be sent to another interpreter: {shown(part)}: {why}")
 
 
 def _said(error: BaseException) -> str:
@@ -48,6 +52,8 @@ def _find(
     """Go down to the smallest part that fails: return where it is, itself, and why."""
     seen = {id(obj)}
     for _ in range(_DEEPEST):
+        if way_out(obj, "") is not None:
+            break  # what it is made of is of no interest
         for name, part in _parts(obj):
             if id(part) in seen:
                 continue
@@ -88,10 +94,9 @@ def _all_parts(obj: object) -> "Iterator[tuple[str, object]]":
 
 def _has_own_way(cls: type) -> bool:
     """Say whether a class defines how it is sent, so that its attributes mean nothing."""
-    if issubclass(cls, (BaseException, partial)):
+    if issubclass(cls, (BaseException, partial, MethodType)):
         return False
-    names = {"__reduce__", "__reduce_ex__", "__getstate__", "__share__"}
-    return any(names & vars(base).keys() for base in cls.__mro__[:-1])
+    return any(OWN_WAYS & vars(base).keys() for base in cls.__mro__[:-1])
 
 
 def _attributes(obj: object) -> "Iterator[tuple[str, object]]":
@@ -101,6 +106,8 @@ def _attributes(obj: object) -> "Iterator[tuple[str, object]]":
         names.append("args")
     elif isinstance(obj, partial):
         names += ["func", "args", "keywords"]
+    elif isinstance(obj, MethodType):
+        names.append("__self__")
     for name in names:
         if hasattr(obj, name):
             yield f".{name}", getattr(obj, name)

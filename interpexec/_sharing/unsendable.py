@@ -1,8 +1,9 @@
 """Why a definition cannot be sent: which variable of which function. Imported when one cannot."""
 
 from interpexec._core.cpython import NotShareableError
-from interpexec._core.error_text import told
+from interpexec._core.error_text import shown, told
 from interpexec._sharing import pickler
+from interpexec._sharing.hints import OTHERWISE, way_out
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -10,19 +11,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from interpexec._sharing.pickler import Dump
-
-_WAY_OUT = "make it in the function, or in an initializer"
-# Types of the standard library for which this package has others.
-_OTHERS = {
-    "_thread.lock": "sync.Lock",
-    "_thread.RLock": "sync.RLock",
-    "threading.Condition": "sync.Condition",
-    "threading.Event": "sync.Event",
-    "threading.Semaphore": "sync.Semaphore",
-    "threading.Barrier": "sync.Barrier",
-    "queue.Queue": "sync.Queue",
-    "_queue.SimpleQueue": "sync.Queue",
-}
 
 
 class UnsendableError(NotShareableError):
@@ -33,13 +21,13 @@ class UnsendableError(NotShareableError):
         if isinstance(error, UnsendableError):  # it names the variable that is the reason
             super().__init__(*error.args)
             return
-        reason = str(error) if isinstance(error, NotShareableError) else told(error)
-        kind = type(value)
-        other = _OTHERS.get(f"{kind.__module__}.{kind.__qualname__}")
-        hint = f"use interpexec.{other}" if other else _WAY_OUT
+        why = way_out(value, "use")
+        if why is None:
+            is_told = isinstance(error, NotShareableError)
+            why = str(error) if is_told else f"{told(error)} ({OTHERWISE})"
         super().__init__(
             f"{user} cannot be sent to another interpreter, because {what} cannot:"
-            f" {reason} ({hint})"
+            f" {shown(value)}: {why}"
         )
 
     def __reduce__(self) -> "tuple[object, ...]":
