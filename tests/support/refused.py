@@ -6,6 +6,9 @@ import sharing_tasks as there
 from gates import TIME_LIMIT
 from interpexec import InterpreterPoolExecutor, NotShareableError
 
+LARGE = 1 << 16
+"""Bytes of so many, or more, are out-of-band data."""
+
 
 def refused(pool: InterpreterPoolExecutor, value: object) -> str:
     """Return what the error says of something that cannot be sent."""
