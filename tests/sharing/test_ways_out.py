@@ -72,7 +72,7 @@ def test_a_part_of_an_argument_is_named(
 
 @pytest.mark.parametrize("kind", there.KINDS)
 def test_a_result_is_named_with_the_way_out(pool: InterpreterPoolExecutor, kind: str) -> None:
-    """It says what to return."""
+    """The error for a result says what to return."""
     text = _refusal(pool, there.make, kind)
     assert text.startswith("the result cannot be sent to another interpreter: ")
     assert text.endswith(f": {there.KINDS[kind][1].format(verb='return')}")
@@ -127,7 +127,7 @@ def test_a_class_that_says_how_it_is_sent_is_told_why_not(pool: InterpreterPoolE
 
 
 def test_of_anything_else_the_reason_is_told(pool: InterpreterPoolExecutor) -> None:
-    """And the general way out."""
+    """The error tells the reason, and the general way out."""
     text = _refusal(pool, tasks.same, there.FailsToReduce())
     assert "LookupError: there is no row for it" in text
     assert text.endswith("(make it in the function, or in an initializer)")

@@ -192,7 +192,7 @@ KINDS: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "context": (contextvars.copy_context, "{verb} the values of its variables"),
 }
-"""What is made, how, and what the error advises; `verb` is pass, return or use."""
+"""Each kind: how one is made, and the advice of the error; `verb` is pass, return or use."""
 
 if sys.version_info >= (3, 14):  # before, pickle knows these
     KINDS["count"] = itertools.count, _LIST
