@@ -1,9 +1,8 @@
 """Fixtures for all tests, among them the check that nothing is left when a test ends."""
 
 import gc
-import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from time import monotonic
@@ -69,15 +68,6 @@ def _nothing_is_left() -> Iterator[None]:
             new.pop().join(max(end - monotonic(), 0))  # it may have started others
         left = leftovers(before)
     assert not left, f"left behind: {left}"
-
-
-@pytest.fixture
-def gate() -> Iterator[tuple[int, Callable[[int], object]]]:
-    """Return a descriptor to read from, and what lets so many readers go on."""
-    reader, writer = os.pipe()
-    yield reader, lambda readers: os.write(writer, bytes(readers))
-    os.close(reader)
-    os.close(writer)
 
 
 @pytest.fixture

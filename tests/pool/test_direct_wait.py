@@ -1,12 +1,13 @@
 """Waiting for one call in the collector's place: a wake-up saved, and no reply lost."""
 
-import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 
 import pytest
 
+import tasks
+from gates import Gate
 from interpexec import BrokenInterpreterPool, InterpreterPoolExecutor
 from interpexec._core.waiting import Deadline, Spinner, Wakeup
 from interpexec._pool import call_ends, link
@@ -18,11 +19,6 @@ from interpexec._sharing import pickling
 from interpexec._worker import wire
 from interpexec._worker.wire import Message
 from stops import TIME_LIMIT, await_direct_wait, rest
-
-
-def pass_gate(reader: int) -> int:
-    """Block until the gate is opened for one more."""
-    return len(os.read(reader, 1))
 
 
 class Waiting:
@@ -50,12 +46,11 @@ class Waiting:
         return self
 
 
-def test_the_reply_wakes_the_one_that_waits(gate: tuple[int, Callable[[int], object]]) -> None:
+def test_the_reply_wakes_the_one_that_waits(door: Gate) -> None:
     """The waiting thread gets its result, and the collector has not been woken for it."""
-    reader, open_for = gate
     with InterpreterPoolExecutor(1) as pool:
         pool.warm()  # that is what a worker says beside
-        future = pool.submit(pass_gate, reader)
+        future = pool.submit(tasks.pass_gate, door.handle, 1)
         waiting = Waiting(pool._scheduler, future, None)
         link = pool._scheduler.state.link
         assert link is not None
@@ -67,33 +62,31 @@ def test_the_reply_wakes_the_one_that_waits(gate: tuple[int, Callable[[int], obj
             return collect(timeout)
 
         link.wait = sleep  # type: ignore[method-assign]
-        open_for(1)
+        door.let_in()
         assert waiting.end().value == 1
         assert not sleeps  # it is still in the one from before
 
 
 def test_calls_of_others_are_left_to_the_collector(
-    gate: tuple[int, Callable[[int], object]],
+    door: Gate,
 ) -> None:
     """Their replies may come to the one that waits; their callbacks do not run there."""
-    reader, open_for = gate
     threads: list[threading.Thread] = []
     with InterpreterPoolExecutor(2) as pool:
-        waiting = Waiting(pool._scheduler, pool.submit(pass_gate, reader), None)
+        waiting = Waiting(pool._scheduler, pool.submit(tasks.pass_gate, door.handle, 1), None)
         other = pool.submit(int)
         other.add_done_callback(lambda _: threads.append(threading.current_thread()))
         assert other.result(TIME_LIMIT) == 0
-        open_for(1)
+        door.let_in()
         assert waiting.end().value == 1
     assert [thread is waiting._thread for thread in threads] == [False]
 
 
-def test_its_time_is_over(gate: tuple[int, Callable[[int], object]]) -> None:
+def test_its_time_is_over(door: Gate) -> None:
     """TimeoutError, and the call goes on."""
-    reader, open_for = gate
     with InterpreterPoolExecutor(1) as pool:
         pool.warm()
-        future = pool.submit(pass_gate, reader)
+        future = pool.submit(tasks.pass_gate, door.handle, 1)
         link = pool._scheduler.state.link
         assert link is not None
         wait_directly, waits = link.wait_directly, []
@@ -106,17 +99,16 @@ def test_its_time_is_over(gate: tuple[int, Callable[[int], object]]) -> None:
         with pytest.raises(TimeoutError):
             future.result(0.2)
         assert waits  # in the collector's place
-        open_for(1)
+        door.let_in()
         assert future.result(TIME_LIMIT) == 1
 
 
-def test_the_call_is_cancelled_meanwhile(gate: tuple[int, Callable[[int], object]]) -> None:
+def test_the_call_is_cancelled_meanwhile(door: Gate) -> None:
     """A waiting thread is woken, although no reply comes."""
-    reader, open_for = gate
     with InterpreterPoolExecutor(1, cancel_running=False) as pool:
-        running = pool.submit(pass_gate, reader)
+        running = pool.submit(tasks.pass_gate, door.handle, 1)
         scheduler = pool._scheduler
-        ahead = pool.submit(pass_gate, reader)
+        ahead = pool.submit(tasks.pass_gate, door.handle, 1)
         out = scheduler.state.table.out
         held = out.pop(running._call_id)  # so that the other one seems to be the only one
         waiting = Waiting(scheduler, ahead, None)
@@ -124,16 +116,15 @@ def test_the_call_is_cancelled_meanwhile(gate: tuple[int, Callable[[int], object
         while not ahead.cancel():  # until then the worker has not begun the first one
             assert not ahead.done()
         assert isinstance(waiting.end().error, CancelledError)
-        open_for(1)
+        door.let_in()
         assert running.result(TIME_LIMIT) == 1
 
 
 @pytest.mark.parametrize("places", [["look"], ["sleep"], ["look", "sleep"]])
 def test_signal_handlers_wait_for_other_calls(
-    gate: tuple[int, Callable[[int], object]], monkeypatch: pytest.MonkeyPatch, places: list[str]
+    door: Gate, monkeypatch: pytest.MonkeyPatch, places: list[str]
 ) -> None:
     """In the thread that waits directly, in the middle of that: the collector takes over."""
-    reader, open_for = gate
     left = [{"look": (Spinner, "spin"), "sleep": (Wakeup, "wait")}[place] for place in places]
     got: list[object] = []
     with InterpreterPoolExecutor(2) as pool:
@@ -142,7 +133,7 @@ def test_signal_handlers_wait_for_other_calls(
         def handle() -> None:
             got.append(pool.submit(abs, -5).result(TIME_LIMIT))
             if not left:
-                open_for(1)
+                door.let_in()
 
         def interrupt(place: type, name: str) -> None:
             original = getattr(place, name)
@@ -156,7 +147,7 @@ def test_signal_handlers_wait_for_other_calls(
 
             monkeypatch.setattr(place, name, interrupted)
 
-        future = pool.submit(pass_gate, reader)
+        future = pool.submit(tasks.pass_gate, door.handle, 1)
         for place, name in list(left):
             interrupt(place, name)
         assert future.result(TIME_LIMIT) == 1
@@ -165,19 +156,16 @@ def test_signal_handlers_wait_for_other_calls(
         assert not pool._scheduler.direct._is_lent
 
 
-def test_the_pool_breaks_meanwhile(
-    gate: tuple[int, Callable[[int], object]], caplog: pytest.LogCaptureFixture
-) -> None:
+def test_the_pool_breaks_meanwhile(door: Gate, caplog: pytest.LogCaptureFixture) -> None:
     """A waiting thread is woken by any end of the call."""
-    reader, _ = gate
     scheduler = Scheduler(PoolState(1, "test", lambda: None))
-    future = scheduler.submit(pickling.dumps_call(pass_gate, (reader,), {}))
+    future = scheduler.submit(pickling.dumps_call(tasks.pass_gate, (door.handle,), {}))
     waiting = Waiting(scheduler, future, None)  # type: ignore[arg-type]
     scheduler.state.broken = "broken by the test", None
     scheduler.state.table.out.pop(future._call_id)
     call_ends.fail(future, scheduler.state.error_of_broken())
     assert isinstance(waiting.end().error, BrokenInterpreterPool)
-    gate[1](1)
+    door.let_in()
     scheduler.close()
     scheduler.join()
     assert not caplog.records
@@ -284,7 +272,7 @@ def test_many_threads_wait_at_once() -> None:
 
 
 def test_a_reply_in_hand_is_not_lost_when_the_last_worker_goes(
-    gate: tuple[int, Callable[[int], object]], monkeypatch: pytest.MonkeyPatch
+    door: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The race that would take its call for lost, in steps.
 
@@ -292,7 +280,6 @@ def test_a_reply_in_hand_is_not_lost_when_the_last_worker_goes(
     2. the pool rests for a fork: its worker ends, and the collector is about to end
     3. the thread goes on, and notes the reply
     """
-    reader, open_for = gate
     held, at_end = threading.Event(), threading.Event()
     wait_directly, end = link.Link.wait_directly, Collector._end
 
@@ -311,9 +298,9 @@ def test_a_reply_in_hand_is_not_lost_when_the_last_worker_goes(
     monkeypatch.setattr(Collector, "_end", tell)
     with InterpreterPoolExecutor(1) as pool:
         pool.warm()
-        future = pool.submit(pass_gate, reader)
+        future = pool.submit(tasks.pass_gate, door.handle, 1)
         waiting = Waiting(pool._scheduler, future, None)
-        open_for(1)
+        door.let_in()
         assert held.wait(TIME_LIMIT)
         assert rest(pool)
         pool._scheduler.rest.end()

@@ -1,23 +1,17 @@
 """Races and deadlocks that a review found, each forced."""
 
-import os
 import threading
 import weakref
-from collections.abc import Callable
 from concurrent.futures import wait
 from typing import Never
 
 import pytest
 
 import mishaps
+import tasks
+from gates import Gate
 from interpexec import InterpreterPoolExecutor
-
-TIME_LIMIT = 30.0
-
-
-def pass_gate(reader: int) -> int:
-    """Block until the gate is opened for one more."""
-    return len(os.read(reader, 1))
+from stops import TIME_LIMIT, finish
 
 
 def stop(_: object) -> Never:
@@ -25,47 +19,33 @@ def stop(_: object) -> Never:
     raise StopIteration
 
 
-def pass_gate_and_stop(reader: int) -> Never:
-    """Raise it behind a gate."""
-    pass_gate(reader)
-    raise StopIteration
-
-
-def finish(thread: threading.Thread) -> None:
-    """Wait for a thread; fail if it hangs."""
-    thread.join(TIME_LIMIT)
-    assert not thread.is_alive()
-
-
 def test_cancelling_after_shutdown_strands_no_other_call(
-    gate: tuple[int, Callable[[int], object]],
+    door: Gate,
 ) -> None:
     """Calls that were sent before the workers were told to end cannot be recalled any more.
 
     1. calls stand in the request queue; `shutdown` tells the workers to end after them
     2. one of them is cancelled: taking all back would leave them to nobody
     """
-    reader, open_for = gate
     pool = InterpreterPoolExecutor(1)
-    first = pool.submit(pass_gate, reader)
+    first = pool.submit(tasks.pass_gate, door.handle, 1)
     pool._scheduler.state.table._ahead = 10
-    others = [pool.submit(pass_gate, reader) for _ in range(10)]
+    others = [pool.submit(tasks.pass_gate, door.handle, 1) for _ in range(10)]
     pool.shutdown(wait=False)
     others[5].cancel()
-    open_for(11)
+    door.let_in(11)
     pool.shutdown()
     assert first.done()
     assert all(future.done() for future in others)
 
 
 def test_a_callback_may_take_a_lock_that_the_waiter_holds(
-    gate: tuple[int, Callable[[int], object]],
+    door: Gate,
 ) -> None:
     """A waiting thread gets its result, and the call's callbacks run in another thread."""
-    reader, open_for = gate
     lock, done = threading.Lock(), threading.Event()
     with InterpreterPoolExecutor(1) as pool:
-        future = pool.submit(pass_gate, reader)
+        future = pool.submit(tasks.pass_gate, door.handle, 1)
 
         def callback(_: object) -> None:
             with lock:
@@ -73,7 +53,7 @@ def test_a_callback_may_take_a_lock_that_the_waiter_holds(
 
         future.add_done_callback(callback)
         with lock:
-            opener = threading.Timer(0, open_for, (1,))
+            opener = threading.Timer(0, door.let_in)
             opener.start()
             assert future.result(TIME_LIMIT) == 1
         assert done.wait(TIME_LIMIT)
@@ -81,14 +61,13 @@ def test_a_callback_may_take_a_lock_that_the_waiter_holds(
 
 
 def test_a_callback_may_shut_the_pool_down_while_its_call_is_waited_for(
-    gate: tuple[int, Callable[[int], object]],
+    door: Gate,
 ) -> None:
     """Neither waits for the other."""
-    reader, open_for = gate
     pool = InterpreterPoolExecutor(1)
-    future = pool.submit(pass_gate, reader)
+    future = pool.submit(tasks.pass_gate, door.handle, 1)
     future.add_done_callback(lambda _: pool.shutdown())
-    opener = threading.Timer(0, open_for, (1,))
+    opener = threading.Timer(0, door.let_in)
     opener.start()
     assert future.result(TIME_LIMIT) == 1
     pool.shutdown()
@@ -96,10 +75,9 @@ def test_a_callback_may_shut_the_pool_down_while_its_call_is_waited_for(
 
 
 def test_two_callbacks_may_shut_the_pool_down_at_once(
-    gate: tuple[int, Callable[[int], object]],
+    door: Gate,
 ) -> None:
     """Each runs in a thread of the pool; they do not wait for each other's."""
-    reader, open_for = gate
     pool = InterpreterPoolExecutor(2)
     both, ended = threading.Barrier(2), threading.Semaphore(0)
 
@@ -108,24 +86,23 @@ def test_two_callbacks_may_shut_the_pool_down_at_once(
         pool.shutdown()
         ended.release()
 
-    futures = [pool.submit(pass_gate, reader) for _ in range(2)]
+    futures = [pool.submit(tasks.pass_gate, door.handle, 1) for _ in range(2)]
     for future in futures:
         future.add_done_callback(shut_down)
-    open_for(2)
+    door.let_in(2)
     assert all(ended.acquire(timeout=TIME_LIMIT) for _ in range(2))
 
 
 def test_who_waits_for_many_learns_of_a_cancelled_one(
-    gate: tuple[int, Callable[[int], object]],
+    door: Gate,
 ) -> None:
     """`concurrent.futures.wait` is told when a pending call was cancelled."""
-    reader, open_for = gate
     with InterpreterPoolExecutor(1) as pool:
-        futures = [pool.submit(pass_gate, reader) for _ in range(4)]
+        futures = [pool.submit(tasks.pass_gate, door.handle, 1) for _ in range(4)]
         waiter = threading.Thread(target=wait, args=(futures,))
         waiter.start()
         assert futures[3].cancel()
-        open_for(3)
+        door.let_in(3)
         finish(waiter)
 
 
@@ -143,18 +120,19 @@ def test_an_executor_is_dropped_while_somebody_holds_the_engines_lock() -> None:
 
 
 def test_a_callback_that_raises_anything_while_the_pool_breaks(
-    gate: tuple[int, Callable[[int], object]], caplog: pytest.LogCaptureFixture
+    door: Gate, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The other calls fail in their turn, and everything ends."""
 
     def leave(_: object) -> Never:
         raise SystemExit
 
-    reader, open_for = gate
-    with InterpreterPoolExecutor(1, initializer=pass_gate_and_stop, initargs=(reader,)) as pool:
+    with InterpreterPoolExecutor(
+        1, initializer=tasks.pass_gate_and_fail, initargs=(door.handle, StopIteration())
+    ) as pool:
         futures = [pool.submit(int) for _ in range(5)]
         futures[0].add_done_callback(leave)
-        open_for(1)
+        door.let_in()
         assert all(future.exception(TIME_LIMIT) for future in futures)
     assert caplog.records
 
@@ -170,14 +148,16 @@ def test_an_item_that_stops_iteration_does_not_end_the_others(chunksize: int) ->
         assert list(results) == []
 
 
-def test_a_worker_answers_before_it_frees(gate: tuple[int, Callable[[int], object]]) -> None:
+def test_a_worker_answers_before_it_frees(door: Gate) -> None:
     """Objects of a call may take long to go; the next call waits for that."""
-    reader, open_for = gate
     with InterpreterPoolExecutor(1) as pool:
-        assert pool.submit(type, mishaps.SlowToGo(reader)).result(TIME_LIMIT) is mishaps.SlowToGo
+        assert (
+            pool.submit(type, mishaps.SlowToGo(door.handle[1])).result(TIME_LIMIT)
+            is mishaps.SlowToGo
+        )
         late = pool.with_options(timeout=TIME_LIMIT).submit(int)
         assert not wait([late], 0.05).done
-        open_for(1)
+        door.let_in()
         assert late.result(TIME_LIMIT) == 0
 
 
