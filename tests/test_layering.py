@@ -47,6 +47,7 @@ ORDER = [
     "_sharing.rebuilding",
     "_sharing.new_classes",
     "_sharing.new_objects",
+    "_sharing.new_typing",
     "_sharing.names_read",
     "_sharing.changes",
     "_sharing.classes",

@@ -19,6 +19,7 @@
     rebuilding      definitions that have arrived: functions, and their globals
     new_classes     classes that have arrived
     new_objects     other objects that pickle does not know
+    new_typing      type parameters and aliases that have arrived
     names_read      the globals that code reads
     changes         changes to what a definition was made of
     classes         the parts of a class that is sent
@@ -27,15 +28,6 @@
     unsendable      why a definition cannot be sent
     stream          a definition with the globals that it needs, as bytes
     definitions     functions and classes that are sent by value
-    pickling an object, and collecting its out-of-band data
-    names_read      the globals that code reads
-    rebuilding      definitions that have arrived: functions and classes
-    unavailable     what could not be imported for one of them
-    changes         changes to what a definition was made of
-    classes         the parts of a class
-    typing_parts    type variables, aliases, markers of dataclasses
-    definitions     functions and classes that are sent by value
-    unsendable      why one of them cannot be
     pickling        the ladder: the ways to pickle a call, a result or a message
     flatten         a package as bytes alone, for messages in shared memory
     tokens          bytes that name an object which waits for its receiver

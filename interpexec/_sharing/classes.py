@@ -30,6 +30,10 @@ def body_of(cls: type) -> "dict[str, Any]":
         if not isinstance(slots, str | tuple | list | dict):  # an iterator, used up
             slots = tuple(name for name in own if _is_slot(cls, name))
         body["__slots__"] = slots
+    if (
+        "__parameters__" in own
+    ):  # of a generic class: what refers to `cls[int]` comes before the rest
+        body["__parameters__"] = own["__parameters__"]
     return body
 
 

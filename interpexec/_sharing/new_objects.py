@@ -76,25 +76,6 @@ def obtain_cached(
     return found
 
 
-def obtain_type_parameter(
-    key: int, name: str | None, kind: str, arguments: "tuple[Any, ...]", options: "dict[str, Any]"
-) -> object:
-    """Return a type variable, or another definition of `typing`."""
-    found = obtained(key, name)
-    if found is None:
-        import typing
-
-        module = options.pop("__module__", None)
-        found = getattr(typing, kind)(*arguments, **options)
-        if module is not None:
-            try:
-                found.__module__ = module
-            except AttributeError:
-                pass  # it is what made it, then
-        register(key, found)
-    return found
-
-
 def find_type(name: str) -> object:
     """Return a type that only the module `types` has a name for."""
     import types

@@ -24,6 +24,11 @@ pytestmark = pytest.mark.fast
         ("X = {'a': [1]}", "X['a'].append(2)", {"a": [1, 2]}),
         ("X = {'a': 1}", "X['b'] = X.pop('a')", {"b": 1}),
         ("X = {1}", "X.add(2)", {1, 2}),
+        ("X = {1: 'a'}", "X[True] = X.pop(1)", {True: "a"}),
+        ("X = {'k': {0: 'a'}}", "X['k'][0.0] = X['k'].pop(0)", {"k": {0.0: "a"}}),
+        ("X = 1", "X = True", True),
+        ("X = 0.0", "X = -0.0", -0.0),
+        ("X = {1}", "X.clear(); X.add(1.0)", {1.0}),
         ("X = bytearray(b'a')", "X[0] = 98", bytearray(b"b")),
         ("X = ([1],)", "X[0].append(2)", ([1, 2],)),
         ("import array; X = array.array('i', [1])", "X[0] = 2", [2]),
@@ -51,7 +56,8 @@ def test_a_change_is_seen_by_the_next_call(
     assert definition_of(program.show).number == number
     run(program, change)
     second = result(pool, program.show)
-    assert second != first
+    assert repr(second) != repr(first)
+    assert repr(second) == repr(expected) or "array.array" in before
     assert (list(second) if "array.array" in before else second) == expected  # type: ignore[call-overload]
 
 
