@@ -18,6 +18,7 @@ from interpexec._pool.cancelling import TERMINATION_LIMIT
 from interpexec._pool.future import REFUSED, CallFuture
 from interpexec._pool.process_end import INTERRUPT_LIMIT
 from interpexec._pool.scheduler import Scheduler
+from interpexec._pool.settings import Settings
 from interpexec._pool.state import PoolState
 from interpexec._sharing import pickling
 from interpexec.errors import NotShareableError
@@ -85,6 +86,8 @@ class InterpreterPoolExecutor(Maps, ThreadPoolExecutor):  # type: ignore[misc]  
         max_tasks_per_child: int | None = None,
         cancel_running: bool = True,
         on_error: "Literal['wait', 'cancel']" = "wait",
+        finalizer: "Callable[..., object] | None" = None,
+        finalargs: "Iterable[object]" = (),
     ) -> None:
         """Make a pool. Nothing is started before the first `submit`.
 
@@ -105,6 +108,12 @@ class InterpreterPoolExecutor(Maps, ThreadPoolExecutor):  # type: ignore[misc]  
         on_error: what leaving a `with` block by an Exception does: "wait" for all calls, as
             the standard library, and tell the logger `interpexec` where that takes long; or
             "cancel" what is pending, and stop what runs.
+        finalizer, finalargs: called in each worker after its last call, when the worker ends in
+            order: as the pool ends, as it is replaced, after a call was stopped in it. Not after
+            a crash, nor after an initializer that failed. `shutdown()` waits for it as for a
+            call; `terminate_workers()` and Ctrl-C stop it after 0.1 s. If it raises, the logger
+            `interpexec` is told. Where there is one, the worker that takes another one's place
+            runs its initializer after that one's finalizer.
 
         Raises TypeError or ValueError, naming the argument.
         """
@@ -112,16 +121,15 @@ class InterpreterPoolExecutor(Maps, ThreadPoolExecutor):  # type: ignore[misc]  
         self._thread_name_prefix = (
             arguments.name_prefix(thread_name_prefix) or f"InterpreterPoolExecutor-{next(_counter)}"
         )
-        dump_initializer = arguments.initializer(initializer, initargs, self._max_workers)
-        state = PoolState(
+        settings = Settings(
             self._max_workers,
             self._thread_name_prefix,
-            dump_initializer,
-            initializer_name=arguments.name_of(initializer),
+            initializer=arguments.initializer(initializer, initargs, self._max_workers),
+            finalizer=arguments.finalizer(finalizer, finalargs),
             max_tasks=arguments.max_tasks(max_tasks_per_child),
             cancel_running=bool(cancel_running),
         )
-        self._scheduler = Scheduler(state)
+        self._scheduler = Scheduler(PoolState(settings))
         self._whole: Self | None = None  # of which `with_options` has made this one
         self._limit: float | None = None
         self._cancels_on_error = arguments.on_error(on_error)

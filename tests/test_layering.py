@@ -95,6 +95,7 @@ ORDER = [
     "_pool.clock",
     "_pool.lending",
     "_pool.slots",
+    "_pool.settings",
     "_pool.link",
     "_pool.control_channel",
     "_pool.process_hooks",

@@ -16,6 +16,7 @@ The parts of a pool, from the ground up:
     clock            when the collector has to look at the time
     lending          what was lent to other interpreters, and how much may be
     slots            what each worker is doing
+    settings         the options of a pool
     link             the queues between a pool and its workers
     control_channel  orders for one worker, while it runs a call
     process_hooks    exit and fork

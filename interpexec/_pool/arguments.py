@@ -9,11 +9,13 @@ from types import BuiltinFunctionType, FunctionType, MethodType
 from interpexec._core.cpython import NotShareableError
 from interpexec._core.error_text import shown, without_frames
 from interpexec._pool.call_table import check_weight
+from interpexec._pool.settings import OwnCall
 from interpexec._sharing import pickling
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import Any
 
     from interpexec._sharing.package import Packed
 
@@ -111,39 +113,77 @@ def on_error(value: object) -> bool:
     return value == "cancel"
 
 
-def initializer(function: object, args: object, workers: int) -> "Callable[[], Packed | None]":
-    """Return what pickles the initializer's call when a worker starts.
+def initializer(function: object, args: object, workers: int) -> OwnCall:
+    """Return the call of the initializer."""
+    arguments = _tuple(args, "initargs")
+    return _own_call(function, "initializer", partial(_dump_initializer, arguments, workers))
+
+
+def finalizer(function: object, args: object) -> OwnCall:
+    """Return the call of the finalizer."""
+    arguments = _tuple(args, "finalargs")
+    return _own_call(function, "finalizer", partial(_dump_finalizer, arguments))
+
+
+def _own_call(function: object, what: str, dump: "Callable[[object], Packed]") -> OwnCall:
+    """Return what pickles a call that each worker makes, when a worker starts.
 
     It is pickled now, so that later changes of its arguments do not matter; but
     again for each worker if there is out-of-band data, which can be received
     only once. Where it cannot be sent, that is an error of the worker that needs it, as in the
     standard library.
     """
-    try:
-        arguments: tuple[object, ...] = tuple(args)  # type: ignore[arg-type]  # that is the question
-    except Exception:  # the user's __iter__
-        raise TypeError(f"initargs must be a tuple of arguments, got {shown(args)}") from None
     if function is None:
-        return lambda: None
+        return OwnCall()
     if not callable(function):
-        raise TypeError(f"initializer must be a callable, got {shown(function)}")
+        raise TypeError(f"{what} must be a callable, got {shown(function)}")
     if _is_asynchronous(function):
-        raise _asynchronous(function, "initializer")
+        raise _asynchronous(function, what)
+    name = name_of(function)
     try:
-        payload = pickling.dumps_call(function, arguments, {})
-        check_weight(payload, workers)
+        payload = dump(function)
     except NotShareableError as error:
-        return _Raiser(error)
+        return OwnCall(name, _Raiser(error, what))
     if isinstance(payload, bytes):
-        return lambda: payload
-    return partial(pickling.dumps_call, function, arguments, {})
+        return OwnCall(name, lambda: payload)
+    return OwnCall(name, partial(dump, function))
+
+
+def _dump_initializer(args: "tuple[object, ...]", workers: int, function: "Any") -> "Packed":
+    payload = pickling.dumps_call(function, args, {})
+    check_weight(payload, workers)
+    return payload
+
+
+def _dump_finalizer(args: "tuple[object, ...]", function: "Any") -> "Packed":
+    """Pickle the call of a finalizer.
+
+    As a message, which may outlive its sender: it lies in the worker until that ends, so that no
+    memory can be lent with it. And what is there by then is the worker's own, and stays as it is.
+    """
+    try:
+        return pickling.MESSAGES.pack((function, args, {}))
+    except Exception:  # the names of the program may help; else the error is the better one
+        payload = pickling.dumps_call(function, args, {})
+    if not isinstance(payload, bytes) and payload.weight:
+        raise NotShareableError("memory cannot be lent for so long: put it into a SharedBuffer")
+    return payload
+
+
+def _tuple(args: object, what: str) -> "tuple[object, ...]":
+    try:
+        return tuple(args)  # type: ignore[arg-type]  # that is the question
+    except Exception:  # the user's __iter__
+        raise TypeError(f"{what} must be a tuple of arguments, got {shown(args)}") from None
 
 
 class _Raiser:
     """Raises the error it was made with when it is called."""
 
-    def __init__(self, error: BaseException) -> None:
+    def __init__(self, error: BaseException, what: str) -> None:
         self._error = without_frames(error)
+        if what != "initializer":
+            self._error.add_note(f"in the {what} of the pool")
 
     def __call__(self) -> None:
         raise self._error.with_traceback(None)

@@ -123,7 +123,7 @@ class Canceller:
                 table.recall(link)
             futures = table.take_backlog()
             if link is not None:
-                futures += self._stopper.stop_everything(link, state.initializer_name)
+                futures += self._stopper.stop_everything(link, state.settings)
                 state.clock.expect(GRACE)
         cancel_all(futures)
         state.nudge()

@@ -11,6 +11,7 @@ One thread at a time leads (`leader`). Its turns:
 A step may run the user's code and block. Then another thread leads meanwhile.
 """
 
+import logging
 from concurrent.futures import _base
 from functools import partial
 
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from interpexec._worker.wire import Message
 
 keep_whole()
+
+_logger = logging.getLogger("interpexec")
 
 _FAULT = "A fault in the pool's collector, the pool is not usable anymore"
 
@@ -168,6 +171,10 @@ class Collector:
         """Do what a worker's notice asks for."""
         if kind == wire.NOT_READY:
             self._losses.initializer_failed(raised.revive(payload))
+        elif kind == wire.NOT_FINALIZED:
+            name, pool = self._state.settings.finalizer.name, self._state.name
+            error = raised.revive(payload)
+            _logger.error("The finalizer %s of %s has failed:", name, pool, exc_info=error)
         elif kind in {wire.READY, wire.RETIRING, wire.LEAVING}:
             with self._state.lock:
                 self._act_on_move(wire.worker_of(payload), kind)
@@ -242,10 +249,6 @@ class Collector:
         self.direct.destroy(link)
         self._dispatcher.leave()
         if state.is_closing and state.table.is_clear():
-            state.dump_initializer = _no_initializer  # its arguments are released
+            state.settings.release()
         if not state.is_resting:  # the fork is over already
             self._dispatcher.resume()
-
-
-def _no_initializer() -> None:
-    """Pickle nothing: no worker is made any more."""

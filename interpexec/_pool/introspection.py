@@ -37,7 +37,7 @@ class WorkerInfo(NamedTuple):
     `"idle"`: it waits for a call, or, as a successor, for its turn.
     `"running"`: it runs a call.
     `"leaving"`: it takes no further call, and its interpreter ends; if it still runs
-    a call, that was stopped, and has not come to its end yet."""
+    a call, that is the finalizer, or it was stopped, and has not come to its end yet."""
     function: str | None
     """The qualified name of what it runs, or None."""
     seconds: float | None
@@ -63,10 +63,12 @@ def _info(state: "PoolState", link: "Link", worker: "WorkerThread") -> WorkerInf
     calls = link.slots.done(worker.seat)  # first, so that an idle newcomer has run none
     call_id, since = link.slots.running(worker.seat)
     function = None
-    is_leaving = worker.seat in state.workers.leaving
+    is_leaving = worker.seat in state.workers.leaving or call_id == worker.number | wire.FINAL
     name = wire.state(call_id, since, worker.number, is_leaving=is_leaving)
     if call_id == worker.number:
-        function = state.initializer_name
+        function = state.settings.initializer.name
+    elif call_id == worker.number | wire.FINAL:
+        function = state.settings.finalizer.name
     elif call_id in state.table.out:
         function = state.table.out[call_id]._name
     elif call_id == worker.stopped[0]:

@@ -85,7 +85,8 @@ class Scheduler:
         self.ask_items = self.control_calls.ask_items
         self.leave_to_collector = state.leave_to_collector
         self.refuse_if_over = state.refuse_if_over
-        self.name, self.max_workers, self.max_tasks = state.name, state.max_workers, state.max_tasks
+        self.name, self.max_workers = state.name, state.max_workers
+        self.max_tasks = state.settings.max_tasks
         process_hooks.know(self)
 
     @property

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from interpexec._pool.future import AnyFuture
     from interpexec._pool.leader import LeaderFollowers
     from interpexec._pool.link import Link
+    from interpexec._pool.settings import Settings
     from interpexec._pool.worker_thread import WorkerThread
-    from interpexec._sharing.package import Packed
     from interpexec._worker.wire import Message
 
 keep_whole()
@@ -41,23 +41,11 @@ keep_whole()
 class PoolState:
     """The fields of one pool."""
 
-    def __init__(  # noqa: PLR0913  # the executor's arguments
-        self,
-        max_workers: int,
-        name: str,
-        dump_initializer: "Callable[[], Packed | None]",
-        *,
-        initializer_name: str = "",
-        max_tasks: int | None = None,
-        cancel_running: bool = True,
-    ) -> None:
+    def __init__(self, settings: "Settings") -> None:
         """Make the state of a pool that has started nothing yet."""
-        self.max_workers = max_workers
-        self.name = name
-        self.dump_initializer = dump_initializer
-        self.initializer_name = initializer_name
-        self.max_tasks = max_tasks
-        self.cancel_running = cancel_running
+        self.settings = settings
+        self.max_workers, self.name = settings.max_workers, settings.name
+        self.cancel_running = settings.cancel_running
         self._ids = count(1)
         # Guards all that follows, where nothing else is said.
         self.lock = threading.RLock()

@@ -13,6 +13,7 @@ from time import monotonic
 from interpexec._core.sigint import keep_whole
 from interpexec._pool import wake_signal
 from interpexec._pool.clock import Clock
+from interpexec._worker.wire import FINAL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from interpexec._pool.call_table import CallTable
     from interpexec._pool.future import AnyFuture
     from interpexec._pool.link import Link
+    from interpexec._pool.settings import Settings
     from interpexec._pool.workers import Workers
 
 keep_whole()
@@ -68,15 +70,19 @@ class Stopper:
             self._wake()
         return True
 
-    def stop_everything(self, link: "Link", initializer_name: str) -> "list[AnyFuture]":
-        """Stop all calls that workers have, and initializers; return the futures."""
+    def stop_everything(self, link: "Link", settings: "Settings") -> "list[AnyFuture]":
+        """Stop all calls that workers have, and initializers; return the futures.
+
+        Finalizers have the time that the `finally` blocks of calls have.
+        """
         table = self._table
         running = [*table.out.values(), *(future for future, _ in table.asked.values())]
         stopped = [future for future in running if self.stop(link, future)]
         for worker in self._workers.everyone():  # its initializer may run
-            worker.stopped = worker.number, initializer_name
+            worker.stopped = worker.number, settings.initializer.name
             worker.control.stop_call(worker.number, wake_signal.number())
             self.clock.give_grace(worker.number, GRACE)
+            self.clock.give_grace(worker.number | FINAL, GRACE)
         return stopped
 
     def replies_came(self) -> None:

@@ -19,21 +19,20 @@ from interpexec.errors import WorkerLostError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from types import SimpleNamespace
     from typing import Protocol
 
     from interpexec._pool.lending import Loan
     from interpexec._pool.link import Link
-    from interpexec._sharing.package import Packed
+    from interpexec._pool.settings import Settings
+    from interpexec._sharing.package import Package, Packed
     from interpexec._worker.main import Config, Setup
 
     class Pool(Protocol):
         """The part of a pool that the threads of its workers use."""
 
         name: str
-        max_tasks: int | None
-        dump_initializer: "Callable[[], Packed | None]"
+        settings: Settings
 
         def take_replies(self, link: Link) -> None:
             """Take the worker's replies before its interpreter ends."""
@@ -99,7 +98,7 @@ class WorkerThread(threading.Thread):
         self.interpreter_id: int | None = None  # before there is one
         self.is_ready = False  # it has said so
         self.stopped = -1, ""  # the id and the name of the call that was stopped in it
-        self._loan: Loan | None = None  # what its initializer was lent
+        self._loans: list[Loan] = []  # of its initializer and its finalizer
         self.left_at = 0.0  # when it was counted out, in seconds of the monotonic clock
 
     def run(self) -> None:
@@ -109,30 +108,29 @@ class WorkerThread(threading.Thread):
             self._own_interpreter()
         except BaseException as error:  # the pool must learn of it
             loss = error
-        if self._loan is not None:
-            LOANS.forget(self._loan)
+        for loan in self._loans:
+            LOANS.forget(loan)
         self._pool.worker_gone(self, loss)
         del self._pool, self._link
 
     def _own_interpreter(self) -> None:
         """Create, run, destroy.
 
-        Raises NotShareableError when the pool's initializer cannot be sent.
+        Raises NotShareableError when the pool's initializer, or its finalizer, cannot be sent.
         """
-        initializer = self._pool.dump_initializer()
-        package = None if isinstance(initializer, bytes) else initializer
-        if package is not None:
-            self._loan = LOANS.lend(package, FOR_INITIALIZERS)
-        setup = self._setup(initializer)
+        settings = self._pool.settings
+        calls = [settings.initializer.dump(), settings.finalizer.dump()]
+        packages = self._lend(calls)
+        setup = self._setup(calls)
         interpreter = Interpreter()
         self.interpreter_id = interpreter.id
         is_beyond_help = False
         try:
             line = Fifo()
-            if package is not None:
-                package.give_away()
+            while packages:
+                packages.pop().give_away()
             line.send(setup)
-            del setup, initializer, package  # the views in it are the worker's now
+            del setup, calls  # the views in them are the worker's now
             path = [entry for entry in sys.path if isinstance(entry, str)]
             code = _BOOTSTRAP.format(path=path, setup_line=line.id, streams=_absent_streams())
             summary = interpreter.run(code)
@@ -154,6 +152,13 @@ class WorkerThread(threading.Thread):
         if told:
             raise WorkerLostError(told)
 
+    def _lend(self, calls: "list[Packed | None]") -> "list[Package]":
+        """Lend the out-of-band data of calls; return those that have some."""
+        packages = [each for each in calls if each is not None and not isinstance(each, bytes)]
+        loans = [LOANS.lend(each, FOR_INITIALIZERS) for each in packages if each.weight]
+        self._loans.extend(loan for loan in loans if loan is not None)
+        return packages
+
     def _may_have_threads(self, summary: "SimpleNamespace") -> bool:
         """Say whether the interpreter cannot be ended, as there may be threads in it.
 
@@ -173,19 +178,20 @@ class WorkerThread(threading.Thread):
             if isinstance(item, str):
                 told = item
             else:
-                unseal(item[-1])  # type: ignore[index]  # its out-of-band data is given back
+                for message in item[-2:]:  # type: ignore[index]  # a Setup
+                    unseal(message)  # its out-of-band data is given back
         return told
 
-    def _setup(self, initializer: "Packed | None") -> "Setup":
-        """Return what the worker is given."""
-        begun = monotonic()
+    def _setup(self, calls: "list[Packed | None]") -> "Setup":
+        """Return what the worker is given. calls: its initializer, its finalizer."""
+        begun, (initializer, finalizer) = monotonic(), calls
         argv = [argument for argument in getattr(sys, "argv", ()) if isinstance(argument, str)]
         config: Config = (
             (self.index, self.name),
             argv,
             main_module.describe(),
-            initializer is not None,
-            (begun, self._pool.max_tasks, self._is_successor),
+            (initializer is not None, finalizer is not None),
+            (begun, self._pool.settings.max_tasks, self._is_successor),
         )
         requests, replies = self._link.tokens(self.seat)
         slot = self._link.slots.view(self.seat)
@@ -198,4 +204,5 @@ class WorkerThread(threading.Thread):
             slot,
             pickle.dumps(config, 5),
             b"" if initializer is None else seal(initializer, 0),
+            b"" if finalizer is None else seal(finalizer, 0),
         )

@@ -22,6 +22,7 @@ from interpexec._core import cpython
 from interpexec._core.sigint import keep_whole
 from interpexec._pool import process_end, wake_signal
 from interpexec._pool.worker_thread import WorkerThread
+from interpexec._worker.wire import FINAL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -168,10 +169,12 @@ class Workers:
         return next((each for each in self.everyone() if call(each.seat) == call_id), None)
 
     def abandon(self, link: "Link", call_id: int) -> bool:
-        """Let go of the worker that still runs a stopped call. Returns as `let_go`."""
+        """Let go of the worker that still runs a stopped call, or its finalizer. As `let_go`."""
         worker = self.runner(link, call_id)
         if worker is None:
             return False
+        if call_id & FINAL:  # only now: before this it had its grace
+            worker.control.stop_call(call_id, wake_signal.number())
         process_end.watch_status()  # it may be left when the program ends
         link.order_to_leave(worker.seat)
         is_vacant = self.let_go(worker)

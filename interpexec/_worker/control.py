@@ -22,6 +22,7 @@ from _functools import partial
 from _pickle import dumps
 from _queue import SimpleQueue
 from _thread import allocate_lock
+from time import monotonic
 
 from interpexec._core import current_call, main_module
 from interpexec._core.cancellation import Interruptible, this_thread
@@ -121,14 +122,20 @@ class Helper:
         """Learn that the initializer has run: broadcasts may run from now on."""
         self._broadcasts.begin()
 
-    def wait_to_go(self) -> None:
-        """Block until the pool says that this worker may take calls."""
+    def wait_to_go(self) -> float:
+        """Block until the pool says that this worker may take calls; return for how long."""
+        begun = monotonic()
         self._may_go.acquire()
+        return monotonic() - begun
+
+    def end_broadcasts(self) -> None:
+        """Run the broadcasts that have come, and none that come later."""
+        self._broadcasts.stop()
 
     def stop(self) -> None:
         """End both threads. By the worker's thread, before its interpreter ends."""
         # In this order: a broadcast can be stopped as long as this thread listens.
-        self._broadcasts.stop()
+        self.end_broadcasts()
         self._orders.close()
         if self._listener is not None:  # it could be started
             self._listener.join()

@@ -3,6 +3,7 @@
     receive the Setup -> run the initializer -> take a call, run it, send Done -> ...
                              until the request queue is closed, a call is stopped,
                              or as many were run as this worker may
+                      -> run the finalizer
 
 Its thread entered this interpreter once and stays: entering costs 100-200 µs
 on 3.14. A second thread follows the pool's orders meanwhile (`control`). Every worker
@@ -28,8 +29,10 @@ from interpexec._worker.wire import (
     CALL,
     DONE,
     FAILURE,
+    FINAL,
     LEAVE,
     LEAVING,
+    NOT_FINALIZED,
     NOT_READY,
     READY,
     RETIRING,
@@ -50,13 +53,16 @@ if TYPE_CHECKING:
     from interpexec._sharing.package import Packed
     from interpexec._worker.retirement import Retirement
 
-type Setup = tuple[int, int, Token, Token, Token, memoryview, bytes, wire.Message]
-"""The worker's number and seat; the request and reply queues, the control channel; the
-slot; a pickled Config; the initializer's call. The number is the id of that call, too."""
+type Setup = tuple[int, int, Token, Token, Token, memoryview, bytes, wire.Message, wire.Message]
+"""The worker's number and seat; the request and reply queues, the control channel; the slot; a
+pickled Config; the calls of the initializer and the finalizer. The number is the id of the first
+of these, too."""
 
-type Config = tuple[current_call.Identity, list[str], main_module.Origin | None, bool, Career]
-"""Index and name, sys.argv, how the program was started, whether there is an initializer, the
-career."""
+type Config = tuple[
+    current_call.Identity, list[str], main_module.Origin | None, tuple[bool, bool], Career
+]
+"""Index and name, sys.argv, how the program was started, whether there are an initializer and a
+finalizer, the career."""
 
 type Career = tuple[float, int | None, bool]
 """When the pool began to make this worker; after how many calls it ends; whether it is a
@@ -102,17 +108,20 @@ def _work(queue: Fifo) -> None:
 def _set_up(queue: Fifo) -> "tuple[Worker, Helper, Career]":
     """Receive the setup, and make of it what runs here."""
     setup: Setup = queue.recv()  # type: ignore[assignment]
-    number, seat, requests, replies, control, slot, pickled, call = setup
+    number, seat, requests, replies, control, slot, pickled, *calls = setup
     config: Config = _pickle.loads(pickled)  # our own bytes
-    current_call.identity, sys.argv[:], origin, has_initializer, career = config
+    current_call.identity, sys.argv[:], origin, are_there, career = config
     _, name = current_call.identity
-    initializer = wire.unseal(call)[0] if has_initializer else None
+    first, last = (
+        wire.unseal(call)[0] if is_there else None
+        for call, is_there in zip(calls, are_there, strict=True)
+    )
     threads.name_this(name)
     threads.expect_threading()
     current_call.keep_unraisable()
     main_module.expect(origin)
     queues = MessageQueue(token=requests), MessageQueue(token=replies)
-    worker = Worker(number, seat, *queues, slot, name, initializer)
+    worker = Worker(number, seat, *queues, slot, name, first, last)
     return worker, Helper(name, MessageQueue(token=control), worker), career
 
 
@@ -173,9 +182,11 @@ class Worker:
         slot: "memoryview | list[int]",
         name: str = "",
         initializer: "Packed | None" = None,
+        finalizer: "Packed | None" = None,
     ) -> None:
         self._name = name
         self._initializer = initializer
+        self._finalizer = finalizer
         self._number = number
         self._seat = seat
         self._spinner = Spinner(_LOOKS)
@@ -189,6 +200,10 @@ class Worker:
     def live(self, helper: Helper, career: "Career") -> None:
         """Do all that a worker does, from its first moment to its last."""
         begun, quota, is_successor = career
+        if is_successor and self._finalizer is not None:
+            # The finalizer of the predecessor comes first, and then this initializer.
+            begun += helper.wait_to_go()
+            is_successor = False
         retirement = None
         if quota is not None:
             # Before the initializer, which may change what imports need.
@@ -209,6 +224,7 @@ class Worker:
         if retirement is not None:
             retirement.begin(ready / 1e9)
         self.work(calls, retirement)
+        self._finalize(helper)
         self._give_notice(LEAVING)
 
     def _initialize(self, calls: "Interruptible") -> bool:
@@ -224,6 +240,20 @@ class Worker:
         if failure is not None:
             self._send(failure, 0, NOT_READY)
         return failure is None
+
+    def _finalize(self, helper: Helper) -> None:
+        """Run the pool's finalizer, if there is one, when all else has run. Its failure is sent."""
+        payload, self._finalizer = self._finalizer, None
+        if payload is None:
+            return
+        helper.end_broadcasts()
+        calls = helper.calls
+        calls.hit = 0  # that was another call
+        outcome = self._run(calls, payload, self._number | FINAL, run_call.perform)
+        self._slot[CALL] = 0
+        _, failure = outcome or (None, run_call.pack_barely(TaskCancelled("it was stopped")))
+        if failure is not None:
+            self._send(failure, 0, NOT_FINALIZED)
 
     def work(self, calls: "Interruptible", retirement: "Retirement | None" = None) -> None:
         """Serve calls until there are no more, one is stopped, or there were enough."""
@@ -338,6 +368,7 @@ class Worker:
 
     def release(self) -> None:
         """Release the pool's memory before this interpreter ends, and not by its end."""
+        self._finalizer = None  # that of a lost worker gives its descriptors back
         self._requests.release()
         self._replies.release()
         self._slot.release()  # type: ignore[union-attr]  # a list only in tests

@@ -14,6 +14,7 @@ from interpexec._pool import call_ends, link
 from interpexec._pool.collector import Collector
 from interpexec._pool.future import CallFuture
 from interpexec._pool.scheduler import Scheduler
+from interpexec._pool.settings import Settings
 from interpexec._pool.state import PoolState
 from interpexec._sharing import pickling
 from interpexec._worker import wire
@@ -158,7 +159,7 @@ def test_signal_handlers_wait_for_other_calls(
 
 def test_the_pool_breaks_meanwhile(door: Gate, caplog: pytest.LogCaptureFixture) -> None:
     """A waiting thread is woken by any end of the call."""
-    scheduler = Scheduler(PoolState(1, "test", lambda: None))
+    scheduler = Scheduler(PoolState(Settings(1, "test")))
     future = scheduler.submit(pickling.dumps_call(tasks.pass_gate, (door.handle,), {}))
     waiting = Waiting(scheduler, future, None)  # type: ignore[arg-type]
     scheduler.state.broken = "broken by the test", None
@@ -202,7 +203,7 @@ def test_a_reply_that_comes_while_it_leaves_is_not_lost() -> None:
        wakes it: the collector sleeps on
     3. the thread sees its call finished, and must not just leave
     """
-    scheduler = Scheduler(PoolState(1, "test", lambda: None))
+    scheduler = Scheduler(PoolState(Settings(1, "test")))
     mine: CallFuture[object] = CallFuture(1, None, scheduler)
     other: CallFuture[object] = CallFuture(2, None, scheduler)
     mine.set_running_or_notify_cancel()
@@ -228,7 +229,7 @@ def test_callbacks_left_at_the_very_end_are_run() -> None:
     2. the thread that waits directly settles its call, and leaves the callbacks
     3. the collector has waited for that thread, and must look at its list again
     """
-    scheduler = Scheduler(PoolState(1, "test", lambda: None))
+    scheduler = Scheduler(PoolState(Settings(1, "test")))
     assert scheduler.submit(pickling.dumps_call(int, (), {})).result(TIME_LIMIT) == 0
     done = threading.Event()
     collectors, collector_waits = scheduler.state.collectors, threading.Event()

@@ -11,6 +11,7 @@ from gates import Gate
 from hooked_lock import HookedLock
 from interpexec import InterpreterPoolExecutor
 from interpexec._pool.scheduler import Scheduler
+from interpexec._pool.settings import Settings
 from interpexec._pool.state import PoolState
 from interpexec._sharing.pickling import dumps_call
 from stops import TIME_LIMIT, rest
@@ -46,7 +47,7 @@ def test_calls_submitted_during_a_fork_wait_for_its_end() -> None:
 
 def test_calls_submitted_while_the_workers_stop_for_a_fork_wait_too() -> None:
     """The race, in steps: 1. the rest begins; 2. a call comes; 3. the last worker ends."""
-    scheduler = Scheduler(PoolState(1, "test", lambda: None))
+    scheduler = Scheduler(PoolState(Settings(1, "test")))
     lock = scheduler.state.lock = HookedLock()  # type: ignore[assignment]
     assert scheduler.submit(dumps_call(int, (), {})).result(TIME_LIMIT) == 0
     futures: list[future_module.CallFuture[object]] = []

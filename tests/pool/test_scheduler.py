@@ -14,6 +14,7 @@ from interpexec._pool import call_table
 from interpexec._pool import future as future_module
 from interpexec._pool.call_table import CallTable
 from interpexec._pool.scheduler import Scheduler
+from interpexec._pool.settings import Settings
 from interpexec._pool.state import PoolState
 from interpexec._sharing.pickling import dumps_call
 from stops import TIME_LIMIT
@@ -128,7 +129,7 @@ def test_an_executor_dropped_while_the_collector_holds_the_lock() -> None:
        marks the pool as closing, and cannot nudge, since the lock is taken
     3. the collector leaves the lock, and must not go to sleep now
     """
-    scheduler = Scheduler(PoolState(1, "test", lambda: None))
+    scheduler = Scheduler(PoolState(Settings(1, "test")))
     lock = scheduler.state.lock = HookedLock()  # type: ignore[assignment]
     assert scheduler.submit(dumps_call(int, (), {})).result(TIME_LIMIT) == 0
     assert scheduler.state.collectors is not None
