@@ -1,7 +1,7 @@
 """Type parameters and aliases that have arrived. See `rebuilding`.
 
-What an alias stands for, and the bound and the default of a type parameter, may mention the
-alias or the parameter itself. So these are made as their statements make them: with a function
+The value of an alias, and the bound and the default of a type parameter, may mention the alias or
+the parameter itself. So these are made as their statements make them: with a function
 that is called when somebody asks for the rest. It looks into a box, which is filled when
 everything that refers to the alias can find it.
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     type Lazy = tuple[object, ...]
-    """What an expression has given: its value; or the class of an error, and its arguments."""
+    """The value that an expression has given; or the class of an error, and its arguments."""
 
     type Box = dict[str, Lazy]
 

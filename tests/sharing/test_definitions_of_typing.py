@@ -111,7 +111,7 @@ def test_what_comes_back_is_what_was_sent(
 
 
 def test_an_alias_of_a_function(pool: InterpreterPoolExecutor) -> None:
-    """It has no name in a module."""
+    """A local alias has no name in a module."""
     type Local = list[Local] | int
 
     def is_recursive(_: Local) -> bool:
