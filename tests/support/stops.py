@@ -44,6 +44,11 @@ def shut_down(pool: InterpreterPoolExecutor) -> None:
     assert not closing.is_alive(), f"a pool does not end:\n{pool.dump_stacks()}"
 
 
+def terminate(pool: InterpreterPoolExecutor) -> None:
+    """Terminate a pool; fail if that hangs."""
+    run(pool.terminate_workers)
+
+
 def run(function: Callable[[], object]) -> None:
     """Call a function in a thread, and wait for its end; fail if it does not come."""
     finish(start(function))
