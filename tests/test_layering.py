@@ -146,6 +146,11 @@ RANKS = {
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 
+TESTS = Path(__file__).parent
+
+MOST_LINES = 400
+"""A file that is longer has more than one subject."""
+
 
 def imported(path: Path) -> Iterator[str]:
     """Yield the full name of every module that a file imports, anywhere in it."""
@@ -199,6 +204,13 @@ def test_a_package_begins_with_a_chapter_head(package: str) -> None:
     assert len(tree.body) == 1
     missing = {each.stem for each in path.parent.glob("*.py")} - set(head.split()) - {"__init__"}
     assert not missing
+
+
+def test_no_file_is_long() -> None:
+    """No module and no file of tests has more than 400 lines: a noun for each."""
+    files = [*FILES, *TESTS.rglob("*.py")]
+    lengths = {path: len(path.read_text().splitlines()) for path in files}
+    assert not {str(path): lines for path, lines in lengths.items() if lines > MOST_LINES}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
