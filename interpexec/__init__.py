@@ -28,6 +28,7 @@ _MODULES = {
     "ChannelEmptyError": "interpexec.errors",
     "ChannelFullError": "interpexec.errors",
     "ExecutionFailed": "interpexec.errors",
+    "Group": "interpexec._pool.group",
     "InterpreterPoolExecutor": "interpexec.executor",
     "NotShareableError": "interpexec.errors",
     "RecvChannel": "interpexec.channels",

@@ -15,6 +15,7 @@ from interpexec._core.current_worker import Worker as Worker
 from interpexec._core.current_worker import current_worker as current_worker
 from interpexec._map.results import Results as Results
 from interpexec._pool.future import CallFuture as CallFuture
+from interpexec._pool.group import Group as Group
 from interpexec._pool.introspection import WorkerInfo as WorkerInfo
 from interpexec.buffers import SharedBuffer as SharedBuffer
 from interpexec.channels import RecvChannel as RecvChannel
@@ -40,6 +41,7 @@ __all__ = [
     "ChannelEmptyError",
     "ChannelFullError",
     "ExecutionFailed",
+    "Group",
     "InterpreterPoolExecutor",
     "NotShareableError",
     "RecvChannel",

@@ -16,6 +16,7 @@ from interpexec._map.methods import Maps
 from interpexec._pool import arguments, wake_signal
 from interpexec._pool.cancelling import TERMINATION_LIMIT
 from interpexec._pool.future import REFUSED, CallFuture
+from interpexec._pool.group import Group
 from interpexec._pool.process_end import INTERRUPT_LIMIT
 from interpexec._pool.scheduler import Scheduler
 from interpexec._pool.settings import Settings
@@ -211,6 +212,10 @@ class InterpreterPoolExecutor(Maps, ThreadPoolExecutor):  # type: ignore[misc]  
         """Return a function that makes the job of a map."""
         # An object that `with_options` returned may not live as long as the map.
         return partial(Job, self._whole or self, self._scheduler, request, limit=self._limit)
+
+    def group(self) -> Group:
+        """Return a group of calls, for a `with` block: they end together; see `Group`."""
+        return Group(self.submit, self._scheduler, is_own=self._has_own_submit())
 
     def warm(self, *, wait: bool = True) -> None:
         """Start all workers now; otherwise each starts when there is a call for it.

@@ -22,6 +22,9 @@ EXPECTED = {
     "Stop a call that takes too long": (
         "endless was stopped: it ran for more than 0.2 s\nTrue 1024\n"
     ),
+    "Have several calls succeed or fail together": (
+        "88484 172608\ninvalid literal for int() with base 10: 'spam' True\n"
+    ),
     "Stop at a place of your own choosing": "True\n",
     "Have types checked": "11\n[1, 2]\n",
     "Change something in every worker, while calls run": "False\nTrue\n",

@@ -114,6 +114,7 @@ ORDER = [
     "_pool.control_calls",
     "_pool.fork_rest",
     "_pool.scheduler",
+    "_pool.group",
     "_pool.arguments",
     "_map.chunk_size",
     "_map.items",

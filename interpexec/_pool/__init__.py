@@ -41,6 +41,7 @@ The state of a pool, and the moves that change it:
 
 Beside the scheduler, for the executor:
 
+    group            calls that end together
     arguments        the checks of public arguments
     introspection    what the workers are doing, for people to read
 

@@ -36,12 +36,12 @@ def fail_lost(future: "AnyFuture", loss: BaseException | None = None) -> None:
     fail(future, error)
 
 
-def cancel_all(futures: "Iterable[AnyFuture]") -> None:
-    """Cancel calls that are not on the table: all of them, before any callback.
+def cancel_all(futures: "Iterable[AnyFuture]", *, are_listed: bool = False) -> None:
+    """Cancel calls: all of them, before any callback.
 
-    The callback of one may wait for another one.
+    The callback of one may wait for another one. are_listed: they may be on the table.
     """
-    cancelled = [each for each in futures if each._cancel_without_callbacks(is_listed=False)]
+    cancelled = [each for each in futures if each._cancel_without_callbacks(is_listed=are_listed)]
     for future in cancelled:
         run_callbacks(future._invoke_callbacks)
 

@@ -3,11 +3,15 @@
 from functools import partial
 
 from interpexec._core.sigint import keep_whole, protected
+from interpexec._core.waiting import Deadline
 from interpexec._pool.call_ends import cancel_all, fail_late
+from interpexec._pool.parking import Latch
 from interpexec._pool.stopping import GRACE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from interpexec._pool.dispatch import Dispatcher
     from interpexec._pool.future import AnyFuture
     from interpexec._pool.link import Link
@@ -90,6 +94,7 @@ class Canceller:
         if vacancies:
             self._dispatcher.dispatch()
         self._dispatcher.look_for_idle()
+        state.tell_watchers()  # of workers that were abandoned
         if state.is_terminating and not state.is_quiet.is_open:
             # To see whether only workers are left that cannot end.
             state.clock.expect(GRACE)
@@ -127,6 +132,21 @@ class Canceller:
                 state.clock.expect(GRACE)
         cancel_all(futures)
         state.nudge()
+
+    def await_calls(self, call_ids: "Container[int]", limit: float) -> None:
+        """Wait until no worker runs one of some cancelled calls; at most so many seconds.
+
+        Nor for those that cannot be interrupted, when their grace is over.
+        """
+        state, deadline = self._state, Deadline(limit)
+        while True:
+            news = Latch()
+            with state.lock:
+                if state.link is None or not state.workers.run_any(state.link, call_ids):
+                    return
+                state.watchers.append(news.open)
+            if not news.wait(deadline.remaining()):
+                return
 
     def await_stop(self, limit: float) -> None:
         """Wait until the stopped calls are over, where they can be; at most so many seconds."""

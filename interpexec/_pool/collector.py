@@ -196,6 +196,7 @@ class Collector:
             if worker is not None and workers.let_go(worker):
                 dispatcher.fill_vacancy()
             dispatcher.dispatch()
+            state.tell_watchers()
 
     # -- the end ------------------------------------------------------------------------
 

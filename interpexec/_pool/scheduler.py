@@ -50,7 +50,7 @@ from interpexec._pool.stopping import Stopper
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container
 
     from interpexec._pool.call_table import Source
     from interpexec._pool.future import AnyFuture
@@ -188,6 +188,12 @@ class Scheduler:
         """Wait until the stopped calls are over; at most so many seconds."""
         self.direct.lend()  # a signal handler may call this, and waits
         self._canceller.await_stop(limit)
+
+    @protected
+    def await_calls(self, call_ids: "Container[int]", limit: float) -> None:
+        """Wait until no worker runs one of some cancelled calls; at most so many seconds."""
+        self.direct.lend()  # a signal handler may call this, and waits
+        self._canceller.await_calls(call_ids, limit)
 
     @protected
     def join(self, timeout: float | None = None) -> bool:

@@ -60,7 +60,7 @@ class PoolState:
         self.is_ending = False  # the collector gives the link back
         self.is_resting = False  # no call is sent, and no worker made: the process forks
         self.is_rest_wanted = False  # ... and the collector ends when there is no worker
-        # Called when a worker has become ready or is gone, or the pool has ended.
+        # Called when a worker has become ready, leaves or is gone, or the pool has ended.
         self.watchers: list[Callable[[], object]] = []
         # From the threads of workers that end: their last replies, and themselves.
         self.arrived: deque[Message] = deque()

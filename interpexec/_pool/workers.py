@@ -168,6 +168,14 @@ class Workers:
         call = link.slots.call
         return next((each for each in self.everyone() if call(each.seat) == call_id), None)
 
+    def run_any(self, link: "Link", call_ids: "Container[int]") -> bool:
+        """Say whether a worker that was not abandoned runs one of some calls."""
+        return any(
+            link.slots.call(each.seat) in call_ids
+            for each in self.everyone()
+            if each.left_at != _LEFT_BEHIND
+        )
+
     def abandon(self, link: "Link", call_id: int) -> bool:
         """Let go of the worker that still runs a stopped call, or its finalizer. As `let_go`."""
         worker = self.runner(link, call_id)

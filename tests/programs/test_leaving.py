@@ -187,6 +187,15 @@ WAYS = {
         with InterpreterPoolExecutor(2) as pool:
             pool.submit(function, told)
     """,
+    "group": """
+        pool = InterpreterPoolExecutor(2)
+        with pool.group() as group:
+            group.submit(function, told)
+    """,
+    "result, in a group": """
+        with InterpreterPoolExecutor(2) as pool, pool.group() as group:
+            group.submit(function, told).result()
+    """,
     "shutdown": """
         pool = InterpreterPoolExecutor(2)
         pool.submit(function, told)

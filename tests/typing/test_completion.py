@@ -51,6 +51,7 @@ def test_a_future_offers_what_a_user_may_call() -> None:
     [
         ("pool.", {"broadcast", "imap_unordered", "map", "submit", "warm", "with_options"}),
         ("pool.with_options(timeout=5).", {"submit", "terminate_workers"}),
+        ("pool.group().", {"cancel", "submit"}),
         ("pool.workers()[0].", {"calls", "function", "seconds", "state"}),
         ("create_channel()[0].", {"capacity", "close", "recv", "recv_nowait"}),
         ("current_task().", {"cancelled", "shield"}),

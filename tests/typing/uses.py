@@ -15,6 +15,7 @@ import interpexec.aio
 from interpexec import (
     CallFuture,
     ExecutionFailed,
+    Group,
     InterpreterPoolExecutor,
     RecvChannel,
     Results,
@@ -71,6 +72,15 @@ def calls(pool: InterpreterPoolExecutor) -> None:
     with InterpreterPoolExecutor(max_workers=2, on_error="cancel") as other:
         assert_type(other, InterpreterPoolExecutor)
     InterpreterPoolExecutor(on_error="stop")  # type: ignore[arg-type]
+
+
+def groups(pool: InterpreterPoolExecutor) -> None:
+    """Check the arguments of a group's `submit`, and the type of its future."""
+    with pool.with_options(timeout=5).group() as group:
+        assert_type(group, Group)
+        assert_type(group.submit(repeat, "a", times=3), CallFuture[str])
+        group.submit(half, "3")  # type: ignore[arg-type]
+        group.cancel()
 
 
 def maps(pool: InterpreterPoolExecutor) -> None:
