@@ -14,6 +14,7 @@ from interpexec._core.cpython import RAW_THREADS_ABORT, Fifo, Interpreter, absen
 from interpexec._core.sigint import keep_whole
 from interpexec._pool.control_channel import ControlChannel
 from interpexec._pool.lending import FOR_INITIALIZERS, LOANS
+from interpexec._sharing.importable import path_for_worker
 from interpexec._worker.wire import seal, unseal
 from interpexec.errors import WorkerLostError
 
@@ -131,7 +132,7 @@ class WorkerThread(threading.Thread):
                 packages.pop().give_away()
             line.send(setup)
             del setup, calls  # the views in them are the worker's now
-            path = [entry for entry in sys.path if isinstance(entry, str)]
+            path = path_for_worker()
             code = _BOOTSTRAP.format(path=path, setup_line=line.id, streams=_absent_streams())
             summary = interpreter.run(code)
             told = self._read_last(line)

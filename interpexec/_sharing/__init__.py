@@ -13,6 +13,7 @@
     exceptions      exceptions, whatever their classes are like
     importable      which modules a worker can import
     reducers        how pickle reduces each type: the protocol, and what was registered
+    import_path     entries of `sys.path` that were added after workers had started
     pickler         pickling an object, and collecting its out-of-band data
     unavailable     what could not be imported for a definition
     identities      keys of functions and classes
@@ -21,6 +22,8 @@
     new_objects     other objects that pickle does not know
     new_typing      type parameters and aliases that have arrived
     names_read      the globals that code reads
+    annotations     annotations, and the classes that strings among them name
+    loading         modules that are loaded from a file where no worker looks
     changes         changes to what a definition was made of
     classes         the parts of a class that is sent
     typing_parts    type variables, aliases, markers of dataclasses

@@ -68,21 +68,33 @@ class ValuePickler(Pickler):
         if special is None and kind.__module__ in _LATE:
             _fill_tables()
             special = _SPECIAL.get(kind)
-        return NotImplemented if special is None else special(self, obj)
+        if special is not None:
+            return special(self, obj)
+        return self.module(obj) if isinstance(obj, _MODULE) else NotImplemented
 
     def by_value(self, obj: "Any") -> "Any":
         """Return what makes a function or a class in the receiver."""
         if obj is NotShareableError:
             return rebuilding.not_shareable_error, ()  # on 3.13 its module is no module
-        if obj.__module__ == "builtins" or obj in _TYPES:
-            return (new_objects.find_type, (_TYPES[obj],)) if obj in _TYPES else NotImplemented
+        if obj in _TYPES:
+            return new_objects.find_type, (_TYPES[obj],)
+        # Code that runs without a `__name__` makes classes that seem to be builtins, too.
+        if obj.__module__ == "builtins" and not getattr(obj, "__flags__", _HEAP) & _HEAP:
+            return NotImplemented
         owner, name = owner_of(obj)
         if owner is not None:
             return getattr, (owner, name)
         return self.definition(obj)
 
+    def module(self, module: "Any") -> "Any":
+        """Return what imports a module in the receiver, or makes one there."""
+        name = module.__name__
+        if name == "__main__" or (sys.modules.get(name) is module and is_importable(name)):
+            return rebuilding.find_module, (name,)
+        return self.definition(module)
+
     def definition(self, obj: object) -> "Any":
-        """Return what makes one in the receiver that is no attribute of another."""
+        """Return what makes one in the receiver that is no attribute of another; or a module."""
         raise NotImplementedError
 
 
@@ -95,10 +107,6 @@ def owner_of(obj: "Any") -> "tuple[type | None, str]":
     if not isinstance(owner, type) or vars(owner).get(name) is not obj:
         return None, name
     return owner, name
-
-
-def _module(_: object, module: "Any") -> "Any":
-    return rebuilding.find_module, (module.__name__,)
 
 
 def _cell(_: object, __: object) -> "Any":
@@ -178,7 +186,7 @@ def _partial_method(_: object, obj: "Any") -> "Any":
 
 
 _SPECIAL: "dict[type, Callable[[Any, Any], Any]]" = {
-    _MODULE: _module,
+    _MODULE: lambda self, module: self.module(module),
     types.CellType: _cell,
     types.MethodType: _bound_method,
     types.CodeType: lambda _, code: (new_objects.make_code, (marshal.dumps(code),)),
@@ -196,6 +204,8 @@ _TYPES: "dict[type, str]" = {
     if isinstance(value, type) and value.__module__ == "builtins"
 }
 """Types that only the module `types` has a name for."""
+
+_HEAP = 1 << 9  # the flag of classes that were made while the program runs: Py_TPFLAGS_HEAPTYPE
 
 _LATE = {"annotationlib", "typing", "dataclasses", "functools", "weakref", "_weakrefset"}
 

@@ -25,7 +25,7 @@ from interpexec._sharing import packing, pickler, rebuilding, reducers, unsendab
 from interpexec._sharing.by_value import ValuePickler, found_by_name, name_in_program
 from interpexec._sharing.changes import Reads
 from interpexec._sharing.identities import IDENTITIES, Recent
-from interpexec._sharing.stream import ATTRIBUTE, Stream
+from interpexec._sharing.stream import ATTRIBUTE, Stream, WithLoadedModules, WithoutAnnotations
 
 own_builtins(globals())
 
@@ -157,26 +157,26 @@ def _stream(obj: "Any") -> "tuple[Packed, Reads]":
     """Return the stream of a definition, and what was read for it."""
     reads = Reads()
     try:
-        return _packed(obj, reads, has_annotations=True), reads
+        return _packed(obj, reads, Stream), reads
     except Exception as error:
-        # Without annotations, then, since few functions ever look at theirs.
-        reads = Reads()
-        packed = _packed_or_none(obj, reads)
-        if packed is None:
-            raise _failure(obj, reads, error) from error
-        return packed, reads
+        for kind in (WithoutAnnotations, WithLoadedModules):
+            reads = Reads()
+            packed = _packed_or_none(obj, reads, kind)
+            if packed is not None:
+                return packed, reads
+        raise _failure(obj, reads, error) from error
 
 
-def _packed_or_none(obj: object, reads: Reads) -> "Packed | None":
+def _packed_or_none(obj: object, reads: Reads, kind: type[Stream]) -> "Packed | None":
     try:
-        return _packed(obj, reads, has_annotations=False)
+        return _packed(obj, reads, kind)
     except Exception:
         return None
 
 
-def _packed(obj: object, reads: Reads, *, has_annotations: bool) -> "Packed":
+def _packed(obj: object, reads: Reads, kind: type[Stream]) -> "Packed":
     def dump(obj: object, packer: "Packer") -> None:
-        Stream(packer, reads, has_annotations=has_annotations).write(obj)
+        kind(packer, reads).write(obj)
 
     return pickler.pack(obj, dump, is_alone=True)
 

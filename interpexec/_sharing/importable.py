@@ -1,5 +1,6 @@
 """Modules that a worker can import: those that are found where Python looks for modules."""
 
+import os
 import sys
 
 # The same as in `importlib.machinery`, which is dear to import.
@@ -13,7 +14,15 @@ if TYPE_CHECKING:
 unimportable: list[bytes] = []
 """The names of modules that were asked about and cannot be imported, as pickle writes them."""
 
+given: list[str] = [*sys.path]
+"""`sys.path` as the first worker of this process has got it."""
+
+settled: list[str] = [*sys.path]
+"""`sys.path`, unless it has changed since the last look. See `import_path`."""
+
 _known: "dict[str, tuple[ModuleType, bool]]" = {}
+_places: list[str] = []
+"""Directories that were the current one when a module was found by a relative entry."""
 
 _SHORT = 256  # bytes of a name
 
@@ -32,6 +41,43 @@ def is_importable(name: str) -> bool:
     return known[1]
 
 
+def forget() -> None:
+    """Look for each module again: `sys.path` has changed."""
+    _known.clear()
+    unimportable.clear()
+
+
+def path_for_worker() -> list[str]:
+    """Return what a new worker gets as its `sys.path`.
+
+    An entry that means the current directory is followed by what that was when modules were
+    found by it, and by what it is now: the program may go elsewhere.
+    """
+    path = [entry for entry in sys.path if isinstance(entry, str)]
+    if not _is_given:
+        given[:] = settled[:] = path
+        _is_given.append(True)
+    here = [*_places, *_here()]
+    for index, entry in enumerate(path):
+        if entry in {"", "."}:
+            path[index + 1 : index + 1] = dict.fromkeys(
+                place for place in here if place not in path
+            )
+            break
+    return path
+
+
+_is_given: list[bool] = []
+
+
+def _here() -> list[str]:
+    """Return the current directory, if there is one."""
+    try:
+        return [os.getcwd()]  # noqa: PTH109  # pathlib is dear to import
+    except OSError:
+        return []
+
+
 def _is_found(name: str, module: "Any") -> bool:
     spec = getattr(module, "__spec__", None)
     if spec is None:
@@ -45,17 +91,46 @@ def _is_found(name: str, module: "Any") -> bool:
         path = getattr(sys.modules[parent], "__path__", None)
     else:
         path = None
-    # Importers that were installed with packages are in workers, too. Those that the program
-    # has added are not.
-    others = [each for each in sys.meta_path if _module_of(each) not in _PYTHONS | {"__main__"}]
+        if "" in sys.path:
+            _places.extend(place for place in _here() if place not in _places)
+    others = [each for each in sys.meta_path if _is_installed(each)]
     return any(_finds(each, name, path, spec.origin) for each in (PathFinder, *others))
 
 
-_PYTHONS = {"_frozen_importlib", "_frozen_importlib_external"}
+_PYTHONS = {"_frozen_importlib", "_frozen_importlib_external", "zipimport"}
 
 
 def _module_of(finder: object) -> str:
     return (finder if isinstance(finder, type) else type(finder)).__module__
+
+
+def _is_installed(finder: object) -> bool:
+    """Say whether an importer comes with a package that was installed: workers have it, too.
+
+    Those that the program has added are not in workers. Python's own are asked by themselves.
+    """
+    module = _module_of(finder)
+    if module in {*_PYTHONS, "__main__"}:
+        return False
+    return module in {"sitecustomize", "usercustomize"} or any(module in line for line in _lines())
+
+
+def _lines() -> list[str]:
+    """Return the lines of the `.pth` files that each interpreter runs when it starts."""
+    if not _lines_of_pth:
+        _lines_of_pth.append("")
+        for folder in [entry for entry in sys.path if isinstance(entry, str)]:
+            try:
+                names = [name for name in os.listdir(folder) if name.endswith(".pth")]  # noqa: PTH208  # see there
+                for name in names:
+                    with open(f"{folder}/{name}", encoding="utf-8") as file:  # noqa: PTH123  # see there
+                        _lines_of_pth.extend(line for line in file if line.startswith("import"))
+            except (OSError, ValueError):
+                continue  # it is no folder, or has something else in it
+    return _lines_of_pth
+
+
+_lines_of_pth: list[str] = []
 
 
 def _finds(finder: "Any", name: str, path: object, origin: str | None) -> bool:
@@ -63,4 +138,7 @@ def _finds(finder: "Any", name: str, path: object, origin: str | None) -> bool:
         found = finder.find_spec(name, path)
     except Exception:  # it is not Python's own
         return False
-    return found is not None and bool(found.origin == origin)
+    if found is None or found.origin != origin:
+        return False
+    # A hook of the program's in `sys.path_hooks` is not in workers.
+    return finder is not PathFinder or _module_of(found.loader) in _PYTHONS

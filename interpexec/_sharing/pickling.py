@@ -14,12 +14,13 @@ A step that fails is followed by the next one; so is step 2 where its pickle nam
 receivers of these allow.
 """
 
+import sys
 from _pickle import dumps
 
 from interpexec._core import current_call, main_module
 from interpexec._core.cpython import PLAIN, NotShareableError, own_builtins
 from interpexec._sharing import pickler, reducers
-from interpexec._sharing.importable import is_importable, unimportable
+from interpexec._sharing.importable import is_importable, settled, unimportable
 
 own_builtins(globals())
 
@@ -119,6 +120,13 @@ def _definition_of(fn: object) -> "Definition":
     return definition_of(fn)
 
 
+def _has_new_entries() -> bool:
+    """Say whether workers may have started with another `sys.path`."""
+    from interpexec._sharing import import_path  # few programs change it then
+
+    return import_path.has_new_entries()
+
+
 def dumps_call(
     fn: "Callable[..., object]",
     args: tuple[object, ...],
@@ -130,8 +138,9 @@ def dumps_call(
     """
     call = fn, args, kwargs
     sent: object = fn
+    has_path = sys.path == settled or not _has_new_entries()
     if type(fn) is _FUNCTION:
-        is_plain = not kwargs and PLAIN.issuperset(map(type, args))
+        is_plain = has_path and not kwargs and PLAIN.issuperset(map(type, args))
         try:
             module = fn.__module__
             if module == "__main__" or "<" in fn.__qualname__ or not is_importable(module):
@@ -145,6 +154,10 @@ def dumps_call(
             if again is not None:
                 return again
     try:
+        if not has_path:
+            from interpexec._sharing.import_path import After  # see `_has_new_entries`
+
+            sent = After(sent)
         return CALLS.pack((sent, args, kwargs))
     except Exception as error:
         again = _pack_by_names(call, error)

@@ -30,7 +30,7 @@ own_builtins(globals())
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Buffer, Iterable
-    from types import CellType, CodeType, FunctionType
+    from types import CellType, CodeType, FunctionType, ModuleType
     from typing import Any
 
     from interpexec._sharing.package import Packed
@@ -64,6 +64,7 @@ _weight = [0]  # all of them together
 _last: dict[int, int] = Recent(_MOST_KEPT)  # by the id of a definition: the last stream of it
 _codes = Recent(_MOST_KEPT)
 _spaces: "dict[Space, tuple[dict[str, Any], dict[str, int]]]" = Recent(_MOST_KEPT)
+_modules: "dict[Space, ModuleType]" = Recent(_MOST_KEPT)  # of globals that were made here
 
 # The thread that loads holds it: objects that one thread has filled are whole for the others.
 _lock = RLock()
@@ -122,6 +123,7 @@ def _forget() -> None:
     _weights.clear()
     _weight[0] = 0
     _spaces.clear()
+    _modules.clear()
 
 
 main_module.when_run.append(_forget)
@@ -159,11 +161,12 @@ def namespace(space: "Space") -> "tuple[dict[str, Any], dict[str, int]]":
     """Return the globals of functions, and the versions of those that have come."""
     found = _spaces.get(space)
     if found is None:
-        found = _spaces[space] = _globals(*space), {}
+        found = _spaces[space] = _globals(space), {}
     return found
 
 
-def _globals(name: str, package: str | None, is_imported: bool, ident: int) -> "dict[str, Any]":
+def _globals(space: "Space") -> "dict[str, Any]":
+    name, package, is_imported, ident = space
     if is_imported:
         __import__(name)
     module = sys.modules.get(name)
@@ -175,7 +178,13 @@ def _globals(name: str, package: str | None, is_imported: bool, ident: int) -> "
         return found
     import builtins  # of most functions the globals are a module's
 
-    return {"__name__": name, "__package__": package, "__builtins__": builtins}
+    made: Any = type(sys)(name)
+    _modules[space] = made
+    # A loader and a spec that say nothing make 3.15 warn in every traceback.
+    del made.__loader__, made.__spec__
+    vars(made).update(__package__=package, __builtins__=builtins)
+    globals_: dict[str, Any] = vars(made)
+    return globals_
 
 
 def _bind(space: "Space", name: str, version: int, value: object) -> None:
@@ -227,6 +236,16 @@ def find_module(name: str) -> object:
     except ImportError as error:
         return _unavailable(name, error)
     return sys.modules[name]
+
+
+def obtain_module(key: int, space: "Space") -> object:
+    """Return a module that cannot be imported: its globals come as code mentions them."""
+    found = IDENTITIES.get(key)
+    if found is None:
+        namespace(space)
+        found = _modules.get(space) or sys.modules[space[0]]
+        register(key, found)
+    return found
 
 
 # -- functions ----------------------------------------------------------------------

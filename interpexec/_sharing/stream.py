@@ -8,12 +8,19 @@ it was sent before.
 import marshal
 import sys
 import types
+from _functools import partial
 from _operator import attrgetter
 from itertools import repeat
 
 from interpexec._core.cpython import own_builtins
-from interpexec._sharing import classes, new_classes, rebuilding, reducers
-from interpexec._sharing.by_value import ValuePickler, is_by_name, name_in_program, owner_of
+from interpexec._sharing import annotations, classes, loading, new_classes, rebuilding, reducers
+from interpexec._sharing.by_value import (
+    ValuePickler,
+    found_by_name,
+    is_by_name,
+    name_in_program,
+    owner_of,
+)
 from interpexec._sharing.changes import Reads
 from interpexec._sharing.identities import HERE, IDENTITIES, OWN, Recent
 from interpexec._sharing.importable import is_importable
@@ -24,6 +31,7 @@ own_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sized
     from typing import Any
 
     from interpexec._sharing.pickler import Packer
@@ -62,16 +70,19 @@ class Stream(ValuePickler):
     """Writes a definition and the globals that it needs: a row of pickles with one memo."""
 
     makes_sentinels = True
+    _has_annotations = True
 
-    def __init__(self, packer: "Packer", reads: Reads, *, has_annotations: bool) -> None:
+    def __init__(self, packer: "Packer", reads: Reads) -> None:
+        """Begin. reads: gets all that is read."""
         super().__init__(packer, 5)
-        self._has_annotations = has_annotations
         self._root: object = None
         self.dispatch_table = reducers.table()  # type: ignore[assignment]  # it holds any recipe
-        self._reads = reads  # all of them
+        self._reads = reads
         self._begun: set[type] = set()
         self._needed: set[tuple[int, str]] = set()
         self._imported: set[str] = set()
+        self._modules: dict[int, Any] = {}  # that no receiver can import, by their ids
+        self._mentioned: set[str] = set()  # in all code of it
         self._globals: list[tuple[Space, str, int, object, str]] = []
 
     def write(self, root: "Any") -> None:
@@ -80,19 +91,21 @@ class Stream(ValuePickler):
         self.dump(root)
         if (name := name_in_program(root)) is not None:
             main = vars(sys.modules["__main__"])
-            self._need(main, _space_of(main), name, frozenset(), name)
-        while self._globals:
+            self._need(main, _space_of(main), name, frozenset(), f"the program's {name!r}")
+        while self._globals or self._reach():
             *binding, user = self._globals.pop()
             try:
                 self.dump(tuple(binding))
             except Exception as error:
                 _, what, _, value = binding
-                message = f"function {user!r}", f"the global {what!r}", value
+                message = user, f"the global {what!r}", value
                 raise UnsendableError(*message, error) from error
         self.dump(None)
 
     def definition(self, obj: object) -> "Any":
         """Write the parts of a function or a class."""
+        if isinstance(obj, _MODULE):
+            return self._module(obj)
         return self._class(obj) if isinstance(obj, type) else self._function(obj)
 
     def reducer_override(self, obj: object) -> "Any":
@@ -120,13 +133,20 @@ class Stream(ValuePickler):
         contents = tuple(map(_content, cells, code.co_freevars, repeat(code), repeat(reads)))
         attributes, items = _attributes_of(function, reads)
         if self._has_annotations:
-            attributes |= _annotations_of(function)
+            attributes |= annotations.of_function(function)
         names, changed, mentioned = names_of(code)
+        self._mentioned |= mentioned
+        for content in contents:
+            if content and type(content[0]) is _MODULE:
+                self._import_parts(content[0], mentioned)
         if self._takes_module(function.__globals__, space, names, changed):
             space = space[0], space[1], True, 0
         else:
+            user = f"function {function.__qualname__!r}"
+            if self._has_annotations:
+                names |= annotations.named_by_function(function)
             for each in names:
-                self._need(function.__globals__, space, each, mentioned, function.__qualname__)
+                self._need(function.__globals__, space, each, mentioned, user)
         # The definition of a function without a name looks for itself, and keeps nothing alive.
         if name is not None or function is not self._root:
             for get in (_get_code, _get_defaults, _get_kwdefaults):
@@ -205,7 +225,36 @@ class Stream(ValuePickler):
                 and mentioned.issuperset(name.removeprefix(prefix).split("."))
             ):
                 self._imported.add(name)
-                self._globals.append((_NOWHERE, name, 0, module, name))
+                self._globals.append((_NOWHERE, name, 0, module, f"module {name!r}"))
+
+    # -- modules
+
+    def module(self, module: "Any") -> "Any":
+        """Return what imports a module, or makes one; or the program's own, which is there."""
+        if module.__name__ == "__main__":
+            self._modules[id(module)] = module
+        return super().module(module)
+
+    def _module(self, module: "Any") -> "Any":
+        """Have a module be made in the receiver. It gets the globals that `_reach` finds."""
+        self._modules[id(module)] = module
+        space = _space_of(vars(module))
+        return rebuilding.obtain_module, (IDENTITIES.key_of(module), space)
+
+    def _reach(self) -> bool:
+        """Have globals of modules be sent that the code mentions; say if there are any.
+
+        Code may reach a module in any way (`PLUGINS[name].run()`), so the names decide.
+        """
+        for module in [*self._modules.values()]:
+            globals_ = vars(module)
+            mentioned = globals_.keys() if module is self._root else self._mentioned | _BY_NAME
+            space, user = _space_of(globals_), f"module {module.__name__!r}"
+            if module.__name__ != "__main__":
+                self._reads.note(partial(_has_length, globals_), len(globals_), True)
+            for name in (globals_.keys() & mentioned) - _OWN_OF_MODULE:
+                self._need(globals_, space, name, frozenset(self._mentioned), user)
+        return bool(self._globals)
 
     # -- classes
 
@@ -214,8 +263,10 @@ class Stream(ValuePickler):
         name, key = name_in_program(cls), IDENTITIES.key_of(cls)
         attributes = classes.attributes_of(cls)
         if not self._has_annotations:
-            for each in _ANNOTATIONS:
+            for each in annotations.NAMES:
                 attributes.pop(each, None)
+        else:
+            self._need_named(cls)
         reads = Reads()
         classes.note_reads(cls, attributes, reads, deep=not classes.is_enumeration(cls))
         version = _version(name, key, reads)
@@ -230,10 +281,49 @@ class Stream(ValuePickler):
             new_classes.fill_class,
         )
 
+    def _need_named(self, cls: type) -> None:
+        """Have the classes be sent that annotations name, which are evaluated later."""
+        globals_, names = annotations.named_by_class(cls)
+        for name in names:
+            self._need(globals_, _space_of(globals_), name, frozenset(), f"class {cls.__name__!r}")
 
-_ANNOTATIONS = "__annotations__", "__annotate_func__", "__annotate__"
+
+class WithoutAnnotations(Stream):
+    """The second try, where something cannot be sent: few functions look at their annotations."""
+
+    _has_annotations = False
+
+
+class WithLoadedModules(WithoutAnnotations):
+    """The last try: modules from files that no worker finds are loaded from these there."""
+
+    def by_value(self, obj: "Any") -> "Any":
+        """Return what loads the module of a function or a class, and finds it there."""
+        if found_by_name(obj) and obj.__module__ != "__main__":
+            source = loading.source_of_definition(obj)
+            if source is not None:
+                return loading.load_definition, source
+        return super().by_value(obj)
+
+    def definition(self, obj: object) -> "Any":
+        """Return what loads a module; or write the parts of something."""
+        source = loading.source_of(obj) if isinstance(obj, _MODULE) else None
+        return super().definition(obj) if source is None else (loading.load, source)
+
+
+_BY_NAME = frozenset({"__getattr__"})  # of a module: called for other names
+_OWN_OF_MODULE = frozenset(
+    {
+        *("__name__", "__package__", "__builtins__", "__cached__"),
+        *("__loader__", "__spec__", "__path__"),
+    }
+)
 _ABSENT = object()
 _NOWHERE: "Space" = ("", None, False, 0)
+
+
+def _has_length(container: "Sized", length: int) -> bool:
+    return len(container) == length
 
 
 def _is_constant(value: object) -> bool:
@@ -286,13 +376,6 @@ def _attributes_of(function: "Any", reads: Reads) -> "tuple[dict[str, Any], dict
         reads.note(function.__dict__.get, name, value)
         reads.watch(value)
     return found, items
-
-
-def _annotations_of(function: "Any") -> "dict[str, Any]":
-    annotate = getattr(function, "__annotate__", None)  # from 3.14 on
-    if annotate is not None:
-        return {"__annotate__": annotate}
-    return {"__annotations__": function.__annotations__} if function.__annotations__ else {}
 
 
 def _doc_of(code: "Any") -> str | None:

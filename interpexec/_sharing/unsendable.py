@@ -46,6 +46,8 @@ def explain(obj: "Any", error: Exception, dump: "Dump") -> Exception:
     """
     if isinstance(error, UnsendableError):
         return error
+    if not isinstance(obj, type | type(explain)):
+        return error  # a module: its globals name themselves
     kind = "class" if isinstance(obj, type) else "function"
     user = f"{kind} {obj.__qualname__!r}"
     parts = _parts_of_class(obj) if isinstance(obj, type) else _parts(obj)
