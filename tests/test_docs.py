@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-RECIPES = [(ROOT / "docs" / name).read_text() for name in ("how-to.md", "sharing.md", "workers.md")]
+PAGES = ("how-to.md", "moving.md", "sharing.md", "workers.md")
+RECIPES = [(ROOT / "docs" / name).read_text() for name in PAGES]
 _RECIPE = re.compile(r"^## (.+?)$(?:(?!^## ).)*?^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PROGRAMS = {title: program for text in RECIPES for title, program in _RECIPE.findall(text)}
 
@@ -17,6 +18,9 @@ PRIMES = [n for n in range(2, 100) if all(n % d for d in range(2, n))]
 EXPECTED = {
     "Map a function over many items, small or large": "2250000\n",
     "Map over more than fits into memory": f"{sum(n * n for n in range(32))}\n",
+    "From multiprocessing.Pool": (
+        "[0, 1, 4, 9, 16]\ncalled back: 1024\n1024\n[0, 1, 4, 9, 16, 25]\n"
+    ),
     "Use it from asyncio": "[[1], {}]\n",
     "Prepare each worker once": "[True, False]\n",
     "Stop a call that takes too long": (

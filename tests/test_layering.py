@@ -87,6 +87,7 @@ ORDER = [
     "_map.outcomes",
     "_map.hand_back",
     "_map.run_chunk",
+    "_map.plain_chunk",
     # From here on the caller's side only: a worker never imports it.
     "_pool.parking",
     "_pool.process_end",
@@ -136,6 +137,12 @@ ORDER = [
     "_pool.introspection",
     "executor",
     "aio",
+    "_ports.failures",
+    "_ports.callbacks",
+    "_ports.results",
+    "_ports.imap",
+    "_ports.feeders",
+    "pool",
 ]
 
 # The packages that each one may import, beside itself and `errors`.
@@ -146,6 +153,7 @@ RANKS = {
     "_worker": {"_core", "_sharing"},
     "_pool": {"_core", "_sharing", "_worker"},
     "_map": {"_core", "_sharing", "_worker", "_pool"},
+    "_ports": {"_core", "_sharing", "_pool", "executor"},
 }
 
 FILES = sorted(PACKAGE.rglob("*.py"))

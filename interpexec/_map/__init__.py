@@ -5,6 +5,7 @@
     outcomes     the values and the failures of a chunk
     hand_back    the items that a call has not begun, and cutting them off
     run_chunk    running a chunk, in the worker
+    plain_chunk  running a chunk of a given size that is one call, in the worker
     chunk_size   how many items the next call gets
     items        items that were read, in a form in which they can be sent
     backlog      the items that are in no call yet
@@ -20,6 +21,6 @@
     via_submit   maps through a `submit` that a program has replaced
     methods      the methods of an executor that make maps, and their types
 
-It imports `_pool` and what stands below it. `outcomes`, `hand_back` and `run_chunk` run in
-workers, and import no more than those may.
+It imports `_pool` and what stands below it. `outcomes`, `hand_back`, `run_chunk` and
+`plain_chunk` run in workers, and import no more than those may.
 """

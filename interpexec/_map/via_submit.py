@@ -11,22 +11,18 @@ from operator import length_hint
 
 from interpexec._core.waiting import Deadline
 from interpexec._map.iterators import Arrivals
+from interpexec._map.plain_chunk import starmapped
 from interpexec._map.results import Ordered, Results
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterator
     from concurrent.futures import Future
     from typing import Any
 
     from interpexec._map.request import MapRequest
 
     type Submit = Callable[..., Future[Any]]
-
-
-def _chunk(fn: "Callable[..., object]", items: "Iterable[tuple[object, ...]]") -> list[object]:
-    """Call a function for some items. In the worker."""
-    return [fn(*item) for item in items]
 
 
 class _Calls:
@@ -39,7 +35,9 @@ class _Calls:
         if size == 1:
             self._made = (submit(fn, *item) for item in items)
         else:
-            self._made = (submit(_chunk, fn, chunk) for chunk in batched(items, size, strict=False))
+            self._made = (
+                submit(starmapped, fn, chunk) for chunk in batched(items, size, strict=False)
+            )
         self.are_chunks = size > 1
         self.is_bounded = buffersize is not None
         self._most = None if buffersize is None else max(1, buffersize // size)

@@ -107,6 +107,25 @@ def maps(pool: InterpreterPoolExecutor) -> None:
     pool.map(half, [1], chunksize="3")  # type: ignore[call-overload]
 
 
+def pools() -> None:
+    """Check `interpexec.pool`, whose signatures are those of `multiprocessing.Pool`."""
+    with interpexec.pool.Pool(2, initializer=repeat, initargs=("a",)) as pool:
+        assert_type(pool, interpexec.pool.Pool)
+    assert_type(pool.apply(half, (3,)), float)
+    result = pool.apply_async(repeat, ["a"], {"times": 3}, callback=print)
+    assert_type(result, interpexec.pool.AsyncResult[str])
+    assert_type(result.get(timeout=1), str)
+    assert_type(pool.map(half, [1, 2]), list[float])
+    assert_type(pool.starmap(repeat, [("a", 2)], chunksize=2), list[str])
+    assert_type(pool.map_async(half, [1, 2]).get(), list[float])
+    assert_type(next(pool.imap(half, [1, 2])), float)
+    assert_type(pool.imap_unordered(half, [1, 2], 3).next(timeout=1), float)
+    pool.map(half, ["a"])  # type: ignore[arg-type]
+    pool.imap(half, ["a"])  # type: ignore[arg-type]
+    pool.apply(half, 3)  # type: ignore[arg-type]
+    interpexec.pool.Pool("2")  # type: ignore[arg-type]
+
+
 async def asynchronous(pool: InterpreterPoolExecutor) -> None:
     """Check `interpexec.aio`, and a pool as asyncio's executor."""
     assert_type(await interpexec.aio.run(pool, repeat, "a", times=3), str)

@@ -29,11 +29,13 @@ class Overlay(ModuleType):
 
     def __init__(self, base: ModuleType, **replaced: object) -> None:
         super().__init__(base.__name__)
-        self._base = base
-        self.__dict__.update(replaced)
+        self.__dict__.update(replaced, _base=base)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._base, name)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        setattr(self._base, name, value)
 
 
 def cases(module: ModuleType) -> Iterator[type[unittest.TestCase]]:
@@ -65,11 +67,11 @@ def _with_differences(case: type[unittest.TestCase]) -> type[unittest.TestCase]:
     """Expect the tests to fail that ask our pool to refuse what it sends."""
     is_ours = futures.InterpreterPoolExecutor.__module__.startswith("interpexec")
     names = {name for name in plan.SENT_HERE if is_ours and hasattr(case, name)}
-    failing = {name: _failing(getattr(case, name)) for name in names}
+    failing = {name: failing(getattr(case, name)) for name in names}
     return type(case.__name__, (case,), {"__module__": case.__module__, **failing})
 
 
-def _failing(test: Any) -> Any:
+def failing(test: Any) -> Any:
     """Return a test that must fail, beside the real one."""
 
     @functools.wraps(test)

@@ -16,8 +16,7 @@ from test.libregrtest.utils import (  # type: ignore[import-not-found]
     setup_unraisable_hook,
 )
 
-from interpexec_conformance import backports, journal, plan
-from interpexec_conformance.adapters import cases
+from interpexec_conformance import adapters, backports, journal, plan, pool_cases
 from interpexec_conformance.journal import Outcome
 
 
@@ -94,7 +93,8 @@ def _suite(module_name: str, patterns: list[str]) -> unittest.TestSuite:
     loader = unittest.TestLoader()
     loader.testNamePatterns = [f"*{part}*" for part in patterns] or None
     module = importlib.import_module(module_name)
-    return unittest.TestSuite(map(loader.loadTestsFromTestCase, cases(module)))
+    adapter = pool_cases if module_name == plan.MULTIPROCESSING else adapters
+    return unittest.TestSuite(map(loader.loadTestsFromTestCase, adapter.cases(module)))
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -4,6 +4,8 @@ A reason says why a test cannot say anything about an executor over isolated
 interpreters. "Ours behaves differently" is never one, but for `SENT_HERE`.
 """
 
+import ast
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -67,8 +69,23 @@ SENT_HERE = {
     "test_init_instance_method": _SENT.format("an instance of a local class"),
     "test_submit_instance_method": _SENT.format("an instance of a local class"),
     "test_submit_local_instance": _SENT.format("an instance of a local class"),
+    "test_unpickleable_result": _SENT.format("a lambda, as a result,"),
 }
-"""Tests of `POOL_MODULE` that ask for a limit of CPython's class. They are run, and must fail."""
+"""Tests that ask for a limit of CPython's classes. They are run, and must fail."""
+
+MULTIPROCESSING = "test._test_multiprocessing"
+"""The module with the tests of `multiprocessing.Pool` (see `pool_cases`)."""
+
+POOL_EXCLUDED = {
+    "test_pool_initializer": "gives the workers a proxy, with which only processes of "
+    "multiprocessing can reach the manager's process",
+    "test_release_unused_processes": "gives the pool a context whose processes fail to start",
+}
+"""Tests of `multiprocessing.Pool` that are not run on ours."""
+
+POOL_CLASSES_EXCLUDED = {
+    "TestSyncManagerTypes": "asks a manager's process for the pool",
+}
 
 PROCESSES_ONLY = "about worker processes: their start methods, signals, managers and crashes"
 """Why nothing but `BORROWED` is taken from `ProcessPoolExecutorTest`."""
@@ -84,6 +101,7 @@ def targets(*, has_pool_module: bool, newer: bool) -> Iterator[str]:
     yield SELFCHECK
     modules = (POOL_MODULE, *MODULES)
     yield from (f"{INSTALLED}.{name}" for name in modules if has_pool_module or name != POOL_MODULE)
+    yield MULTIPROCESSING
     if newer:
         # 3.14's own ProcessPoolExecutor is what that module cannot do without.
         yield from (f"{NEWER}.{name}" for name in modules if name != BORROWING_MODULE)
@@ -93,3 +111,15 @@ def unaccounted(package: Path) -> set[str]:
     """Return the modules of a test package that are neither run nor explained."""
     known = {POOL_MODULE, *MODULES, *MODULES_NOT_RUN}
     return {path.stem for path in package.glob("test_*.py")} - known
+
+
+def pool_tests(path: str) -> dict[str, set[str]]:
+    """Return the tests of a module that mention a pool, by their classes."""
+    source = Path(path).read_text(encoding="utf-8")
+    found = defaultdict(set)
+    for case in ast.parse(source).body:
+        for test in case.body if isinstance(case, ast.ClassDef) else ():
+            is_test = isinstance(test, ast.FunctionDef) and test.name.startswith("test")
+            if is_test and "pool" in (ast.get_source_segment(source, test) or "").lower():
+                found[case.name].add(test.name)
+    return {name: tests for name, tests in found.items() if name not in POOL_CLASSES_EXCLUDED}

@@ -61,6 +61,7 @@ def _not_run(runs: list[Run], *, newer_missing: bool) -> Iterator[str]:
         yield f"    {plan.POOL_MODULE}"
     yield f"- {plan.PROCESSES_ONLY}:"
     yield f"    {plan.BORROWING_MODULE}, but for " + ", ".join(plan.BORROWED)
-    for module, reason in plan.MODULES_NOT_RUN.items():
+    not_run = plan.MODULES_NOT_RUN | plan.POOL_CLASSES_EXCLUDED
+    for module, reason in not_run.items():
         yield f"- {reason}:"
         yield f"    {module}"
