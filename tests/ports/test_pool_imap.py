@@ -140,7 +140,7 @@ def _all(results: "IMapIterator[float]") -> list[object]:
 
 
 def test_an_exception_of_the_iterable_comes_behind_the_results(method: str) -> None:
-    """And ends them. It is the very object, without a cause."""
+    """The exception ends them. It is the very object, without a cause."""
     error = LookupError("mine")
 
     def items() -> Iterator[int]:
@@ -161,7 +161,7 @@ def test_an_exception_of_the_iterable_comes_behind_the_results(method: str) -> N
 
 
 def test_a_stop_iteration_of_the_function_is_no_end(method: str) -> None:
-    """It would end the loop of the user in silence."""
+    """A loop of the user would end in silence."""
     with pool_of(1) as pool:
         results = getattr(pool, method)(_stop, [0])
         with pytest.raises(RuntimeError, match="StopIteration"):

@@ -51,7 +51,7 @@ def test_a_wrong_chunksize_is_refused(method: str, chunksize: object) -> None:
 
 
 def test_an_exception_waits_for_all_chunks() -> None:
-    """What the map has begun is over when it raises; the first exception is raised."""
+    """All chunks are over when the map raises; the first exception is raised."""
     with gated_pool(2) as (pool, gate):
         items = [(gate.handle, ValueError("late")), (gate.handle, None)]
         result = pool.starmap_async(_wait_and_raise, items, chunksize=1)
@@ -77,7 +77,7 @@ def _fail_at_zero(number: int) -> float:
 
 
 def test_an_exception_costs_the_rest_of_its_chunk() -> None:
-    """And nothing else is left out."""
+    """Nothing else is left out."""
     with pool_of(1) as pool:
         with pytest.raises(ZeroDivisionError):
             pool.map(_note_and_divide, [1, 0, 2, 3, 0, 4], chunksize=3)

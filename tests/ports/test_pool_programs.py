@@ -12,7 +12,7 @@ POOL = "from interpexec.pool import Pool\n"
 
 
 def test_a_program_may_forget_its_pool(tmp_path: Path) -> None:
-    """What was asked for is computed, callbacks included; an endless iterable ends with it."""
+    """All calls are computed, with their callbacks; an endless iterable ends with the program."""
     program = write(
         tmp_path / "program.py",
         """
