@@ -31,6 +31,7 @@ _MODULES = {
     "Group": "interpexec._pool.group",
     "InterpreterPoolExecutor": "interpexec.executor",
     "NotShareableError": "interpexec.errors",
+    "Outcome": "interpexec._map.outcome",
     "RecvChannel": "interpexec.channels",
     "Results": "interpexec._map.results",
     "SendChannel": "interpexec.channels",

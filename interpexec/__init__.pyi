@@ -14,6 +14,7 @@ from interpexec._core.current_call import current_task as current_task
 from interpexec._core.current_call import shield as shield
 from interpexec._core.current_worker import Worker as Worker
 from interpexec._core.current_worker import current_worker as current_worker
+from interpexec._map.outcome import Outcome as Outcome
 from interpexec._map.results import Results as Results
 from interpexec._pool.future import CallFuture as CallFuture
 from interpexec._pool.group import Group as Group
@@ -45,6 +46,7 @@ __all__ = [
     "Group",
     "InterpreterPoolExecutor",
     "NotShareableError",
+    "Outcome",
     "RecvChannel",
     "Results",
     "SendChannel",

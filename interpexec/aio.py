@@ -3,6 +3,7 @@
     await aio.run(pool, fn, *args, key=value)
     async for result in aio.map(pool, fn, items, buffersize=16): ...
     async for result in aio.imap_unordered(pool, fn, items, buffersize=16): ...
+    async for outcome in aio.outcomes(pool, fn, items, buffersize=16): ...
 
 Cancelling the task that waits stops the calls, also those that run, since `Future.cancel()`
 does. (With `run_in_executor`, too: asyncio passes it on.) All functions belong to the thread
@@ -17,6 +18,7 @@ from interpexec._core.error_text import shown
 from interpexec._map.chunk_list import Chunk
 from interpexec._map.chunk_size import CALLS_PER_WORKER
 from interpexec._map.job import Job
+from interpexec._map.opening import failed, opened
 from interpexec._map.outcomes import Outcomes
 from interpexec._map.request import MapRequest
 from interpexec._pool import arguments
@@ -24,10 +26,14 @@ from interpexec.executor import InterpreterPoolExecutor
 
 TYPE_CHECKING: bool = False  # annotated, for jedi: it skips the block otherwise
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Iterable
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+    from concurrent.futures import Future
     from typing import Any, Self
 
-__all__ = ["imap_unordered", "map", "run"]
+    from interpexec._map.opening import Opened
+    from interpexec._map.outcome import Outcome
+
+__all__ = ["imap_unordered", "map", "outcomes", "run"]
 
 
 async def run[**P, T](
@@ -139,8 +145,8 @@ def map[R](
     closed (`contextlib.aclosing`), everything in flight is cancelled, what runs
     included. Raises TypeError or ValueError at once, naming the argument.
     """
-    make = _job(executor, fn, iterables, chunksize, buffersize)
-    return _in_order(make())  # type: ignore[return-value]  # of what `fn` returns
+    request = _request(executor, fn, iterables, chunksize, buffersize)
+    return _in_order(executor._job_maker(request)())  # type: ignore[return-value]  # noqa: SLF001  # a class of this package
 
 
 async def _in_order(job: Job) -> "AsyncGenerator[object]":
@@ -148,9 +154,7 @@ async def _in_order(job: Job) -> "AsyncGenerator[object]":
         chunk = job.begin()
         while (following := job.after(chunk)) is not None:
             chunk = following
-            value = await asyncio.wrap_future(chunk.future)
-            outcomes = job.outcomes(chunk, value)
-            del value
+            outcomes = await _outcomes(job, chunk)
             while outcomes:
                 job.refill()
                 yield outcomes.take()  # no name for it: the caller alone holds it
@@ -245,7 +249,25 @@ def imap_unordered[R](
     An exception costs its own item only: it is raised by the `anext()` that meets it,
     and the next one goes on. Otherwise as `map`.
     """
-    return Unordered(_job(executor, fn, iterables, chunksize, buffersize))
+    request = _request(executor, fn, iterables, chunksize, buffersize)
+    return Unordered(executor._job_maker(request))  # noqa: SLF001  # a class of this package
+
+
+def outcomes[R](
+    executor: InterpreterPoolExecutor,
+    fn: "Callable[..., R]",
+    *iterables: "Iterable[Any]",
+    ordered: bool = True,
+    chunksize: int | None = None,
+    buffersize: int | None = None,
+) -> "AsyncIterator[Outcome[Any, R]]":
+    """Return an asynchronous iterator over one `Outcome` for each item, as `executor.outcomes`.
+
+    ordered: in the order of the items; else as they arrive. Otherwise as `map`.
+    """
+    request = _request(executor, fn, iterables, chunksize, buffersize, wants_outcomes=True)
+    make = executor._job_maker(request)  # noqa: SLF001  # a class of this package
+    return _in_order(make()) if ordered else Unordered(make)  # type: ignore[return-value]
 
 
 class Unordered[T]:
@@ -258,7 +280,7 @@ class Unordered[T]:
         self._arrived: asyncio.Queue[Chunk | None] = asyncio.Queue()
         self._taken = 0
         self._is_over = False
-        self._open = Outcomes([])
+        self._open: Opened = Outcomes([])
 
     def __aiter__(self) -> "Self":
         return self
@@ -306,7 +328,7 @@ class Unordered[T]:
                 self._job.begin()
         return self._job
 
-    async def _next_arrived(self, job: Job) -> Outcomes:
+    async def _next_arrived(self, job: Job) -> "Opened":
         """Wait for a call to finish and return its outcomes; raise its exception."""
         try:
             chunk = await self._arrived.get()
@@ -317,28 +339,50 @@ class Unordered[T]:
             raise asyncio.CancelledError
         self._taken += 1
         try:
-            value = await asyncio.wrap_future(chunk.future)  # it is finished
+            return await _outcomes(job, chunk)  # it is finished
         except BaseException as error:
             job.refill()
             if isinstance(error, StopAsyncIteration):  # of an item: not the end of all
                 message = "the function raised StopAsyncIteration"
                 raise RuntimeError(message) from error  # noqa: TRY004  # as PEP 479 has it
             raise
-        return job.outcomes(chunk, value)
 
 
-def _job(
+async def _outcomes(job: Job, chunk: Chunk) -> "Opened":
+    """Wait for a call and return the outcomes of its items; or raise its exception."""
+    future = chunk.future
+    try:
+        value = await asyncio.wrap_future(future)
+    except BaseException as error:
+        if not _is_of(future, error) or (outcomes := failed(job, chunk, error)) is None:
+            raise
+        return outcomes
+    finally:
+        del future  # it refers to the result; see `iterators`
+    return opened(job, chunk, value)
+
+
+def _is_of(future: "Future[object]", error: BaseException) -> bool:
+    """Say whether an exception is the outcome of a call, and not the end of this task."""
+    if not isinstance(error, asyncio.CancelledError):
+        return future.done() and not future.cancelled()
+    task = asyncio.current_task()
+    return future.cancelled() and not (task is not None and task.cancelling())
+
+
+def _request(  # noqa: PLR0913  # what a map is given
     executor: InterpreterPoolExecutor,
     fn: "Callable[..., object]",
     iterables: "tuple[Iterable[object], ...]",
     chunksize: int | None,
     buffersize: int | None,
-) -> "Callable[..., Job]":
+    *,
+    wants_outcomes: bool = False,
+) -> MapRequest:
     """Check the arguments, and bound what is in flight."""
     if not isinstance(executor, InterpreterPoolExecutor):
         raise TypeError(f"executor must be an InterpreterPoolExecutor, got {shown(executor)}")
     if buffersize is None:
         workers = executor._max_workers  # noqa: SLF001  # a class of this package
         buffersize = CALLS_PER_WORKER * workers * (arguments.chunksize(chunksize) or 1)
-    request = MapRequest(fn, iterables, chunksize, buffersize)
-    return executor._job_maker(request)  # noqa: SLF001  # a class of this package
+    return MapRequest(fn, iterables, chunksize, buffersize, wants_outcomes=wants_outcomes)

@@ -12,25 +12,25 @@ if TYPE_CHECKING:
 
 def shown(obj: object) -> str:
     """Return the object's repr, cut short; its type alone when the repr raises."""
-    name = type(obj).__qualname__
-    try:
-        text = _short_repr(obj)
-    except TaskCancelled:
-        raise  # this call is stopped
-    except BaseException:  # the user's __repr__; or a call has emptied `sys.path`
-        return f"<{name} object>"
+    name, text = type(obj).__qualname__, short_repr(obj)
     return text if name in text or isinstance(obj, _PLAIN) else f"{text} of type {name}"
 
 
 _PLAIN = (type(None), bool, int, float, complex, str, bytes, list, tuple, dict, set, frozenset)
 
 
-def _short_repr(obj: object) -> str:
-    import reprlib  # a worker can say without it how a call failed
+def short_repr(obj: object) -> str:
+    """Return the object's repr, cut short; a word for its type when the repr raises."""
+    try:
+        import reprlib  # a worker can say without it how a call failed
 
-    short = reprlib.Repr()
-    short.maxstring = short.maxother = short.maxlong = 80
-    return short.repr(obj)
+        short = reprlib.Repr()
+        short.maxstring = short.maxother = short.maxlong = 80
+        return short.repr(obj)
+    except TaskCancelled:
+        raise  # this call is stopped
+    except BaseException:  # the user's __repr__; or a call has emptied `sys.path`
+        return f"<{type(obj).__qualname__} object>"
 
 
 def told(error: BaseException, *, with_class: bool = True) -> str:

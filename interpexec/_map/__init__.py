@@ -8,6 +8,8 @@
     plain_chunk  running a chunk of a given size that is one call, in the worker
     chunk_size   how many items the next call gets
     items        items that were read, in a form in which they can be sent
+    outcome      what became of one item, for users
+    provenance   what is kept of the items of a call that has ended: errors name them
     backlog      the items that are in no call yet
     chunk_list   the chunks, in the order of their items, and the states of one
     divider      the items that a call hands back become chunks of their own
@@ -16,8 +18,9 @@
     request      the arguments of a map, checked
     reader       reading the iterables
     job          one map, from its iterables to its outcomes
+    opening      opening a call that has ended
     results      what they return, for users: an iterator that can be closed
-    iterators    the iterators of `map` and `imap_unordered`
+    iterators    the iterators of `map`, `imap_unordered` and `outcomes`
     via_submit   maps through a `submit` that a program has replaced
     methods      the methods of an executor that make maps, and their types
 

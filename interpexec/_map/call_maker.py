@@ -17,18 +17,22 @@ if TYPE_CHECKING:
 class CallMaker:
     """Makes items of arguments, and calls of items."""
 
-    def __init__(self, fn: "Callable[..., object]", chunksize: int | None) -> None:
-        """chunksize: items in a call; None: as measured."""
+    def __init__(
+        self, fn: "Callable[..., object]", chunksize: int | None, *, is_timed: bool = False
+    ) -> None:
+        """chunksize: items in a call; None: as measured. is_timed: say how long each item took."""
         self._fn = fn
-        self._is_call_per_item = chunksize == 1
+        self._is_timed = is_timed
+        self._is_call_per_item = chunksize == 1 and not is_timed
         # The ns after which a call begins no further item. 0: no end.
         self._budget = BUDGET if chunksize is None else 0
         self._function: Packed = b""  # pickled once, for all chunks
 
-    def items(self, columns: "list[list[object]]") -> Items:
+    def items(self, columns: "list[list[object]]", first: int = 0) -> Items:
         """Make items of arguments. One that cannot be sent fails when it is its turn.
 
-        Raises NotShareableError where the function cannot be sent.
+        first: the number of the first one. Raises NotShareableError where the function cannot be
+        sent.
         """
         if not (self._is_call_per_item or self._function):
             function = pickling.dumps_call(self._fn, (), {})
@@ -36,7 +40,9 @@ class CallMaker:
                 self._is_call_per_item = True  # its out-of-band data is used up by one call
             else:
                 self._function = function
-        return calls(self._fn, columns) if self._is_call_per_item else packed(columns)
+        if self._is_call_per_item:
+            return calls(self._fn, columns, first)
+        return packed(columns, first)
 
     def call(self, items: Items) -> "Packed":
         """Make the pickled call of a chunk. Raises NotShareableError for a call of its own."""
@@ -46,7 +52,9 @@ class CallMaker:
         if isinstance(function, package.Package):
             function = function.copy()
         columns, failures = items.sendable()
-        arguments = function, columns, failures, self._budget, items.are_pickled
+        arguments: tuple[object, ...] = function, columns, failures, self._budget, items.are_pickled
+        if self._is_timed:
+            arguments += (True,)
         call: tuple[object, ...] = run_chunk.run, arguments, {}
         is_light = items.is_bare and isinstance(function, bytes)
         return _pickle.dumps(call, 5) if is_light else pickler.pack(call, lends=True)

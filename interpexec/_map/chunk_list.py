@@ -5,7 +5,7 @@
     WHOLE      all its items are with one worker, or about to be sent
     ASKED      the worker was asked to hand back what it has not begun
     DIVIDED    it has handed items back: they are chunks of their own
-    FINISHED   its future is: nothing is kept of its items
+    FINISHED   its future is: of its items is kept what errors and outcomes name
 
 Chunks form a list, in the order of the items. Items that a worker hands back become new
 chunks right behind theirs. So the order of the results is that of the list, whatever
@@ -15,6 +15,10 @@ workers the items were sent to.
 from concurrent.futures import Future
 
 from interpexec._map.items import NOTHING, Items
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from interpexec._map.provenance import Provenance
 
 WHOLE, ASKED, DIVIDED, FINISHED = "whole", "asked", "divided", "finished"
 
@@ -33,7 +37,7 @@ WHOLE becomes DIVIDED without being asked when its call took longer than it was 
 class Chunk:
     """Consecutive items that are sent in one call. Used under the job's lock."""
 
-    __slots__ = ("future", "items", "next", "state")
+    __slots__ = ("future", "items", "next", "provenance", "state")
 
     def __init__(self, items: Items) -> None:
         """Make one that is in no list yet."""
@@ -41,6 +45,8 @@ class Chunk:
         self.future: Future[object]
         self.next: Chunk | None = None
         self.state = WHOLE
+        self.provenance: Provenance | None = None
+        """When it is finished: the items behind its outcomes."""
 
     def move(self, state: str) -> bool:
         """Go to another state, if it may follow; return whether that was so."""
@@ -49,12 +55,19 @@ class Chunk:
         self.state = state
         return True
 
-    def finish(self) -> bool:
+    def finish(self, provenance: "Provenance") -> bool:
         """Go to FINISHED, and keep no items; return whether that is new."""
-        self.items = NOTHING  # nobody asks for them any more; and they may hold an error
-        return self.move(FINISHED)
+        if not self.move(FINISHED):
+            return False
+        self.provenance = provenance
+        self.items = NOTHING  # they may hold an error
+        return True
 
-    def settle(self, error: BaseException | None) -> None:
+    def is_end(self) -> bool:
+        """Say whether it is finished, and is no item's: its error stands behind all items."""
+        return self.provenance is not None and not self.provenance.count
+
+    def settle(self, error: BaseException | None, provenance: "Provenance") -> None:
         """Finish, as this will never run: with an error, or (None) as cancelled."""
         self.future = Future()
         if error is None:
@@ -62,7 +75,7 @@ class Chunk:
             self.future.set_running_or_notify_cancel()
         else:
             self.future.set_exception(error)
-        self.finish()
+        self.finish(provenance)
 
 
 class ChunkList:

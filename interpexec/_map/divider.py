@@ -31,6 +31,7 @@ class Divider:
         rest = chunk.items.after(done)
         if not rest or not chunk.move(DIVIDED):
             return []
+        chunk.items = chunk.items.cut(done)
         pieces = [chunk]
         while rest:
             size = self._sizer.size(len(rest), self._scheduler.max_workers, rest.weight)

@@ -3,6 +3,9 @@
 plain     columns: the first arguments, the second ones, ...; nothing in them can fail
 pickled   each item by itself, so that it can fail by itself
 calls     each item with its function, where each is to be a call of its own
+
+Pickled items keep their arguments beside the pickles until the call has ended: an error
+names them, and `outcomes` hands them out.
 """
 
 from interpexec._core.cpython import NotShareableError
@@ -29,19 +32,52 @@ class Items:
     """Consecutive items, in one form."""
 
     def __init__(
-        self, columns: "list[list[object]]", weight: float = 0, *, are_pickled: bool = False
+        self,
+        columns: "list[list[object]]",
+        weight: float = 0,
+        *,
+        first: int = 0,
+        arguments: "list[tuple[object, ...]] | None" = None,
     ) -> None:
-        """columns: one, where they are pickled. weight: bytes of the average one."""
+        """Hold items of arguments.
+
+        columns: one, where they are pickled. weight: bytes of the average one. first: the
+        number of the first one in the map. arguments: of each, where they are pickled.
+        """
         self._columns = columns
         self._start = 0  # before it, they were cut off
         self.weight = weight
-        self.are_pickled = are_pickled
+        self._number = first  # of the first one, before any was cut off
+        self._arguments = arguments
 
     def __len__(self) -> int:
         return len(self._columns[0]) - self._start
 
+    @property
+    def are_pickled(self) -> bool:
+        """Whether each is pickled by itself."""
+        return self._arguments is not None
+
+    @property
+    def first(self) -> int:
+        """The number of the first one in the map, from 0."""
+        return self._number + self._start
+
+    def arguments(self, index: int) -> "tuple[object, ...]":
+        """Return the arguments of one of them."""
+        if self._arguments is not None:
+            return self._arguments[self._start + index]
+        return tuple(column[self._start + index] for column in self._columns)
+
+    def all_arguments(self, count: int) -> "list[tuple[object, ...]]":
+        """Return the arguments of the first ones."""
+        end = self._start + count
+        if self._arguments is not None:
+            return self._arguments[self._start : end]
+        return list(zip(*(column[self._start : end] for column in self._columns), strict=True))
+
     def extend(self, others: "Items") -> bool:
-        """Append others, if they have the same form and it does not become too many.
+        """Append those that follow, if they have the same form and it does not become too many.
 
         Return whether that was so.
         """
@@ -51,13 +87,15 @@ class Items:
         return True
 
     def join(self, others: "Items") -> None:
-        """Append others, of any form."""
+        """Append those that follow, of any form."""
         if others.are_pickled != self.are_pickled:
-            self._columns, others = self._pickled_columns(), others.pickled()
-            self._start, self.are_pickled = 0, True
+            self._pickle()
+            others = others.pickled()
         weight = self.weight * len(self) + others.weight * len(others)
         for column, other in zip(self._columns, others.columns(), strict=True):
             column.extend(other)
+        if self._arguments is not None:
+            self._arguments += others.all_arguments(len(others))
         self.weight = weight / (len(self) or 1)
 
     def columns(self) -> "list[list[object]]":
@@ -66,13 +104,16 @@ class Items:
 
     def pickled(self) -> "Items":
         """Return the items in the form in which each is pickled by itself."""
-        return Items(self._pickled_columns(), self.weight, are_pickled=True)
+        items = self._between(self._start, None)
+        items._pickle()  # noqa: SLF001  # of this class
+        return items
 
-    def _pickled_columns(self) -> "list[list[object]]":
-        columns = self.columns()
-        if self.are_pickled:
-            return columns
-        return [[_pickled(_nothing, item) for item in zip(*columns, strict=True)]]
+    def _pickle(self) -> None:
+        """Bring them into the form in which each is pickled by itself."""
+        if self._arguments is None:
+            self._arguments = self.all_arguments(len(self))
+            self._columns = [[_pickled(_nothing, item) for item in self._arguments]]
+            self._number, self._start = self.first, 0
 
     def cut(self, count: int) -> "Items":
         """Cut the first ones off, and return them."""
@@ -86,7 +127,8 @@ class Items:
 
     def _between(self, start: int, end: int | None) -> "Items":
         columns = [column[start:end] for column in self._columns]
-        return Items(columns, self.weight, are_pickled=self.are_pickled)
+        arguments = None if self._arguments is None else self._arguments[start:end]
+        return Items(columns, self.weight, first=self._number + start, arguments=arguments)
 
     @property
     def is_bare(self) -> bool:
@@ -132,22 +174,23 @@ class _Refused:
 _BARE: "frozenset[type]" = frozenset({bytes, _Refused})
 
 
-def packed(columns: "list[list[object]]") -> Items:
-    """Make items of arguments."""
+def packed(columns: "list[list[object]]", first: int = 0) -> Items:
+    """Make items of arguments. first: the number of the first one."""
     total = 0
     for column in columns:
         weight = weight_if_sure(column)
         if weight is None:
-            return calls(_nothing, columns)
+            return calls(_nothing, columns, first)
         total += weight
-    return Items(columns, total / (len(columns[0]) or 1))
+    return Items(columns, total / (len(columns[0]) or 1), first=first)
 
 
-def calls(fn: "Callable[..., object]", columns: "list[list[object]]") -> Items:
-    """Make items of arguments, each with its function."""
-    pickled = [_pickled(fn, item) for item in zip(*columns, strict=True)]
+def calls(fn: "Callable[..., object]", columns: "list[list[object]]", first: int = 0) -> Items:
+    """Make items of arguments, each with its function. first: the number of the first one."""
+    arguments = list(zip(*columns, strict=True))
+    pickled = [_pickled(fn, item) for item in arguments]
     weight = sum(map(_weight, pickled)) / (len(pickled) or 1)
-    return Items([pickled], weight, are_pickled=True)
+    return Items([pickled], weight, first=first, arguments=arguments)
 
 
 def _nothing() -> None:

@@ -14,6 +14,7 @@ from interpexec._core.sigint import keep_whole, protected, unbroken
 from interpexec._core.waiting import Deadline
 from interpexec._map.chunk_list import Chunk
 from interpexec._map.job import Job
+from interpexec._map.opening import described, failed, opened
 from interpexec._map.outcomes import Outcomes
 from interpexec._map.results import Ordered, Results
 from interpexec._pool.parking import Parker
@@ -21,6 +22,9 @@ from interpexec._pool.parking import Parker
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
+    from concurrent.futures import Future
+
+    from interpexec._map.opening import Opened
 
 keep_whole()
 
@@ -47,7 +51,7 @@ class InOrder:
         self._is_over = False
         # Of the current chunk: the results that are taken together, and the other ones.
         self._values: Iterator[object] = iter(())
-        self._outcomes = Outcomes([])
+        self._outcomes: Opened = Outcomes([])
         self._given = 0
         """How many items the chunks had that were handed out."""
 
@@ -73,7 +77,7 @@ class InOrder:
         finally:
             job.release()
 
-    def _one_by_one(self, outcomes: Outcomes) -> "Iterator[object]":
+    def _one_by_one(self, outcomes: "Opened") -> "Iterator[object]":
         """Yield results that may fail, or for each of which another item is read."""
         try:
             while outcomes and not self._is_over:
@@ -96,19 +100,35 @@ class InOrder:
         return max(self._job.items_read - self._given, 0) + rest
 
 
-def _outcomes(job: Job, chunk: Chunk, deadline: Deadline) -> Outcomes:
-    """Wait for a call and return the outcomes of its items; raise its exception."""
+def _outcomes(job: Job, chunk: Chunk, deadline: Deadline) -> "Opened":
+    """Wait for a call and return the outcomes of its items; or raise its exception."""
     future = chunk.future
     try:
-        return job.outcomes(chunk, future.result(deadline.remaining()))
-    except BaseException:
-        future.cancel()
-        if future.done():
-            job.forget(chunk)
-        raise
+        return opened(job, chunk, future.result(deadline.remaining()))
+    except BaseException as error:
+        if not is_of(future, error):
+            late = described(job, chunk) if isinstance(error, TimeoutError) else ""
+            future.cancel()
+            if future.done():
+                job.forget(chunk)
+            if late:
+                raise TimeoutError(f"timed out waiting for {late}") from None
+            raise
+        if (outcomes := failed(job, chunk, error)) is None:
+            raise
+        return outcomes
     finally:
         # One is a reference to the result; and the traceback of an exception would keep all.
         del job, chunk, future
+
+
+def is_of(future: "Future[object]", error: BaseException) -> bool:
+    """Say whether an exception is the outcome of a call, and not that of waiting for it."""
+    if not future.done():
+        return False
+    if future.cancelled():
+        return isinstance(error, CancelledError)
+    return error is future.exception()
 
 
 class Arrivals[T]:
@@ -152,7 +172,7 @@ class Unordered(Results[object]):
         self._deadline = Deadline(timeout)
         self._arrived: Arrivals[Chunk | None] = Arrivals()
         self._taken = self._given = 0  # chunks, and items of them
-        self._open = Outcomes([])
+        self._open: Opened = Outcomes([])
         self._is_begun = self._is_over = False
         self._job = make(arrived=self._arrived.put)
         try:
@@ -205,9 +225,13 @@ class Unordered(Results[object]):
 
     _is_begun = False  # where the making has failed
 
-    def _next_arrived(self) -> Outcomes:
+    def _next_arrived(self) -> "Opened":
         """Wait for a call to finish and return its outcomes."""
-        chunk = self._arrived.get(self._deadline)
+        try:
+            chunk = self._arrived.get(self._deadline)
+        except TimeoutError:
+            message = f"timed out waiting for {length_hint(self)} items of the map, or more"
+            raise TimeoutError(message) from None
         if chunk is None:
             raise CancelledError
         self._taken += 1

@@ -33,7 +33,8 @@ from interpexec._map.lifecycle import (
     SUBMITS,
     Lifecycle,
 )
-from interpexec._map.outcomes import Outcomes, opened
+from interpexec._map.outcomes import Outcomes
+from interpexec._map.provenance import Record
 from interpexec._map.reader import Reader
 from interpexec._pool.done_callbacks import MARK
 
@@ -54,7 +55,7 @@ class Job:
     scheduler's, and re-entrant: a call that cannot be submitted is finished at once.
     """
 
-    def __init__(  # what `map` was given
+    def __init__(
         self,
         executor: object,
         scheduler: "Scheduler",
@@ -66,8 +67,8 @@ class Job:
         """Make one that has read nothing yet.
 
         limit: the seconds that a call may run. Where no chunksize is given, calls are of one item
-            each if there is a limit, or if calls are counted.
-        arrived: told of each chunk that is finished. It must not block.
+            each if there is a limit, or if calls are counted. arrived: told of each chunk that
+            is finished. It must not block.
         """
         # Weak: if the executor is dropped, the iterator ends with what was read, as in the stdlib.
         self._executor = weakref.ref(executor)
@@ -77,7 +78,8 @@ class Job:
         self._arrived = arrived
         if chunksize is None and (limit is not None or scheduler.max_tasks is not None):
             chunksize = 1
-        self._maker = CallMaker(request.fn, chunksize)
+        self._maker = CallMaker(request.fn, chunksize, is_timed=request.wants_outcomes)
+        self.record = Record(request.name, wants_outcomes=request.wants_outcomes)
         self._reader = Reader(request.iterables, self._maker.items, buffersize)
         self._life = Lifecycle()  # RELEASED is set without the lock
         self._lock = threading.RLock()
@@ -87,6 +89,7 @@ class Job:
         self._out: dict[Future[object], Chunk] = {}
         self._is_filling = False  # by a frame below, on the stack of the thread with the lock
         self._close_error: BaseException | None = None
+        self._end: Chunk | None = None  # stands behind all items, with an error
         self._fault: BaseException | None = None
         self.chunks = ChunkList(is_ordered=arrived is None)
         self._divider = Divider(scheduler, self._sizer, self.chunks)
@@ -160,18 +163,24 @@ class Job:
 
     # -- submitting ----------------------------------------------------------------
 
-    def _fill(self) -> None:
-        """Submit while there is room. Under the lock."""
-        if self._is_filling:
-            return  # by a call that is finished at once
+    def _fill(self, arriving: Chunk | None = None) -> None:
+        """Submit while there is room. Under the lock. arriving: a chunk that is finished."""
+        if not self._is_filling:  # else a call is finished at once
+            self._submit()
+        if arriving is not None:
+            self._tell(arriving)
+        if self._end is not None and not (self._out or self._is_filling):
+            end, self._end = self._end, None
+            self._tell(end)
+
+    def _submit(self) -> None:
         self._is_filling = True
         try:
             while len(self._out) < self._sizer.most_out and (items := self._cut()):
                 self._send(self.chunks.append(items))
-            if not (self._backlog.count or self._life.stage in READS):
-                error, self._reader.error = self._reader.error, None
-                if error is not None:
-                    self._settle(self.chunks.append(NOTHING), error)
+            is_read = not (self._backlog.count or self._life.stage in READS)
+            if is_read and (error := self._reader.take_error()) is not None:
+                self._settle(self.chunks.append(NOTHING), error)
         finally:
             self._is_filling = False
         self.workers_are_idle()
@@ -218,7 +227,14 @@ class Job:
 
     def _settle(self, chunk: Chunk, error: BaseException | None) -> None:
         """Finish a chunk that will never run. Under the lock. error: None: cancelled."""
-        chunk.settle(error)
+        chunk.settle(error, self.record.failed(chunk.items))
+        if chunk.is_end():
+            self._end = chunk
+        else:
+            self._tell(chunk)
+
+    def _tell(self, chunk: Chunk) -> None:
+        """Tell that a chunk is finished. Under the lock."""
         if self._arrived is not None:
             self._arrived(chunk)
 
@@ -246,19 +262,19 @@ class Job:
         except BaseException as error:  # memory ran out
             self._fault = error
             self.release()
-            if self._arrived is not None:
-                self._arrived(chunk)  # the thread that waits finds the fault
+            self._tell(chunk)  # the thread that waits finds the fault
             raise
 
     def _finish(self, chunk: Chunk) -> None:
         future = chunk.future
-        if not future.cancelled() and future.exception() is None:
+        if future.cancelled() or future.exception() is not None:
+            provenance = self.record.failed(chunk.items)
+        else:
             self._learn(chunk, future.result())
-        chunk.finish()
+            provenance = self.record.answered(chunk.items, future.result())
+        chunk.finish(provenance)
         self._out.pop(future, None)
-        self._fill()
-        if self._arrived is not None:
-            self._arrived(chunk)
+        self._fill(chunk)
 
     def _learn(self, chunk: Chunk, value: object) -> None:
         """Measure, and submit what was handed back. Under the lock."""
@@ -310,15 +326,6 @@ class Job:
 
     # -- iterating -------------------------------------------------------------------
 
-    def outcomes(self, chunk: Chunk, value: object) -> Outcomes:
-        """Return what became of the items of a chunk that is finished, with this value.
-
-        From here on the job does not keep it.
-        """
-        self.finish(chunk)
-        del chunk.future
-        return opened(value)
-
     @protected
     def forget(self, chunk: Chunk) -> None:
         """Keep nothing of a chunk whose exception goes to the user: its frames keep all else."""
@@ -354,8 +361,9 @@ class Job:
                 return
             self._close_error = error
             if is_left:
-                self._backlog.clear()
-                self._settle(self.chunks.append(NOTHING), error)
+                rest = self.record.unsent(self._backlog)
+                self._settle(self.chunks.append(rest), error)
+                self._fill()
 
     @unbroken
     def release(self) -> None:

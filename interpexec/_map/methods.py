@@ -7,7 +7,8 @@ iterables: the overloads are those that typeshed has for `map`.
 from typing import overload
 
 from interpexec._map import via_submit
-from interpexec._map.iterators import Unordered, ordered
+from interpexec._map.iterators import Unordered
+from interpexec._map.iterators import ordered as in_order
 from interpexec._map.request import MapRequest
 
 TYPE_CHECKING: bool = False  # annotated, for jedi: it skips the block otherwise
@@ -16,12 +17,13 @@ if TYPE_CHECKING:
     from typing import Any
 
     from interpexec._map.job import Job
+    from interpexec._map.outcome import Outcome
     from interpexec._map.results import Results
     from interpexec._pool.future import CallFuture
 
 
 class Maps:
-    """`map` and `imap_unordered`: a base class of the executor."""
+    """`map`, `imap_unordered` and `outcomes`: a base class of the executor."""
 
     if TYPE_CHECKING:
 
@@ -147,10 +149,7 @@ class Maps:
         raises.
         """
         request = MapRequest(fn, iterables, chunksize, buffersize, timeout)
-        if self._has_own_submit():
-            return via_submit.ordered(self.submit, request)  # type: ignore[return-value]
-        job = self._job_maker(request)()
-        return ordered(job, request.timeout)  # type: ignore[return-value]
+        return self._ordered(request)  # type: ignore[return-value]
 
     @overload
     def imap_unordered[A, R](
@@ -249,7 +248,77 @@ class Maps:
         not finished, also what runs.
         """
         request = MapRequest(fn, iterables, chunksize, buffersize, timeout)
+        return self._unordered(request)  # type: ignore[return-value]
+
+    @overload
+    def outcomes[A, R](
+        self,
+        fn: "Callable[[A], R]",
+        first: "Iterable[A]",
+        /,
+        *,
+        ordered: bool = True,
+        timeout: float | None = None,
+        chunksize: int | None = None,
+        buffersize: int | None = None,
+    ) -> "Results[Outcome[A, R]]": ...
+    @overload
+    def outcomes[A, B, R](
+        self,
+        fn: "Callable[[A, B], R]",
+        first: "Iterable[A]",
+        second: "Iterable[B]",
+        /,
+        *,
+        ordered: bool = True,
+        timeout: float | None = None,
+        chunksize: int | None = None,
+        buffersize: int | None = None,
+    ) -> "Results[Outcome[tuple[A, B], R]]": ...
+    @overload
+    def outcomes[R](
+        self,
+        fn: "Callable[..., R]",
+        first: "Iterable[Any]",
+        second: "Iterable[Any]",
+        third: "Iterable[Any]",
+        /,
+        *others: "Iterable[Any]",
+        ordered: bool = True,
+        timeout: float | None = None,
+        chunksize: int | None = None,
+        buffersize: int | None = None,
+    ) -> "Results[Outcome[tuple[Any, ...], R]]": ...
+    def outcomes[R](
+        self,
+        fn: "Callable[..., R]",
+        *iterables: "Iterable[Any]",
+        ordered: bool = True,
+        timeout: float | None = None,
+        chunksize: int | None = None,
+        buffersize: int | None = None,
+    ) -> "Results[Outcome[Any, R]]":
+        """Return an iterator over one `Outcome` for each item of a map: nothing ends early.
+
+        An outcome has the item, its position, the value or the error, and the seconds that the
+        function ran. No error of an item is raised, whether the function raised it, or the item
+        or its value cannot be sent, or the call ran out of time (`with_options`) or was lost.
+
+        ordered: in the order of the items; else as they arrive.
+        timeout: seconds from now, after which `next()` raises TimeoutError.
+
+        The rest is as in `map`. Only an exception of the iterables themselves is raised, behind
+        the outcomes of all items before it.
+        """
+        request = MapRequest(fn, iterables, chunksize, buffersize, timeout, wants_outcomes=True)
+        return self._ordered(request) if ordered else self._unordered(request)  # type: ignore[return-value]
+
+    def _ordered(self, request: MapRequest) -> "Results[object]":
         if self._has_own_submit():
-            return via_submit.Unordered(self.submit, request)  # type: ignore[return-value]
-        make = self._job_maker(request)
-        return Unordered(make, request.timeout)  # type: ignore[return-value]
+            return via_submit.ordered(self.submit, request)
+        return in_order(self._job_maker(request)(), request.timeout)
+
+    def _unordered(self, request: MapRequest) -> "Results[object]":
+        if self._has_own_submit():
+            return via_submit.Unordered(self.submit, request)
+        return Unordered(self._job_maker(request), request.timeout)

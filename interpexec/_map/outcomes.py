@@ -8,8 +8,16 @@ own_builtins(globals())
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from typing import Protocol
 
     from interpexec._sharing.package import Packed
+
+    class Provenance(Protocol):
+        """The items behind outcomes."""
+
+        def explain(self, error: BaseException, index: int) -> None:
+            """Note which item an error comes from."""
+
 
 # Objects of these types cannot fail to be pickled or unpickled. No containers: their items may.
 _SURE = frozenset({int, float, complex, bool, type(None), str, bytes})
@@ -42,8 +50,13 @@ class Outcomes:
         spent: int = 0,
         weight: int = 0,
         is_sure: bool = False,
+        times: "list[int] | None" = None,
     ) -> None:
-        """values: of the first items. spent: ns in the function. weight: bytes, of the values."""
+        """Hold the values of the first items.
+
+        spent: ns in the function. weight: bytes, of the values. times: ns in each item, where
+        they are wanted.
+        """
         self._values = values
         self._failures = failures or {}
         self._after_main = after_main
@@ -51,7 +64,10 @@ class Outcomes:
         self.spent = spent
         self.weight = weight
         self._is_sure = is_sure  # they are numbers and the like
+        self.times = times
         self._taken = 0
+        self.provenance: Provenance | None = None
+        """In the main interpreter: the items behind them."""
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle the values together where that is sure to work, else each by itself."""
@@ -61,7 +77,7 @@ class Outcomes:
             values = [self._pickle(index, value) for index, value in enumerate(values)]
             weight = _weight(values)
         more = self._failures, self._after_main, not is_sure, self.spent, weight, is_sure
-        return Outcomes, (values, *more)
+        return Outcomes, (values, *more, *([self.times] if self.times else ()))
 
     def _pickle(self, index: int, value: object) -> "Packed":
         if index not in self._failures:
@@ -76,6 +92,10 @@ class Outcomes:
         """Return how many items have not been taken yet."""
         return max(len(self._values) - self._taken, 0)
 
+    def failed(self) -> "Iterable[int]":
+        """Return the places of the items that have failed."""
+        return self._failures.keys()
+
     def take(self) -> object:
         """Return the next item's value, or raise its exception. In the main interpreter.
 
@@ -84,11 +104,25 @@ class Outcomes:
         index = self._taken
         self._taken += 1
         if index in self._failures:
-            raise raised.revive(self._failures[index], after_main=self._after_main)
+            raise self._error(index)
         value, self._values[index] = self._values[index], None
         if self._pickled:
             return unpickling.loads_value(value, after_main=self._after_main)  # type: ignore[arg-type]
         return value
+
+    def take_error(self) -> BaseException | None:
+        """Take the next item if it has failed, and return its exception; else None."""
+        index = self._taken
+        if index not in self._failures:
+            return None
+        self._taken += 1
+        return self._error(index)
+
+    def _error(self, index: int) -> BaseException:
+        error = raised.revive(self._failures[index], after_main=self._after_main)
+        if self.provenance is not None:
+            self.provenance.explain(error, index)
+        return error
 
     def take_all(self) -> "Iterator[object]":
         """Return an iterator in C over all values; over none if `take` is needed for one.
@@ -101,6 +135,8 @@ class Outcomes:
         return iter(values)
 
 
-def opened(value: object) -> Outcomes:
+def opened(value: object, provenance: "Provenance | None") -> Outcomes:
     """Return the outcomes of a call's items, also where one item was the call."""
-    return value if isinstance(value, Outcomes) else Outcomes([value])
+    outcomes = value if isinstance(value, Outcomes) else Outcomes([value])
+    outcomes.provenance = provenance
+    return outcomes

@@ -22,7 +22,7 @@ class Reader:
     def __init__(
         self,
         iterables: "tuple[Iterable[object], ...]",
-        make: "Callable[[list[list[object]]], Items]",
+        make: "Callable[[list[list[object]], int], Items]",
         bound: int | None,
     ) -> None:
         """make: makes items of arguments (`CallMaker.items`). bound: of the items in flight."""
@@ -52,9 +52,9 @@ class Reader:
         try:
             interruptibly(values.extend, islice(self._iterator, count))
             self.is_at_end = len(values) < count
-            self.count += len(values)
         except Exception as error:  # the user's code
             self.end_with(error)
+        self.count += len(values)
         try:
             return interruptibly(self._items, values) if values else NOTHING
         except NotShareableError as error:  # the function, and with it every item
@@ -65,6 +65,12 @@ class Reader:
         """Read nothing more; the error comes behind the last item."""
         self.is_at_end, self.error = True, error
 
+    def take_error(self) -> Exception | None:
+        """Return the error that comes behind the last item, once."""
+        error, self.error = self.error, None
+        return error
+
     def _items(self, values: "list[object]") -> Items:
         is_single = self._is_single
-        return self._make([values] if is_single else [*map(list, zip(*values, strict=True))])
+        columns = [values] if is_single else [*map(list, zip(*values, strict=True))]
+        return self._make(columns, self.count - len(values))

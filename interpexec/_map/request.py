@@ -10,21 +10,27 @@ if TYPE_CHECKING:
 class MapRequest:
     """A function, the iterables of its arguments, and how many items go at a time."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # what a map is given
         self,
         fn: "Callable[..., object]",
         iterables: "tuple[Iterable[object], ...]",
         chunksize: int | None,
         buffersize: int | None,
         timeout: float | None = None,
+        *,
+        wants_outcomes: bool = False,
     ) -> None:
-        """Check them. Raises TypeError or ValueError, naming the argument."""
+        """Check them. Raises TypeError or ValueError, naming the argument.
+
+        wants_outcomes: an object for each item, in place of its result.
+        """
         self.fn = fn
         self.iterables = arguments.mappable(fn, iterables)
         self.name = arguments.name_of(fn)
         self.chunksize = arguments.chunksize(chunksize)
         self.buffersize = arguments.buffersize(buffersize)
         self.timeout = arguments.timeout(timeout)
+        self.wants_outcomes = wants_outcomes
 
     def items(self) -> "Iterator[tuple[object, ...]]":
         """Return an iterator over the arguments of each call."""

@@ -15,6 +15,7 @@ it was made for. `Outcomes` are then of the first items only.
 
 from collections import deque
 from itertools import islice
+from operator import sub
 
 from interpexec._core import current_call, main_module
 from interpexec._core.cpython import monotonic_ns, own_builtins
@@ -42,6 +43,7 @@ class ChunkRun:
         budget: int,
         *,
         are_pickled: bool,
+        is_timed: bool,
     ) -> None:
         """Begin nothing yet.
 
@@ -49,11 +51,13 @@ class ChunkRun:
             pickled, one column of pickled calls.
         failures: of items that could not be sent. Their pickles are empty.
         budget: the ns after which no further item is begun. 0: no end.
+        is_timed: each value is noted with the time at which it was there.
         """
         self._columns = columns
         self._failures = failures
         self._budget = budget
         self._are_pickled = are_pickled
+        self._is_timed = is_timed
         self._values: list[object] = []
         self._remaining = Remaining(deque(columns[0]))
 
@@ -73,23 +77,29 @@ class ChunkRun:
                 is_over = len(values) < before + count
             except BaseException as error:  # a failure of this item alone
                 current_call.end_if_stopped(error)
-                self._fail(raised.pack(error, skip=skip))
+                self._fail(monotonic_ns(), raised.pack(error, skip=skip))
             if thread.hit:  # an item has kept what should have stopped all of them
                 raise TaskCancelled
             if is_over and self._remaining.has_more():
                 # The function has raised what `map` takes for the end of the items.
-                self._fail(raised.pack(StopIteration()))
+                self._fail(monotonic_ns(), raised.pack(StopIteration()))
                 is_over = False
             spent = monotonic_ns() - begun
             if self._budget and spent > self._budget:
                 self._remaining.cut_off()
             count = self._affordable(2 * count, spent)
-        return Outcomes(values, self._failures, after_main=main_module.was_run(), spent=spent)
+        times: list[int] = []
+        if self._is_timed and values:
+            values, stamps = map(list, zip(*values, strict=True))
+            times = list(map(sub, stamps, [begun, *stamps]))
+        after_main = main_module.was_run()
+        return Outcomes(values, self._failures, after_main=after_main, spent=spent, times=times)
 
     def _each(self, fn: "Callable[..., object]") -> "Iterator[object]":
         """Return an iterator that calls the function for the next item."""
         first, *others = self._remaining.take(), *self._columns[1:]
-        return map(self._unpickle_and(fn) if self._are_pickled else fn, first, *others)
+        results = map(self._unpickle_and(fn) if self._are_pickled else fn, first, *others)
+        return zip(results, iter(monotonic_ns, None), strict=False) if self._is_timed else results
 
     def _unpickle_and(self, fn: "Callable[..., object]") -> "Callable[[Packed], object]":
         """Return what calls the function for a pickled item."""
@@ -107,10 +117,10 @@ class ChunkRun:
 
         return call
 
-    def _fail(self, failure: "Packed") -> None:
-        """Note the failure of the item whose turn it is."""
+    def _fail(self, stamp: int, failure: "Packed") -> None:
+        """Note the failure of the item whose turn it is, and when that was."""
         self._failures[len(self._values)] = failure
-        self._values.append(None)
+        self._values.append((None, stamp) if self._is_timed else None)
 
     def _affordable(self, count: int, spent: int) -> int:
         """Return how many items may be run before the clock is looked at: `count` at most."""
@@ -120,12 +130,13 @@ class ChunkRun:
         return max(1, min(count, (self._budget - spent) // each))
 
 
-def run(
+def run(  # noqa: PLR0913, PLR0917  # it is sent as one tuple
     function: "Packed",
     columns: "list[list[object]]",
     failures: "dict[int, Packed]",
     budget: int,
     are_pickled: bool,
+    is_timed: bool = False,
 ) -> Outcomes:
     """Run a chunk: the function of its call.
 
@@ -136,4 +147,5 @@ def run(
     except BaseException:  # the user's classes run
         current_call.this_thread().is_unloaded = True
         raise
-    return ChunkRun(columns, failures, budget, are_pickled=are_pickled).run(fn)
+    chunk = ChunkRun(columns, failures, budget, are_pickled=are_pickled, is_timed=is_timed)
+    return chunk.run(fn)

@@ -10,8 +10,9 @@ from itertools import batched, islice
 from operator import length_hint
 
 from interpexec._core.waiting import Deadline
-from interpexec._map.iterators import Arrivals
+from interpexec._map.iterators import Arrivals, is_of
 from interpexec._map.plain_chunk import starmapped
+from interpexec._map.provenance import Provenance, Record
 from interpexec._map.results import Ordered, Results
 
 TYPE_CHECKING = False
@@ -30,17 +31,27 @@ class _Calls:
 
     def __init__(self, submit: "Submit", request: "MapRequest") -> None:
         """Submit nothing yet."""
-        fn, items, buffersize = request.fn, request.items(), request.buffersize
         size = request.chunksize or 1
-        if size == 1:
-            self._made = (submit(fn, *item) for item in items)
-        else:
-            self._made = (
-                submit(starmapped, fn, chunk) for chunk in batched(items, size, strict=False)
-            )
-        self.are_chunks = size > 1
-        self.is_bounded = buffersize is not None
-        self._most = None if buffersize is None else max(1, buffersize // size)
+        if request.wants_outcomes:
+            size = 1  # each item is to fail by itself
+        self._are_chunks = size > 1
+        self._made = self._submit_each(submit, request, size)
+        self._record = Record(request.name, wants_outcomes=request.wants_outcomes)
+        self._provenances: dict[Future[Any], Provenance] = {}
+        self.is_bounded = request.buffersize is not None
+        self._most = None if request.buffersize is None else max(1, request.buffersize // size)
+
+    def _submit_each(
+        self, submit: "Submit", request: "MapRequest", size: int
+    ) -> "Iterator[Future[Any]]":
+        """Submit calls of so many items, one each time that it is advanced."""
+        fn, first = request.fn, 0
+        for items in batched(request.items(), size, strict=False):
+            future = submit(starmapped, fn, items) if self._are_chunks else submit(fn, *items[0])
+            kept = {} if self._are_chunks else {0: items[0]}
+            self._provenances[future] = Provenance(request.name, first, len(items), kept)
+            first += len(items)
+            yield future
 
     def first(self) -> "list[Future[Any]]":
         """Submit the first ones."""
@@ -51,15 +62,26 @@ class _Calls:
         return list(islice(self._made, 1)) if self.is_bounded else []
 
     def values(self, future: "Future[Any]", deadline: Deadline) -> "list[object]":
-        """Wait for a call; return the values of its items."""
+        """Wait for a call; return the values of its items, or their outcomes."""
+        provenance = self._provenances.pop(future)
         try:
             value = future.result(deadline.remaining())
-        except StopIteration as error:  # of an item: not the end of all
-            raise RuntimeError("the function raised StopIteration") from error
-        except BaseException:
+        except BaseException as error:
+            if is_of(future, error):
+                if (settled := self._record.open_failed(error, provenance)) is not None:
+                    return [settled.take()]
+                if isinstance(error, StopIteration):  # of an item: not the end of all
+                    message = "the function raised StopIteration"
+                    raise RuntimeError(message) from error  # as PEP 479 has it
+                raise
             future.cancel()
+            if isinstance(error, TimeoutError):
+                message = f"timed out waiting for {provenance.described()}"
+                raise TimeoutError(message) from None
             raise
-        return value if self.are_chunks else [value]
+        if self._are_chunks:
+            return value  # type: ignore[no-any-return]  # a list
+        return [self._record.open(value, provenance).take()]
 
 
 def ordered(submit: "Submit", request: "MapRequest") -> "Results[object]":

@@ -12,6 +12,7 @@ from interpexec._core.waiting import Deadline
 from interpexec._map import iterators, reader
 from interpexec._map.chunk_size import Sizer
 from interpexec._map.job import Job
+from interpexec._map.opening import opened
 from interpexec._map.outcomes import Outcomes
 from interpexec._map.request import MapRequest
 from interpexec._map.results import Ordered
@@ -131,7 +132,7 @@ def test_every_item_comes_once_and_in_its_place(
     assert not scheduler.sources
     if is_unordered:
         assert len(arrived) == job.chunks.made
-        outcomes = [job.outcomes(each, each.future.result()) for each in arrived]
+        outcomes = [opened(job, each, each.future.result()) for each in arrived]
         found = [each.take() for each in outcomes for _ in range(len(each))]
         assert sorted(found) == [*range(count)]  # type: ignore[type-var]  # ints
     else:

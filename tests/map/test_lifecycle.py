@@ -24,6 +24,7 @@ from interpexec._map.lifecycle import (
     SUBMITS,
     Lifecycle,
 )
+from interpexec._map.provenance import Record
 from interpexec._map.request import MapRequest
 from iterators import METHODS
 from stops import finish, start
@@ -71,9 +72,11 @@ def test_no_move_leads_back() -> None:
 def test_a_chunk_that_is_finished_keeps_no_items() -> None:
     """Its items may hold an error, and the frames of that all else."""
     chunk = Chunk(packed([[1, 2]]))
-    assert chunk.finish()
+    provenance = Record("f", wants_outcomes=False).failed(chunk.items)
+    assert chunk.finish(provenance)
     assert not chunk.items
-    assert not chunk.finish()
+    assert not chunk.finish(provenance)
+    assert not provenance.arguments
 
 
 class Meddling(frozenset[str]):

@@ -17,6 +17,7 @@ from interpexec import (
     ExecutionFailed,
     Group,
     InterpreterPoolExecutor,
+    Outcome,
     RecvChannel,
     Results,
     SendChannel,
@@ -98,6 +99,10 @@ def maps(pool: InterpreterPoolExecutor) -> None:
     iterator: Iterator[float] = results
     results.close()
     assert_type(list(iterator), list[float])
+    assert_type(list(pool.outcomes(half, [1])), list[Outcome[int, float]])
+    assert_type(next(pool.outcomes(repeat, ["a"], [1])).item, tuple[str, int])
+    assert_type(next(pool.outcomes(half, [1], ordered=False)).result(), float)
+    pool.outcomes(half, ["a"])  # type: ignore[arg-type]
     pool.map(max, [1], [2], [3], [4], [5], [6], [7])
     pool.map(half, ["a"])  # type: ignore[arg-type]
     pool.map(half, 3)  # type: ignore[call-overload]

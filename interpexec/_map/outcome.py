@@ -1,0 +1,113 @@
+"""The outcome of one item of a map, as `outcomes` gives it."""
+
+from functools import partial
+from itertools import count, repeat
+from typing import NamedTuple
+
+from interpexec.errors import NotShareableError
+
+TYPE_CHECKING: bool = False  # annotated, for jedi: it skips the block otherwise
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from interpexec._map.outcomes import Outcomes
+
+
+class Outcome[A, R](NamedTuple):
+    """The end of one item of a map: a value, or an error.
+
+    A named tuple: `for position, item, value, error, seconds in pool.outcomes(...)`.
+    """
+
+    position: int
+    """The number of the item in the map, from 0."""
+
+    item: A
+    """The item itself, as the iterable gave it; a tuple where there are several iterables."""
+
+    value: R | None
+    """The value that the function has returned; None if it has failed."""
+
+    error: BaseException | None
+    """The exception that it has raised, or that tells why it did not run or could not be sent; None
+    if all went well."""
+
+    seconds: float | None
+    """How long the function ran in the worker; None where that is not known: a call that was
+    stopped, lost or not begun has no time."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is a value."""
+        return self.error is None
+
+    def result(self) -> R:
+        """Return the value, or raise the error, as a future does."""
+        if self.error is not None:
+            raise self.error
+        return self.value  # type: ignore[return-value]  # there is one
+
+
+_make = partial(tuple.__new__, Outcome)
+"""Makes an outcome of a tuple, in C."""
+
+
+class Settled:
+    """The outcomes of the items of a call that has ended. Used like `Outcomes`."""
+
+    def __init__(
+        self,
+        first: int,
+        items: "Sequence[object]",
+        outcomes: "Outcomes | None",
+        error: BaseException | None = None,
+    ) -> None:
+        """Hold what became of the items.
+
+        first: the number of the first one. outcomes: None where the whole call has failed: with
+        `error`.
+        """
+        self._first = first
+        self._items = items
+        self._outcomes = outcomes
+        self._error = error
+        times = outcomes.times if outcomes is not None else None
+        self._seconds = [ns / 1e9 for ns in times] if times else [None] * len(items)
+        self._taken = 0
+
+    def __len__(self) -> int:
+        """Return how many were not taken yet."""
+        return len(self._items) - self._taken
+
+    def take(self) -> "Outcome[object, object]":
+        """Return the next one."""
+        index = self._taken
+        self._taken += 1
+        value: object = None
+        if (outcomes := self._outcomes) is None:
+            error = self._error
+        elif (error := outcomes.take_error()) is None:
+            try:
+                value = outcomes.take()
+            except NotShareableError as reason:  # it cannot be made here
+                error = reason.with_traceback(None)
+        item, seconds = self._items[index], self._seconds[index]
+        return Outcome(self._first + index, item, value, error, seconds)
+
+    def take_all(self) -> "Iterator[object]":
+        """Return an iterator in C over all of them; over none if `take` is needed for one."""
+        if (outcomes := self._outcomes) is None:
+            return iter(())
+        values = outcomes.take_all()
+        if outcomes:
+            return iter(())
+        start, self._taken = self._taken, len(self._items)
+        rows = zip(
+            count(self._first + start),
+            self._items[start:],
+            values,
+            repeat(None),
+            self._seconds[start:],
+            strict=False,
+        )
+        return iter(list(map(_make, rows)))  # a list, which knows its length
