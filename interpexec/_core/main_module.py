@@ -7,8 +7,8 @@ need them (see `_sharing.rebuilding`), and their globals live on there between t
     worker             expect(origin)   `__main__` gets a `__getattr__` for other names
 
 The second run is for a call that uses something which cannot be sent by value, a lock, say. It
-names its function, and the first name that `__main__` does not have runs the program once more,
-in that module, under another name, `__mp_main__`, as `multiprocessing` does: so
+says why, and the program is run once more then, in that module, under another name,
+`__mp_main__`, as `multiprocessing` does (so does the first name that `__main__` does not have): so
 `if __name__ == "__main__":` keeps out the parts that only the real start may do. The program is
 run once in each worker at most, and its definitions take the places of those that had arrived.
 
@@ -182,6 +182,11 @@ class _Program:
         except KeyError:
             raise _absent(name, _HINT_GUARDED) from None
 
+    def run(self) -> None:
+        """Run the program, if that can be done and was not."""
+        if self.origin is not None:
+            self._run_once(self.origin)
+
     def _run_once(self, origin: Origin) -> "ModuleType":
         """Run the program if it was not run yet.
 
@@ -277,7 +282,15 @@ _reasons: dict[int, str] = {}  # by thread: why the program is run again
 
 
 def _note(reason: str) -> None:
+    """Run the program, so that all that the call names is of that."""
     _reasons[get_ident()] = reason
+    if _program is not None:
+        _program.run()
+
+
+def find_in_program(name: str) -> object:
+    """Return a global of the program that was run here."""
+    return getattr(sys.modules["__main__"], name)
 
 
 def _second(_: object, function: object) -> object:

@@ -24,12 +24,14 @@
     names_read      the globals that code reads
     annotations     annotations, and the classes that strings among them name
     loading         modules that are loaded from a file where no worker looks
+    bindings        the names of globals, by what they are bound to
     changes         changes to what a definition was made of
     classes         the parts of a class that is sent
     typing_parts    type variables, aliases, markers of dataclasses
     by_value        what is sent by value, and pickled how
     unsendable      why a definition cannot be sent
     stream          a definition with the globals that it needs, as bytes
+    after_run       calls for a worker that runs the program again
     definitions     functions and classes that are sent by value
     pickling        the ladder: the ways to pickle a call, a result or a message
     flatten         a package as bytes alone, for messages in shared memory

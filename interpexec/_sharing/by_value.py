@@ -13,7 +13,7 @@ from _pickle import Pickler
 from _thread import _local
 
 from interpexec._core.cpython import NotShareableError, own_builtins
-from interpexec._sharing import new_objects, rebuilding
+from interpexec._sharing import bindings, new_objects, rebuilding
 from interpexec._sharing.identities import IDENTITIES
 from interpexec._sharing.importable import is_importable
 
@@ -48,9 +48,20 @@ def _top_level(module: str, name: str) -> object:
 
 def name_in_program(obj: "Any") -> str | None:
     """Return the name of a definition at the top level of `__main__`, or None."""
-    name: str | None = getattr(obj, "__qualname__", None) or getattr(obj, "__name__", None)
     main = sys.modules.get("__main__")
-    return name if main is not None and name and vars(main).get(name) is obj else None
+    return None if main is None else bindings.name_in(vars(main), obj)
+
+
+def place_of(cls: "Any") -> tuple[str, str] | None:
+    """Return the module in which a class is a global, and its name there; or None."""
+    name = name_in_program(cls)
+    if name is not None:
+        return "__main__", name
+    module = sys.modules.get(cls.__module__)
+    if module is None or cls.__module__ == "__main__" or not is_importable(cls.__module__):
+        return None
+    name = bindings.name_in(vars(module), cls)
+    return None if name is None else (cls.__module__, name)
 
 
 class ValuePickler(Pickler):

@@ -8,6 +8,8 @@ and `__init_subclass__` have done is not done twice.
 import sys
 from functools import partial
 
+from interpexec._core.main_module import RUN_NAME
+from interpexec._sharing.importable import real_name
 from interpexec._sharing.new_classes import NOT_SENT
 
 TYPE_CHECKING = False
@@ -24,26 +26,27 @@ _MEMBER = "member_descriptor"
 def body_of(cls: type) -> "dict[str, Any]":
     """Return what a class must have when it is made."""
     own = vars(cls)
-    body = {"__module__": cls.__module__, "__qualname__": cls.__qualname__}
+    body = {"__module__": real_name(cls.__module__), "__qualname__": cls.__qualname__}
     if "__slots__" in own:
         slots = own["__slots__"]
         if not isinstance(slots, str | tuple | list | dict):  # an iterator, used up
             slots = tuple(name for name in own if _is_slot(cls, name))
         body["__slots__"] = slots
-    if (
-        "__parameters__" in own
-    ):  # of a generic class: what refers to `cls[int]` comes before the rest
+    if "__parameters__" in own:  # `cls[int]` needs them, and may be in what comes afterwards
         body["__parameters__"] = own["__parameters__"]
     return body
 
 
 def attributes_of(cls: type) -> "dict[str, Any]":
     """Return what a class gets afterwards."""
-    return {
+    found = {
         name: value
         for name, value in vars(cls).items()
         if name not in NOT_SENT and name != "__slots__" and not _is_slot(cls, name)
     }
+    if found.get("__module__") == RUN_NAME:
+        found["__module__"] = "__main__"
+    return found
 
 
 def _is_slot(cls: type, name: str) -> bool:

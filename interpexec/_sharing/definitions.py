@@ -20,8 +20,9 @@ from _pickle import dumps
 from _weakref import ref
 from types import FunctionType
 
+from interpexec._core import main_module
 from interpexec._core.cpython import NotShareableError, own_builtins
-from interpexec._sharing import packing, pickler, rebuilding, reducers, unsendable
+from interpexec._sharing import after_run, packing, pickler, rebuilding, reducers, unsendable
 from interpexec._sharing.by_value import ValuePickler, found_by_name, name_in_program
 from interpexec._sharing.changes import Reads
 from interpexec._sharing.identities import IDENTITIES, Recent
@@ -203,9 +204,19 @@ class _Result(_Back):
 
     def by_value(self, obj: "Any") -> "Any":
         """Return what makes a function or a class in the receiver, or its name."""
-        if obj.__module__ == "__main__" and found_by_name(obj):
+        if main_module.was_run():
+            name = after_run.name_in_run(obj)
+            if name is not None:
+                return main_module.find_in_program, (name,)
+        elif obj.__module__ == "__main__" and found_by_name(obj):
             return NotImplemented
         return super().by_value(obj)
+
+    def definition(self, obj: object) -> "Any":
+        """Return what makes a definition in the receiver."""
+        if not main_module.was_run():
+            return super().definition(obj)
+        return rebuilding.arrive_back, after_run.for_caller(obj)
 
 
 def _dump_with(kind: type[ValuePickler]) -> "Callable[[object, Packer], None]":

@@ -6,6 +6,8 @@ import sys
 # The same as in `importlib.machinery`, which is dear to import.
 from _frozen_importlib_external import PathFinder
 
+from interpexec._core.main_module import RUN_NAME
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import ModuleType
@@ -25,6 +27,11 @@ _places: list[str] = []
 """Directories that were the current one when a module was found by a relative entry."""
 
 _SHORT = 256  # bytes of a name
+
+
+def real_name(name: str) -> str:
+    """Return the name of a module as the caller's side has it."""
+    return "__main__" if name == RUN_NAME else name
 
 
 def is_importable(name: str) -> bool:

@@ -1,8 +1,11 @@
 """Classes that have arrived: made without their bodies, then filled. See `rebuilding`."""
 
+import sys
+
+from interpexec._core import main_module
 from interpexec._core.cpython import own_builtins
 from interpexec._sharing.identities import IDENTITIES
-from interpexec._sharing.rebuilding import accepts, obtained, register
+from interpexec._sharing.rebuilding import accepts, register
 
 own_builtins(globals())
 
@@ -19,14 +22,19 @@ NOT_SENT = frozenset(
 
 def obtain_class(  # noqa: PLR0913, PLR0917  # the parts of a class
     key: int,
-    name: str | None,
+    place: tuple[str, str] | None,
     meta: type,
     cls_name: str,
     bases: tuple[type, ...],
     body: "dict[str, Any]",
 ) -> object:
-    """Return a class that has nothing but its bases, and its slots."""
-    found = obtained(key, name)
+    """Return a class that has nothing but its bases, and its slots.
+
+    place: the module in which it is a global, and its name there.
+    """
+    found = IDENTITIES.get(key)
+    if found is None and place is not None:
+        found = _own(*place, body["__qualname__"])
     if found is None:
         restore = _silence(bases)
         try:
@@ -35,6 +43,18 @@ def obtain_class(  # noqa: PLR0913, PLR0917  # the parts of a class
             restore()
         register(key, found)
     return found
+
+
+def _own(module_name: str, name: str, qualname: str) -> object:
+    """Return the class that this interpreter has itself in this place, or None."""
+    if module_name == "__main__" and not main_module.was_run():
+        return None
+    try:
+        __import__(module_name)
+    except ImportError:
+        return None
+    found = vars(sys.modules[module_name]).get(name)
+    return found if isinstance(found, type) and found.__qualname__ == qualname else None
 
 
 def _silence(bases: tuple[type, ...]) -> "Callable[[], None]":

@@ -6,7 +6,8 @@
     3. by value             functions and classes that the receiver cannot import
                             (`definitions`)
     4. the second run       by the names that a worker has after it has run the program: for
-                            calls, where a definition cannot be sent
+                            calls, where a definition cannot be sent; and the rest by value
+                            (`after_run`)
     5. the error            names the part that cannot be sent (`diagnose`)
 
 A step that fails is followed by the next one; so is step 2 where its pickle names something of
@@ -194,15 +195,18 @@ def _pack_by_names(call: "Call", error: Exception) -> "Packed | None":
     """
     if not main_module.can_run_again():
         return None
+    if not isinstance(error, NotShareableError):
+        error = _explain_call(call, error)
     fn, args, kwargs = call
+    because = main_module.Because(str(error), fn), args, kwargs
     try:
-        packed = pickler.pack(call, _dump_by_names, lends=True)
-        if not names_program(packed):
-            return None
-        if not isinstance(error, NotShareableError):
-            error = _explain_call(call, error)
-        because = main_module.Because(str(error), fn), args, kwargs
-        return pickler.pack(because, _dump_by_names, lends=True)
+        packed = pickler.pack(because, _dump_by_names, lends=True)
+        return packed if names_program(packed) else None
+    except Exception:  # some of it has no name
+        from interpexec._sharing import after_run  # few programs mix these
+
+    try:
+        return after_run.pack(call, str(error))
     except Exception:  # the first error is the better one
         return None
 

@@ -29,7 +29,7 @@ own_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Buffer, Iterable
+    from collections.abc import Buffer, Callable, Iterable
     from types import CellType, CodeType, FunctionType, ModuleType
     from typing import Any
 
@@ -313,6 +313,12 @@ def fill_function(
         setattr(function, name, value)
     function.__dict__.update(items)
     IDENTITIES.versions[key] = version
+
+
+def fill_with(obj: object, state: "tuple[Callable[[object, Any], None], Any, object]") -> None:
+    """Fill a function or a class by another function."""
+    fill, parts, _ = state
+    fill(obj, parts)
 
 
 def make_cell() -> "CellType":

@@ -20,10 +20,11 @@ from interpexec._sharing.by_value import (
     is_by_name,
     name_in_program,
     owner_of,
+    place_of,
 )
 from interpexec._sharing.changes import Reads
 from interpexec._sharing.identities import HERE, IDENTITIES, OWN, Recent
-from interpexec._sharing.importable import is_importable
+from interpexec._sharing.importable import is_importable, real_name
 from interpexec._sharing.names_read import names_of
 from interpexec._sharing.unsendable import UnsendableError
 
@@ -260,7 +261,7 @@ class Stream(ValuePickler):
 
     def _class(self, cls: "Any") -> "Any":
         self._begun.add(cls)
-        name, key = name_in_program(cls), IDENTITIES.key_of(cls)
+        place, key = place_of(cls), IDENTITIES.key_of(cls)
         attributes = classes.attributes_of(cls)
         if not self._has_annotations:
             for each in annotations.NAMES:
@@ -269,12 +270,12 @@ class Stream(ValuePickler):
             self._need_named(cls)
         reads = Reads()
         classes.note_reads(cls, attributes, reads, deep=not classes.is_enumeration(cls))
-        version = _version(name, key, reads)
+        version = _version(place, key, reads)
         self._reads.add(reads)
         body = classes.body_of(cls)
         return (
             new_classes.obtain_class,
-            (key, name, type(cls), cls.__name__, cls.__bases__, body),
+            (key, place, type(cls), cls.__name__, cls.__bases__, body),
             (key, version, attributes, classes.registered_with(cls)),
             None,
             None,
@@ -337,7 +338,7 @@ _CONSTANTS = frozenset({int, float, complex, bool, type(None), str, bytes, type(
 
 
 def _space_of(globals_: "dict[str, Any]") -> "Space":
-    name = str(globals_.get("__name__"))
+    name = real_name(str(globals_.get("__name__")))
     is_module = getattr(sys.modules.get(name), "__dict__", None) is globals_
     ident = 0 if is_module else id(globals_) << _ID_BITS | HERE
     return name, globals_.get("__package__"), False, ident
