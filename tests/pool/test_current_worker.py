@@ -4,6 +4,7 @@ from functools import partial
 
 import pytest
 
+import losing
 import stoppable
 import tasks
 from gates import Gate, gated
@@ -72,15 +73,8 @@ def test_the_replacement_of_a_lost_worker_has_its_index() -> None:
     """A crash changes nothing, either."""
     with gated(partial(InterpreterPoolExecutor, 2)) as (pool, gate):
         assert indices_at_once(pool, gate, 2) == [0, 1]
-        assert pool.submit(lose_worker).exception(TIME_LIMIT) is not None
+        assert pool.submit(losing.lose_worker).exception(TIME_LIMIT) is not None
         assert indices_at_once(pool, gate, 2) == [0, 1]
-
-
-def lose_worker() -> None:
-    """Have this worker end in the middle of a call."""
-    from interpexec._worker.main import Worker as Main
-
-    del Main.reply
 
 
 @pytest.mark.parametrize("most", [1, 2, 5])
@@ -118,11 +112,4 @@ def test_a_worker_prints_itself() -> None:
 def test_the_identity_is_the_interpreters_own() -> None:
     """A pool inside of a call has workers of its own; the call's worker is what it was."""
     with pool_of(1) as pool:
-        assert pool.submit(index_inside_and_outside).result(TIME_LIMIT) == (0, 0, "inner_0")
-
-
-def index_inside_and_outside() -> tuple[int, int, str]:
-    """Return the index here, and that of a worker of a pool that is made here."""
-    with InterpreterPoolExecutor(1, "inner") as pool:
-        index, name, _ = pool.submit(tasks.worker_identity).result(TIME_LIMIT)
-    return tasks.worker_index(), index, name
+        assert pool.submit(tasks.index_inside_and_outside).result(TIME_LIMIT) == (0, 0, "inner_0")

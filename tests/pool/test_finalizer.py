@@ -1,11 +1,12 @@
 """Finalizers: a worker that ends in order runs them last, and what fails is told."""
 
 import logging
-import os
 import threading
 
 import pytest
 
+import finalizing
+import losing
 import stoppable
 import tasks
 from gates import Gate
@@ -19,13 +20,6 @@ pytestmark = pytest.mark.fast
 def failures(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
     """Return what the logger of the package was told of finalizers."""
     return [each for each in caplog.records if "finalizer" in each.getMessage()]
-
-
-def lose_worker() -> None:
-    """Have this worker end in the middle of a call."""
-    from interpexec._worker.main import Worker
-
-    del Worker.reply
 
 
 @pytest.mark.parametrize(
@@ -57,17 +51,13 @@ def test_workers_that_never_started_have_nothing_to_finish(told: Pipe) -> None:
     assert told.rest() == b""
 
 
-def _tell_state(descriptor: int) -> None:
-    os.write(descriptor, f"{stoppable.state} {threading.get_ident()}".encode())
-
-
 def test_it_sees_what_the_initializer_and_the_calls_have_left(told: Pipe) -> None:
     """The thread is the one that ran them: connections to SQLite can be closed there."""
     with pool_of(
         1,
         initializer=stoppable.add_state,
         initargs=("first",),
-        finalizer=_tell_state,
+        finalizer=finalizing.tell_state,
         finalargs=(told.writer,),
     ) as pool:
         pool.submit(stoppable.add_state, "call").result(TIME_LIMIT)
@@ -121,7 +111,7 @@ def test_a_call_that_cannot_be_stopped_is_followed_by_it_when_it_ends(
 def test_a_crash_is_not_followed_by_it(told: Pipe) -> None:
     """Nobody knows what is left of the worker."""
     with pool_of(1, **order(told)) as pool:
-        assert pool.submit(lose_worker).exception(TIME_LIMIT) is not None
+        assert pool.submit(losing.lose_worker).exception(TIME_LIMIT) is not None
         assert pool.submit(stoppable.same, 1).result(TIME_LIMIT) == 1
     assert told.rest() == b"iif"
 
@@ -171,29 +161,20 @@ def test_one_that_cannot_be_sent_breaks_the_pool(caplog: pytest.LogCaptureFixtur
 def test_large_arguments_come_as_copies(value: object, told: Pipe) -> None:
     """Nothing is lent for as long as a worker lives."""
     with pool_of(
-        2, finalizer=_tell_type, finalargs=(value, told.writer), max_tasks_per_child=1
+        2, finalizer=finalizing.tell_type, finalargs=(value, told.writer), max_tasks_per_child=1
     ) as pool:
         assert list(pool.map(stoppable.same, range(5))) == list(range(5))
     name = type(value).__name__.encode()
     assert name in told.rest()
 
 
-def _tell_type(value: object, descriptor: int) -> None:
-    os.write(descriptor, type(value).__name__.encode())
-
-
 def test_each_worker_gets_a_descriptor_of_its_own(told: Pipe) -> None:
     """Workers that never run the finalizer give theirs back."""
     handle = Handle(told.writer)
-    with handle, pool_of(2, finalizer=_write, finalargs=(handle,)) as pool:
+    with handle, pool_of(2, finalizer=finalizing.tell_through, finalargs=(handle,)) as pool:
         pool.warm()
-        assert pool.submit(lose_worker).exception(TIME_LIMIT) is not None
+        assert pool.submit(losing.lose_worker).exception(TIME_LIMIT) is not None
     assert told.rest() in {b"h", b"hh"}  # there was time for a replacement, or not
-
-
-def _write(handle: Handle) -> None:
-    with handle:
-        os.write(handle.fileno(), b"h")
 
 
 def test_shutdown_waits_for_it(begun: Pipe, door: Gate) -> None:

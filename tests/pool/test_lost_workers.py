@@ -1,11 +1,11 @@
 """Workers that are lost, or cannot be made: calls are told, and the pool goes on or breaks."""
 
-import importlib
 import logging
 import threading
 
 import pytest
 
+import losing
 import tasks
 from gates import Gate
 from interpexec import BrokenInterpreterPool, InterpreterPoolExecutor, WorkerLostError
@@ -13,27 +13,6 @@ from interpexec._core.cpython import Interpreter
 from interpexec._pool import dispatch
 from interpexec._pool.worker_thread import WorkerThread
 from stops import TIME_LIMIT
-
-
-def unplug(module: str, path: str) -> None:
-    """Break the worker this runs in: its next use of that attribute raises."""
-    owner, _, name = f"_.{path}".rpartition(".")
-    target = importlib.import_module(module)
-    for part in owner.split(".")[1:]:
-        target = getattr(target, part)
-    setattr(target, name, None)
-
-
-def lose_next() -> None:
-    """Have the worker this runs in fail when it has just received a call."""
-    from interpexec._worker.main import Worker
-
-    def receive(worker: Worker) -> None:
-        while worker._requests.recv_or_wake(worker._seat) is None:
-            pass
-        raise LookupError("just now")
-
-    Worker._next = receive  # type: ignore[method-assign,assignment]
 
 
 def test_a_worker_that_is_lost_between_two_calls_is_replaced(
@@ -44,9 +23,9 @@ def test_a_worker_that_is_lost_between_two_calls_is_replaced(
     with InterpreterPoolExecutor(1) as pool:
         pool.submit(int).result(TIME_LIMIT)
         worker = pool._scheduler.state.workers.active[0]
-        pool.submit(unplug, "interpexec._core.message_queue", "MessageQueue.recv_or_wake").result(
-            TIME_LIMIT
-        )
+        pool.submit(
+            losing.unplug, "interpexec._core.message_queue", "MessageQueue.recv_or_wake"
+        ).result(TIME_LIMIT)
         worker.join(TIME_LIMIT)
         assert not worker.is_alive()
         assert pool.submit(int, "7").result(TIME_LIMIT) == 7
@@ -65,7 +44,7 @@ def test_a_call_that_goes_down_with_its_worker_is_told_so(
     """The call gets WorkerLostError, with the reason; calls behind it run in another worker."""
     with InterpreterPoolExecutor(1) as pool:
         pool.submit(tasks.pass_gate, door.handle)
-        breaking = pool.submit(unplug, f"interpexec._worker.{module}", path)
+        breaking = pool.submit(losing.unplug, f"interpexec._worker.{module}", path)
         others = [pool.submit(int, str(number)) for number in range(6)]
         door.let_in()
         errors = [future.exception(TIME_LIMIT) for future in (breaking, *others)]
@@ -80,7 +59,7 @@ def test_a_lost_worker_concerns_no_call_in_another_one(
     """A call that runs meanwhile comes to its end."""
     with InterpreterPoolExecutor(2) as pool:
         healthy = pool.submit(tasks.pass_gate, door.handle)
-        lost = pool.submit(unplug, "interpexec._worker.main", "Worker.reply")
+        lost = pool.submit(losing.unplug, "interpexec._worker.main", "Worker.reply")
         error = lost.exception(TIME_LIMIT)
         door.let_in()
         assert isinstance(error, WorkerLostError)
@@ -94,7 +73,7 @@ def test_a_call_that_was_taken_by_a_worker_that_was_lost_ends(
     """A call that its worker received and did not begin ends with WorkerLostError."""
     with InterpreterPoolExecutor(2) as pool:
         healthy = pool.submit(tasks.pass_gate, door.handle)
-        pool.submit(lose_next).result(TIME_LIMIT)
+        pool.submit(losing.lose_next).result(TIME_LIMIT)
         error = pool.submit(int).exception(TIME_LIMIT)
         door.let_in()
         assert isinstance(error, WorkerLostError)

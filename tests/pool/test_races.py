@@ -14,11 +14,6 @@ from interpexec import InterpreterPoolExecutor
 from stops import TIME_LIMIT, finish
 
 
-def stop(_: object) -> Never:
-    """Raise what must not be taken for the end of an iteration."""
-    raise StopIteration
-
-
 def test_cancelling_after_shutdown_strands_no_other_call(
     door: Gate,
 ) -> None:
@@ -141,7 +136,7 @@ def test_a_callback_that_raises_anything_while_the_pool_breaks(
 def test_an_item_that_stops_iteration_does_not_end_the_others(chunksize: int) -> None:
     """A StopIteration of the function becomes a RuntimeError, as in generators (PEP 479)."""
     with InterpreterPoolExecutor(1) as pool:
-        results = pool.imap_unordered(stop, range(4), chunksize=chunksize)
+        results = pool.imap_unordered(tasks.fail, [StopIteration()] * 4, chunksize=chunksize)
         for _ in range(4):
             with pytest.raises(RuntimeError, match="StopIteration"):
                 next(results)

@@ -300,3 +300,12 @@ def pass_gate_and_tell_index(handle: "Handle") -> int:
     """Knock at a gate, wait until it lets this in, return the worker's index."""
     pass_gate(handle)
     return worker_index()
+
+
+def index_inside_and_outside() -> tuple[int, int, str]:
+    """Return the index here, and that of a worker of a pool that is made here."""
+    from interpexec import InterpreterPoolExecutor
+
+    with InterpreterPoolExecutor(1, "inner") as pool:
+        index, name, _ = pool.submit(worker_identity).result(20)
+    return worker_index(), index, name
