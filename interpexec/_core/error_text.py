@@ -67,6 +67,25 @@ def without_frames[E: BaseException](error: E) -> E:
     return error
 
 
+def of_users(error: BaseException) -> BaseException | None:
+    """Return the link of a chain of errors that code of the user's has raised, or None.
+
+    It has more to tell than its text, which is in the message of the error that it leads to:
+    to be the cause of that one.
+    """
+    seen = set()
+    link: BaseException | None = error
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
+        trace = link.__traceback__
+        while trace is not None:
+            if not _is_ours(trace):
+                return link
+            trace = trace.tb_next
+        link = link.__cause__ or link.__context__
+    return None
+
+
 def _is_ours(trace: "TracebackType") -> bool:
     package = __name__.partition(".")[0]
     return str(trace.tb_frame.f_globals.get("__name__")).partition(".")[0] == package

@@ -67,7 +67,6 @@ class ChunkRun:
         begun = monotonic_ns()
         thread.begin_items(self._remaining)
         results = self._each(fn)
-        skip = 2 if self._are_pickled else 1
         # The clock is looked at between some items. How many depends on what it says.
         count, is_over = 1, False
         while not is_over:
@@ -77,7 +76,7 @@ class ChunkRun:
                 is_over = len(values) < before + count
             except BaseException as error:  # a failure of this item alone
                 current_call.end_if_stopped(error)
-                self._fail(monotonic_ns(), raised.pack(error, skip=skip))
+                self._fail(monotonic_ns(), raised.pack(error))
             if thread.hit:  # an item has kept what should have stopped all of them
                 raise TaskCancelled
             if is_over and self._remaining.has_more():
@@ -111,7 +110,7 @@ class ChunkRun:
                 args = main_module.loads(pickled)[1]
             except BaseException as error:  # the user's classes run here
                 current_call.end_if_stopped(error)
-                self._failures[len(self._values)] = raised.pack_unpickling(error, skip=1)
+                self._failures[len(self._values)] = raised.pack_unpickling(error)
                 return None
             return fn(*args)
 

@@ -22,6 +22,7 @@ from types import FunctionType
 
 from interpexec._core import main_module
 from interpexec._core.cpython import NotShareableError, own_builtins
+from interpexec._core.error_text import of_users
 from interpexec._sharing import after_run, packing, pickler, rebuilding, reducers, unsendable
 from interpexec._sharing.by_value import ValuePickler, found_by_name, name_in_program
 from interpexec._sharing.changes import Reads
@@ -165,7 +166,7 @@ def _stream(obj: "Any") -> "tuple[Packed, Reads]":
             packed = _packed_or_none(obj, reads, kind)
             if packed is not None:
                 return packed, reads
-        raise _failure(obj, reads, error) from error
+        raise _failure(obj, reads, error) from of_users(error)
 
 
 def _packed_or_none(obj: object, reads: Reads, kind: type[Stream]) -> "Packed | None":

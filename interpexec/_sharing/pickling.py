@@ -90,9 +90,10 @@ class Ladder:
             return self.pack(obj)
         except self._expected as error:
             current_call.end_if_stopped(error)
-            from interpexec._sharing import diagnose  # something is wrong
+            from interpexec._core.error_text import of_users  # something is wrong
+            from interpexec._sharing import diagnose
 
-            raise diagnose.explain(obj, where, error, self.pack) from error
+            raise diagnose.explain(obj, where, error, self.pack) from of_users(error)
 
 
 CALLS = Ladder("there", lends=True)
@@ -184,7 +185,9 @@ def dumps_call(
     except Exception as error:
         again = _pack_by_names(call, error)
         if again is None:
-            raise _explain_call(call, error) from error
+            from interpexec._core.error_text import of_users  # something is wrong
+
+            raise _explain_call(call, error) from of_users(error)
         return again
 
 

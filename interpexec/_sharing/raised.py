@@ -19,7 +19,8 @@ own_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import SimpleNamespace, TracebackType
+    from traceback import TracebackException
+    from types import SimpleNamespace
 
     from interpexec._sharing.package import Packed
 
@@ -30,21 +31,18 @@ _REFUSAL_HINT = (
 )
 
 
-def pack(error: BaseException, *, skip: int = 0) -> "Packed":
-    """Pickle any exception. In the worker; never raises.
-
-    skip: so many frames at the top of the traceback are this package's, and not shown.
-    """
+def pack(error: BaseException) -> "Packed":
+    """Pickle any exception. In the worker; never raises."""
     try:
         if (name := _refused_extension(error)) is not None:
             error.add_note(f"interpexec: {name}: {_REFUSAL_HINT}")
-        return _record(error, _describe(error, skip))
+        return _record(error, _describe(error))
     except BaseException as reason:  # the user's class runs here, or memory is short
         cls, why = type(error).__name__, type(reason).__name__
         return dumps((None, f"{why} while it was packed", cls, cls, "", "", ""), 5)
 
 
-def pack_unpickling(error: BaseException, *, skip: int = 0) -> "Packed":
+def pack_unpickling(error: BaseException) -> "Packed":
     """Pickle an exception from the unpickling of a call. In the worker.
 
     An error that tells the user something is sent as it is: a module that cannot be
@@ -52,12 +50,12 @@ def pack_unpickling(error: BaseException, *, skip: int = 0) -> "Packed":
     NotShareableError that the stdlib's class gives.
     """
     if isinstance(error, (ImportError, main_module.NotRunnableError)):
-        return pack(error, skip=skip)
-    name, qualname, module, message, text = _describe(error, skip)
+        return pack(error)
+    name, qualname, module, message, text = _describe(error)
     if isinstance(error, AttributeError):
         message = main_module.explain_absence(message)
     refused = NotShareableError(f"args not shareable: {name}: {message}")
-    message = f"the call could not be unpickled in the worker: {name}: {message}"
+    text = f"The call could not be unpickled in the worker.\n\n{text}"
     return _record(refused, (name, qualname, module, message, text))
 
 
@@ -82,26 +80,50 @@ def _refused_extension(error: BaseException) -> str | None:
     return None
 
 
-def _describe(error: BaseException, skip: int) -> tuple[str, str, str, str, str]:
+def _describe(error: BaseException) -> tuple[str, str, str, str, str]:
     """Return name, qualified name, module, message and traceback of an exception."""
     cls, message = type(error), told(error, with_class=False)
-    trace = error.__traceback__
-    for _ in range(skip):
-        trace = trace and trace.tb_next
-    text = _traceback_text(error, trace)
-    return cls.__name__, cls.__qualname__, cls.__module__, message, text
+    return cls.__name__, cls.__qualname__, cls.__module__, message, _traceback_text(error)
 
 
-def _traceback_text(error: BaseException, trace: "TracebackType | None") -> str:
-    """Return the traceback as Python prints it, or as much of it as can be made."""
+def _traceback_text(error: BaseException) -> str:
+    """Return the traceback as Python prints it, or as much of it as can be made.
+
+    From the user's code on. Empty, where the error is one of this package's, which says all.
+    """
     try:
         import traceback  # 7-17 ms, and most workers never fail
     except ImportError:  # the task has emptied sys.path
         return told(error)
+    trace = error.__traceback__
+    while trace is not None and _is_inside(trace.tb_frame.f_code.co_filename):
+        trace = trace.tb_next
+    if trace is None and type(error) is NotShareableError and error.__cause__ is None:
+        return ""
     try:
-        return "".join(traceback.format_exception(type(error), error, trace)).rstrip()
+        whole = traceback.TracebackException(type(error), error, trace)
+        _cut(whole.__cause__ or whole.__context__)
+        return "".join(whole.format()).rstrip()
     except Exception:  # it reads attributes of the exception, which may be anything
         return "".join([*traceback.format_tb(trace), told(error)])
+
+
+def _cut(link: "TracebackException | None") -> None:
+    """Leave out the frames of this package at the top of the tracebacks of a chain."""
+    while link is not None:
+        count = 0
+        while count < len(link.stack) and _is_inside(link.stack[count].filename):
+            count += 1
+        del link.stack[:count]
+        link = link.__cause__ or link.__context__
+
+
+def _is_inside(filename: str) -> bool:
+    """Say whether code is this package's, or importlib's: between the user and the reason."""
+    return filename.startswith((_PACKAGE, "<frozen importlib."))
+
+
+_PACKAGE = _is_inside.__code__.co_filename.rpartition("_sharing")[0]
 
 
 def revive(payload: "Packed", *, after_main: bool = False) -> BaseException:
@@ -126,9 +148,22 @@ def revive(payload: "Packed", *, after_main: bool = False) -> BaseException:
         error = NotShareableError(
             f"the exception {excinfo.formatted!r} cannot be sent between interpreters: {refusal}"
         )
-    # Past a `__setattr__` of its class, which may forbid it.
-    BaseException.__setattr__(error, "__cause__", ExecutionFailed(excinfo))
+    elif excinfo.errdisplay:
+        excinfo.errdisplay = _without_notes(excinfo.errdisplay, error)
+    if excinfo.errdisplay:
+        cause = ExecutionFailed(excinfo)
+        cause.args = (excinfo.type.__name__,)  # the traceback says the rest
+        # Past a `__setattr__` of its class, which may forbid it.
+        BaseException.__setattr__(error, "__cause__", cause)
     return error
+
+
+def _without_notes(text: str, error: BaseException) -> str:
+    """Return a traceback without the notes of its exception, which has them itself."""
+    try:
+        return text.removesuffix("".join(f"\n{note}" for note in error.__notes__))
+    except Exception:  # it has none, or the user's class runs
+        return text
 
 
 def _excinfo(name: str, qualname: str, module: str, message: str, text: str) -> "SimpleNamespace":

@@ -13,6 +13,7 @@ from _operator import attrgetter
 from itertools import repeat
 
 from interpexec._core.cpython import own_builtins
+from interpexec._core.error_text import of_users
 from interpexec._sharing import annotations, classes, loading, new_classes, rebuilding, reducers
 from interpexec._sharing.by_value import (
     ValuePickler,
@@ -100,7 +101,7 @@ class Stream(ValuePickler):
             except Exception as error:
                 _, what, _, value = binding
                 message = user, f"the global {what!r}", value
-                raise UnsendableError(*message, error) from error
+                raise UnsendableError(*message, error) from of_users(error)
         self.dump(None)
 
     def definition(self, obj: object) -> "Any":

@@ -3,7 +3,6 @@
 from interpexec._core.cpython import NotShareableError
 from interpexec._core.error_text import shown, told
 from interpexec._sharing import pickler
-from interpexec._sharing.hints import OTHERWISE, way_out
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +20,8 @@ class UnsendableError(NotShareableError):
         if isinstance(error, UnsendableError):  # it names the variable that is the reason
             super().__init__(*error.args)
             return
+        from interpexec._sharing.hints import OTHERWISE, way_out  # the error itself is rare
+
         why = way_out(value, "use")
         if why is None:
             is_told = isinstance(error, NotShareableError)

@@ -79,7 +79,7 @@ def _pack(error: BaseException) -> "Packed":
     try:
         from interpexec._sharing import raised  # most workers never fail
 
-        packed = raised.pack(error, skip=1)
+        packed = raised.pack(error)
     except BaseException as fault:  # a call has damaged what imports need, or our own code
         faults.append(type(fault))
         return pack_barely(error)
@@ -96,7 +96,7 @@ def _pack_unpickling(error: BaseException) -> "Packed":
     try:
         from interpexec._sharing import raised  # most workers never fail
 
-        packed = raised.pack_unpickling(error, skip=1)
+        packed = raised.pack_unpickling(error)
     except BaseException as fault:  # a call has damaged what imports need, or our own code
         faults.append(type(fault))
         return pack_barely(error)
