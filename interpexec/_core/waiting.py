@@ -49,13 +49,29 @@ class Deadline:
     """Counts down from `timeout` seconds, from now on; None never ends."""
 
     def __init__(self, timeout: float | None) -> None:
+        """Raise TypeError or ValueError for what is no timeout."""
         self._end: float | None = None
-        if timeout is not None and timeout <= _LONGEST:
-            self._end = monotonic() + timeout
+        if timeout is None:
+            return
+        try:
+            if timeout <= _LONGEST:
+                self._end = monotonic() + timeout
+            elif timeout != timeout:  # noqa: PLR0124  # NaN
+                raise wrong_timeout(timeout)
+        except TypeError:
+            raise wrong_timeout(timeout) from None
 
     def remaining(self) -> float | None:
         """Return the seconds left: 0 when the time is over, None for ever."""
         return None if self._end is None else max(self._end - monotonic(), 0)
+
+
+def wrong_timeout(value: object) -> Exception:
+    """Return the error for what is no number of seconds."""
+    from interpexec._core.error_text import shown  # few programs come here
+
+    kind = ValueError if isinstance(value, float) else TypeError
+    return kind(f"timeout must be a number of seconds or None, got {shown(value)}")
 
 
 class Spinner:

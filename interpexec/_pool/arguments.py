@@ -8,6 +8,7 @@ from types import BuiltinFunctionType, FunctionType, MethodType
 
 from interpexec._core.cpython import NotShareableError
 from interpexec._core.error_text import shown, without_frames
+from interpexec._core.waiting import wrong_timeout
 from interpexec._pool.call_table import check_weight
 from interpexec._pool.settings import OwnCall
 from interpexec._sharing import pickling
@@ -143,7 +144,7 @@ def _own_call(function: object, what: str, dump: "Callable[[object], Packed]") -
     try:
         payload = dump(function)
     except NotShareableError as error:
-        return OwnCall(name, _Raiser(error, what))
+        return OwnCall(name, _Raiser(_with_names_of(what, error)))
     if isinstance(payload, bytes):
         return OwnCall(name, lambda: payload)
     return OwnCall(name, partial(dump, function))
@@ -177,13 +178,24 @@ def _tuple(args: object, what: str) -> "tuple[object, ...]":
         raise TypeError(f"{what} must be a tuple of arguments, got {shown(args)}") from None
 
 
+def _with_names_of(what: str, error: NotShareableError) -> NotShareableError:
+    """Return the error of a call that cannot be sent, with the names that its parts have here."""
+    text = str(error)
+    args = "initargs[" if what == "initializer" else "finalargs["
+    here = {"args[": args, "the function": f"the {what}", "function.": f"{what}."}
+    for theirs, ours in here.items():
+        if text.startswith(theirs):
+            text = ours + text.removeprefix(theirs)
+    told = NotShareableError(text)
+    told.__cause__ = error.__cause__
+    return told
+
+
 class _Raiser:
     """Raises the error it was made with when it is called."""
 
-    def __init__(self, error: BaseException, what: str) -> None:
+    def __init__(self, error: BaseException) -> None:
         self._error = without_frames(error)
-        if what != "initializer":
-            self._error.add_note(f"in the {what} of the pool")
 
     def __call__(self) -> None:
         raise self._error.with_traceback(None)
@@ -216,14 +228,12 @@ def timeout(value: object) -> float | None:
     """Return a timeout in seconds. A negative one is over at once."""
     if value is None:
         return None
-    wrong = "timeout must be a number of seconds or None, got"
     try:
         seconds = math.nan if isinstance(value, str | bytes) else float(value)  # type: ignore[arg-type]  # that is the question
     except Exception:  # the user's __float__
         seconds = math.nan
     if math.isnan(seconds):
-        error = ValueError if isinstance(value, float) else TypeError
-        raise error(f"{wrong} {shown(value)}")
+        raise wrong_timeout(value)
     return seconds
 
 

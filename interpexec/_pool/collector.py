@@ -41,7 +41,7 @@ keep_whole()
 
 _logger = logging.getLogger("interpexec")
 
-_FAULT = "A fault in the pool's collector, the pool is not usable anymore"
+_FAULT = "there was a fault in its collector"
 
 
 class Collector:

@@ -266,7 +266,7 @@ class CallFuture[T](_base.Future[T]):
                 if self._exception is None:
                     return self._result  # type: ignore[return-value]  # it is finished
                 raise self._exception
-            raise self._not_finished()
+            raise self._not_finished(timeout)
         finally:
             if noted:
                 deliver()
@@ -279,14 +279,17 @@ class CallFuture[T](_base.Future[T]):
                 self._wait(timeout)
             if self._state is FINISHED:
                 return self._exception
-            raise self._not_finished()
+            raise self._not_finished(timeout)
         finally:
             if noted:
                 deliver()
             self = None  # type: ignore[assignment]  # noqa: PLW0642  # as in `result`
 
-    def _not_finished(self) -> Exception:
-        return _base.CancelledError() if self._state is CANCELLED else TimeoutError()
+    def _not_finished(self, timeout: float | None) -> Exception:
+        name = self._name or "the call"
+        if self._state is CANCELLED:
+            return _base.CancelledError(f"{name} was cancelled")
+        return TimeoutError(f"{name} has not ended within {timeout:.3g} s, and goes on")
 
     @protected_inside
     def _wait(self, timeout: float | None) -> None:

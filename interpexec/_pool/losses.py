@@ -12,6 +12,7 @@ from functools import partial
 from time import monotonic
 
 from interpexec._core.cpython import NotShareableError
+from interpexec._core.error_text import told
 from interpexec._core.sigint import keep_whole
 from interpexec._pool.call_ends import cancel_all, fail, fail_lost
 from interpexec._pool.dispatch import MOST_UNREADY
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from interpexec._pool.worker_thread import WorkerThread
 
 keep_whole()
-
-_NOT_READY = "A worker interpreter could not be made ready, the pool is not usable anymore"
 
 _logger = logging.getLogger("interpexec")
 
@@ -64,7 +63,7 @@ class Losses:
                 self._dispatcher.dispatch()
                 state.tell_watchers()
         except (RuntimeError, OSError, MemoryError) as error:  # there is no worker, and none can be
-            self.break_pool(_NOT_READY, error)
+            self._break_unready(error)
 
     def _note_loss(self, link: "Link", worker: "WorkerThread", loss: BaseException) -> None:
         """Look after the calls of a lost worker; break the pool if no worker becomes ready."""
@@ -79,7 +78,7 @@ class Losses:
                 state.clock.expect(GRACE)
         if dispatcher.unready >= MOST_UNREADY and not others:
             _base.LOGGER.critical("Exception in worker:", exc_info=loss)
-            self.break_pool(_NOT_READY, loss)
+            self._break_unready(loss)
 
     def look_for_suspects(self, link: "Link") -> None:
         """Have the calls fail that a lost worker had taken. Under the lock."""
@@ -94,7 +93,14 @@ class Losses:
     def initializer_failed(self, error: BaseException) -> None:
         """Report it as the standard library's executors do, and break the pool."""
         _base.LOGGER.critical("Exception in initializer:", exc_info=error)
-        self.break_pool(_NOT_READY, error)
+        if isinstance(error, NotShareableError):
+            self._break_unready(error.with_traceback(None))
+            return
+        name = self._state.settings.initializer.name
+        self.break_pool(f"the initializer, {name}, raised {told(error)}", error)
+
+    def _break_unready(self, cause: BaseException) -> None:
+        self.break_pool(f"no worker could be made ready: {told(cause)}", cause)
 
     def break_pool(self, reason: str, cause: BaseException) -> None:
         """Take no more calls; the collector then fails those that no worker has begun.
@@ -102,6 +108,7 @@ class Losses:
         Calls that run in healthy workers come to their end.
         """
         state = self._state
+        reason = f"the pool {state.name} is not usable anymore: {reason}"
         with state.lock:
             state.broken = state.broken or (reason, cause)
             state.is_closing = state.is_breaking = True

@@ -93,7 +93,8 @@ class PoolState:
             raise BrokenInterpreterPool(message) from cause
         process_hooks.refuse_if_over()
         if self.is_closing:
-            raise RuntimeError("cannot schedule new futures after shutdown")
+            message = f"cannot schedule new futures after shutdown: {self.name} was shut down"
+            raise RuntimeError(message)
 
     def error_of_broken(self) -> Exception:
         """Return the exception of the calls of a broken pool."""

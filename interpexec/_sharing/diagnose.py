@@ -2,7 +2,7 @@
 
 import copyreg
 from _functools import partial  # `functools` is dear, and may be out of a worker's reach
-from types import MethodType
+from types import BuiltinMethodType, MethodType
 
 from interpexec._core.cpython import NotShareableError
 from interpexec._core.error_text import shown, told
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _FOREIGN = "\0"  # before a reason that is not a NotShareableError's
 _FUNCTION, _NAMED = "the function", ("function ", "class ")  # it says itself what it is
 _RESULT = "the result"
+_METHODS = MethodType, BuiltinMethodType
 _DEEPEST = 50
 _MOST_PARTS = 10_000  # of one object
 
@@ -30,7 +31,7 @@ def explain(
     path, part, reason = _find(obj, where, _said(error), attempt)
     if path == _FUNCTION and reason.startswith(_NAMED):
         return NotShareableError(reason)
-    if path.startswith(_FUNCTION):
+    if path.startswith(f"{_FUNCTION}."):
         path = path.removeprefix("the ")  # `function.__self__` is code
     hint = way_out(part, "return" if where == _RESULT else "pass")
     if hint is None and not reason.startswith(_FOREIGN):
@@ -94,7 +95,7 @@ def _all_parts(obj: object) -> "Iterator[tuple[str, object]]":
 
 def _has_own_way(cls: type) -> bool:
     """Say whether a class defines how it is sent, so that its attributes mean nothing."""
-    if issubclass(cls, (BaseException, partial, MethodType)):
+    if issubclass(cls, (BaseException, partial, *_METHODS)):
         return False
     return any(OWN_WAYS & vars(base).keys() for base in cls.__mro__[:-1])
 
@@ -106,7 +107,7 @@ def _attributes(obj: object) -> "Iterator[tuple[str, object]]":
         names.append("args")
     elif isinstance(obj, partial):
         names += ["func", "args", "keywords"]
-    elif isinstance(obj, MethodType):
+    elif isinstance(obj, _METHODS):
         names.append("__self__")
     for name in names:
         if hasattr(obj, name):

@@ -7,6 +7,10 @@
 for the case that it cannot be pickled, or cannot be made by the receiver.
 """
 
+import sys
+
+# The same as in `importlib.machinery`, which is dear to import.
+from _frozen_importlib_external import PathFinder
 from _pickle import dumps
 
 from interpexec._core import main_module
@@ -19,6 +23,7 @@ own_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Container
     from traceback import TracebackException
     from types import SimpleNamespace
 
@@ -31,15 +36,40 @@ _REFUSAL_HINT = (
 )
 
 
-def pack(error: BaseException) -> "Packed":
-    """Pickle any exception. In the worker; never raises."""
+_OPTIONS = {
+    **dict.fromkeys(
+        ("timeout", "retries", "retry_on", "name", "priority"),
+        "pool.with_options({}=...).submit(...)",
+    ),
+    **dict.fromkeys(("chunksize", "buffersize"), "pool.map(..., {}=...)"),
+}
+"""Options of calls, and how they are given: `submit` passes all keywords on."""
+
+
+def pack(error: BaseException, keywords: "Container[str]" = ()) -> "Packed":
+    """Pickle any exception. In the worker; never raises.
+
+    keywords: those of the call.
+    """
     try:
+        if keywords and type(error) is TypeError:
+            _note_option(error, keywords)
         if (name := _refused_extension(error)) is not None:
             error.add_note(f"interpexec: {name}: {_REFUSAL_HINT}")
         return _record(error, _describe(error))
     except BaseException as reason:  # the user's class runs here, or memory is short
         cls, why = type(error).__name__, type(reason).__name__
         return dumps((None, f"{why} while it was packed", cls, cls, "", "", ""), 5)
+
+
+def _note_option(error: TypeError, keywords: "Container[str]") -> None:
+    """Say how an option is given, where the function has refused one as its argument."""
+    for name, how in _OPTIONS.items():
+        if name in keywords and repr(name) in str(error):
+            error.add_note(
+                f"interpexec: keywords are arguments of the function. If {name!r} is meant as an"
+                f" option of the call: {how.format(name)}"
+            )
 
 
 def pack_unpickling(error: BaseException) -> "Packed":
@@ -150,12 +180,37 @@ def revive(payload: "Packed", *, after_main: bool = False) -> BaseException:
         )
     elif excinfo.errdisplay:
         excinfo.errdisplay = _without_notes(excinfo.errdisplay, error)
+        if isinstance(error, ModuleNotFoundError):
+            _note_path(error)
     if excinfo.errdisplay:
         cause = ExecutionFailed(excinfo)
         cause.args = (excinfo.type.__name__,)  # the traceback says the rest
         # Past a `__setattr__` of its class, which may forbid it.
         BaseException.__setattr__(error, "__cause__", cause)
     return error
+
+
+def _note_path(error: ModuleNotFoundError) -> None:
+    """Say why a module was not found, where it can be found here."""
+    try:
+        name = error.name or ""
+        if name in sys.modules or _can_be_found(name):
+            error.add_note(_PATH_HINT.format(name))
+    except Exception:  # noqa: S110  # an importer of the program, or the user's class
+        pass
+
+
+def _can_be_found(name: str) -> bool:
+    parent, _, _ = name.rpartition(".")
+    path = sys.modules[parent].__path__ if parent else None
+    return PathFinder.find_spec(name, path) is not None
+
+
+_PATH_HINT = (
+    "interpexec: {!r} is found here. A worker has the `sys.path` of its start, and no importers or"
+    " modules that the program itself has added: extend `sys.path` before the pool's first call,"
+    " or do so in an initializer"
+)
 
 
 def _without_notes(text: str, error: BaseException) -> str:

@@ -56,7 +56,7 @@ class Queue(Generic[T]):
         except ChannelFullError:
             raise Full from None
         except ChannelClosedError:
-            raise ShutDown from None
+            raise ShutDown(_SHUT_DOWN.format(self)) from None
 
     def put_nowait(self, item: T) -> None:
         """Put an object in, or raise Full."""
@@ -73,7 +73,7 @@ class Queue(Generic[T]):
         except ChannelEmptyError:
             raise Empty from None
         except ChannelClosedError:
-            raise ShutDown from None
+            raise ShutDown(_SHUT_DOWN.format(self)) from None
         return open_message(message)  # type: ignore[no-any-return]  # what was put in
 
     def get_nowait(self) -> T:
@@ -116,6 +116,9 @@ class Queue(Generic[T]):
     def __reduce__(self) -> "tuple[object, ...]":
         """Be sent as the same queue. Raises NotShareableError outside of a call or a channel."""
         return sent(Queue, self._queue)
+
+
+_SHUT_DOWN = "{!r} was shut down"
 
 
 def _deadline(block: bool, timeout: float | None) -> Deadline | None:

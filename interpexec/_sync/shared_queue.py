@@ -137,7 +137,7 @@ class SharedQueue:
     def refuse_if_released(self) -> None:
         """Raise ValueError if this end was released."""
         if not self.is_open:
-            raise ValueError("it was released here")
+            raise ValueError("this end of the channel was released")
 
     # -- messages -----------------------------------------------------------------
 
@@ -150,7 +150,7 @@ class SharedQueue:
                 raise ChannelFullError("the channel is full")
             self._wait(_PUTTERS, deadline)
         if words[_CLOSED]:
-            raise ChannelClosedError("the channel is closed")
+            raise ChannelClosedError("the channel is closed: nothing more can be sent")
         is_first = words[_WATCHED] and not ring.count()
         if is_first:
             self._set_ready()
@@ -173,7 +173,7 @@ class SharedQueue:
         while ring.count() <= words[_RESERVED + _GETTERS]:
             self.refuse_if_released()
             if words[_CLOSED]:
-                raise ChannelClosedError("the channel is closed")
+                raise ChannelClosedError("the channel is closed, and nothing is left in it")
             if deadline is None or deadline.remaining() == 0:
                 raise ChannelEmptyError("the channel is empty")
             self._wait(_GETTERS, deadline)

@@ -10,7 +10,7 @@ own_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container
     from typing import Any
 
     from interpexec._core.cancellation import Interruptible
@@ -49,7 +49,7 @@ def attempt(
     except BaseException as error:  # see the docstring
         if thread.is_unloaded:
             thread.unloaded, thread.is_unloaded = (thread.armed, payload), False
-        return _STOPPED if thread.hit else (None, _pack(error))
+        return _STOPPED if thread.hit else (None, _pack(error, kwargs))
     try:
         if type(value) in PLAIN:
             packed: Packed = dumps(value, 5)
@@ -74,12 +74,12 @@ def perform(payload: "Packed", thread: "Interruptible") -> Outcome:
     return b"", None
 
 
-def _pack(error: BaseException) -> "Packed":
-    """Pack an exception of the user's code, without the frame that caught it."""
+def _pack(error: BaseException, keywords: "Container[str]" = ()) -> "Packed":
+    """Pack an exception of the user's code. keywords: those that the call was given."""
     try:
         from interpexec._sharing import raised  # most workers never fail
 
-        packed = raised.pack(error)
+        packed = raised.pack(error, keywords)
     except BaseException as fault:  # a call has damaged what imports need, or our own code
         faults.append(type(fault))
         return pack_barely(error)
