@@ -286,10 +286,9 @@ class CallFuture[T](_base.Future[T]):
             self = None  # type: ignore[assignment]  # noqa: PLW0642  # as in `result`
 
     def _not_finished(self, timeout: float | None) -> Exception:
-        name = self._name or "the call"
         if self._state is CANCELLED:
-            return _base.CancelledError(f"{name} was cancelled")
-        return TimeoutError(f"{name} has not ended within {timeout:.3g} s, and goes on")
+            return _base.CancelledError(f"{self._name} was cancelled")
+        return TimeoutError(f"{self._name} has not ended within {timeout:.3g} s, and goes on")
 
     @protected_inside
     def _wait(self, timeout: float | None) -> None:

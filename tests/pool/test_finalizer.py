@@ -150,8 +150,7 @@ def test_one_that_cannot_be_sent_breaks_the_pool(caplog: pytest.LogCaptureFixtur
         assert isinstance(error, BrokenInterpreterPool)
         cause = error.__cause__
         assert type(cause) is NotShareableError
-        assert "args[0] cannot be sent" in str(cause)
-        assert cause.__notes__ == ["in the finalizer of the pool"]
+        assert "finalargs[0] cannot be sent" in str(cause)
     assert caplog.records
 
 

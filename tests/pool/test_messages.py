@@ -129,7 +129,7 @@ def test_a_wrong_timeout_is_named(
 
 
 def test_a_result_that_is_late_names_the_call(pool: InterpreterPoolExecutor, door: Gate) -> None:
-    """Which call, after what time; and a cancelled one says so."""
+    """The call, and the time; and a cancelled one says so."""
     future = pool.submit(tasks.pass_gate, door.handle)
     with pytest.raises(
         TimeoutError, match=r"^pass_gate has not ended within 0\.01 s, and goes on$"
