@@ -15,6 +15,7 @@ import gates
 
 # The first one to load it makes libffi keep a descriptor, for as long as the process lives.
 import interpexec._core.capi  # noqa: F401
+import tasks
 from interpexec import InterpreterPoolExecutor
 from interpexec._pool import process_hooks
 from leftovers import descriptors, interpreters, leftovers
@@ -96,6 +97,16 @@ def pool() -> Iterator[InterpreterPoolExecutor]:
     """Make a pool of two workers."""
     with InterpreterPoolExecutor(2) as made:
         yield made
+
+
+@pytest.fixture
+def single() -> Iterator[InterpreterPoolExecutor]:
+    """Make a pool of one worker, which survives the test and runs the next call."""
+    with InterpreterPoolExecutor(1) as made:
+        before = made.submit(tasks.interpreter).result(gates.TIME_LIMIT)
+        yield made
+        assert made.submit(tasks.interpreter).result(gates.TIME_LIMIT) == before
+        assert len(made._threads) == 1
 
 
 @pytest.fixture

@@ -230,7 +230,7 @@ def test_what_a_stopped_call_returns_is_thrown_away(begun: Pipe, told: Pipe) -> 
         assert future.cancelled()
 
 
-@pytest.mark.parametrize(
+each_slow_pickle = pytest.mark.parametrize(
     ("function", "argument"),
     [
         pytest.param(slow_pickles.make_spinner, stoppable.same, id="result"),
@@ -238,6 +238,10 @@ def test_what_a_stopped_call_returns_is_thrown_away(begun: Pipe, told: Pipe) -> 
         pytest.param(stoppable.same, slow_pickles.SpinsOnArrival, id="argument"),
     ],
 )
+"""Runs a test once for each place where a pickle can run for ever."""
+
+
+@each_slow_pickle
 def test_what_runs_for_ever_while_it_is_pickled_is_stopped(
     function: Callable[..., object], argument: Callable[[int], object], begun: Pipe
 ) -> None:
@@ -249,14 +253,7 @@ def test_what_runs_for_ever_while_it_is_pickled_is_stopped(
         assert pool.submit(stoppable.same, 5).result(TIME_LIMIT) == 5
 
 
-@pytest.mark.parametrize(
-    ("function", "argument"),
-    [
-        pytest.param(slow_pickles.make_spinner, stoppable.same, id="result"),
-        pytest.param(slow_pickles.raise_spinner, stoppable.same, id="exception"),
-        pytest.param(stoppable.same, slow_pickles.SpinsOnArrival, id="argument"),
-    ],
-)
+@each_slow_pickle
 def test_what_runs_for_ever_in_a_chunk_is_stopped(
     function: Callable[..., object], argument: Callable[[int], object], begun: Pipe
 ) -> None:

@@ -29,22 +29,6 @@ class Reader:
             yield item
 
 
-@pytest.fixture
-def pool() -> Iterator[InterpreterPoolExecutor]:
-    """Make a pool of two workers."""
-    with InterpreterPoolExecutor(2) as pool:
-        yield pool
-
-
-@pytest.fixture
-def single() -> Iterator[InterpreterPoolExecutor]:
-    """Make a pool of one worker, which survives the test."""
-    with InterpreterPoolExecutor(1) as pool:
-        before = pool.submit(tasks.interpreter).result(TIME_LIMIT)
-        yield pool
-        assert pool.submit(tasks.interpreter).result(TIME_LIMIT) == before
-
-
 # -- chunks ------------------------------------------------------------------------
 
 
@@ -236,11 +220,12 @@ def test_a_map_may_have_any_time(
 
 @pytest.mark.parametrize("chunksize", [1, 2])
 @pytest.mark.parametrize("method", ["map", "imap_unordered"])
-def test_results_are_not_kept(pool: InterpreterPoolExecutor, method: str, chunksize: int) -> None:
+def test_results_are_not_kept(method: str, chunksize: int) -> None:
     """The caller's reference to a result that an iterator gave is the last one."""
-    results = getattr(pool, method)(tasks.Shape, range(6), chunksize=chunksize)
-    references = [weakref.ref(next(results)) for _ in range(6)]
-    pool.shutdown()  # for its threads may be just about to let go of one
+    with InterpreterPoolExecutor(2) as pool:
+        results = getattr(pool, method)(tasks.Shape, range(6), chunksize=chunksize)
+        references = [weakref.ref(next(results)) for _ in range(6)]
+    # Its threads, which may be just about to let go of one, have ended.
     assert [reference() for reference in references] == [None] * 6
 
 

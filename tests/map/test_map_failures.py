@@ -9,25 +9,8 @@ import pytest
 
 import mishaps
 import tasks
-from gates import TIME_LIMIT
 from interpexec import InterpreterPoolExecutor, NotShareableError
 from iterators import outcomes
-
-
-@pytest.fixture
-def pool() -> Iterator[InterpreterPoolExecutor]:
-    """Make a pool of two workers."""
-    with InterpreterPoolExecutor(2) as pool:
-        yield pool
-
-
-@pytest.fixture
-def single() -> Iterator[InterpreterPoolExecutor]:
-    """Make a pool of one worker, which survives the test."""
-    with InterpreterPoolExecutor(1) as pool:
-        before = pool.submit(tasks.interpreter).result(TIME_LIMIT)
-        yield pool
-        assert pool.submit(tasks.interpreter).result(TIME_LIMIT) == before
 
 
 @pytest.mark.parametrize("chunksize", [1, 2, 3, 5])
