@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+import interpexec
+
 ROOT = Path(__file__).parent.parent
+PACKAGE = Path(interpexec.__file__).parent
 PAGES = ("how-to.md", "moving.md", "sharing.md", "workers.md")
 RECIPES = [(ROOT / "docs" / name).read_text() for name in PAGES]
 _RECIPE = re.compile(r"^## (.+?)$(?:(?!^## ).)*?^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -116,3 +119,15 @@ def test_the_links_of_a_document_lead_somewhere(document: Path) -> None:
         headings = re.findall(r"^#+ (.+)$", file.read_text(), re.MULTILINE) if heading else []
         slugs = {re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings}
         assert not heading or heading in slugs, f"{target}#{heading}"
+
+
+_FILE = re.compile(r"(?<![\w/])(?:interpexec/|(?=tests/|docs/|_[a-z]+/))[\w/]+\.(?:py|md)\b")
+DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
+
+
+@pytest.mark.parametrize("page", DOCUMENTS, ids=lambda page: page.name)
+def test_files_that_a_document_names_are_there(page: Path) -> None:
+    """A page names modules and tests by paths, with `interpexec/` in front or without."""
+    named = {match[0] for match in _FILE.finditer(page.read_text())}
+    roots = ROOT, PACKAGE.parent, PACKAGE
+    assert not {name for name in named if not any((root / name).exists() for root in roots)}
