@@ -65,6 +65,7 @@ ORDER = [
     "_sharing.flatten",
     "_sharing.tokens",
     "sharing",
+    "_sharing.source_lines",
     "_sharing.raised",
     "_sync.wait_queue",
     "_sync.monitor",

@@ -33,7 +33,7 @@ class ExecutionFailed(RuntimeError):  # noqa: N818  # the stdlib's name
     def __str__(self) -> str:
         return (
             f"{super().__str__()}\n\nUncaught in the interpreter:\n\n"
-            f"{self.excinfo.errdisplay.strip()}"
+            f"{self.excinfo.errdisplay.strip('\n')}"
         )
 
 

@@ -36,6 +36,7 @@
     pickling        the ladder: the ways to pickle a call, a result or a message
     flatten         a package as bytes alone, for messages in shared memory
     tokens          bytes that name an object which waits for its receiver
+    source_lines    source lines for a traceback, of code that is in no file
     raised          what a call raised, with its traceback
 
 It imports `_core`, and `buffers`, which stands between `package` and `stdlib_types`.

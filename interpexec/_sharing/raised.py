@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from types import SimpleNamespace
 
     from interpexec._sharing.package import Packed
+    from interpexec._sharing.source_lines import Places
 
 _REFUSAL = "does not support loading in subinterpreters"
 _REFUSAL_HINT = (
@@ -56,7 +57,7 @@ def pack(error: BaseException, keywords: "Container[str]" = ()) -> "Packed":
             _note_option(error, keywords)
         if (name := _refused_extension(error)) is not None:
             error.add_note(f"interpexec: {name}: {_REFUSAL_HINT}")
-        return _record(error, _describe(error))
+        return _record(error, _describe(error), _places_of(error))
     except BaseException as reason:  # the user's class runs here, or memory is short
         cls, why = type(error).__name__, type(reason).__name__
         return dumps((None, f"{why} while it was packed", cls, cls, "", "", ""), 5)
@@ -82,20 +83,23 @@ def pack_unpickling(error: BaseException) -> "Packed":
     if isinstance(error, (ImportError, main_module.NotRunnableError)):
         return pack(error)
     name, qualname, module, message, text = _describe(error)
+    places = _places_of(error)
     if isinstance(error, AttributeError):
         message = main_module.explain_absence(message)
     refused = NotShareableError(f"args not shareable: {name}: {message}")
     text = f"The call could not be unpickled in the worker.\n\n{text}"
-    return _record(refused, (name, qualname, module, message, text))
+    return _record(refused, (name, qualname, module, message, text), places)
 
 
-def _record(error: BaseException, description: tuple[str, str, str, str, str]) -> "Packed":
+def _record(
+    error: BaseException, description: tuple[str, str, str, str, str], places: "Places"
+) -> "Packed":
     """Pickle the exception, or why it cannot be, with its description."""
     try:
         body = pickling.RESULTS.pack(error)
     except BaseException as reason:  # any class may fail in any way here
-        return dumps((None, told(reason), *description), 5)
-    return pickler.pack((body, None, *description))
+        return dumps((None, told(reason), *description, places), 5)
+    return pickler.pack((body, None, *description, places))
 
 
 def _refused_extension(error: BaseException) -> str | None:
@@ -156,6 +160,16 @@ def _is_inside(filename: str) -> bool:
 _PACKAGE = _is_inside.__code__.co_filename.rpartition("_sharing")[0]
 
 
+def _places_of(error: BaseException) -> "Places":
+    """Return where the traceback has no source lines, for the caller's side to add them."""
+    try:
+        from interpexec._sharing import source_lines  # most workers never fail
+
+        return source_lines.places_of(error)
+    except Exception:  # the call has damaged what it needs, or the user's classes run
+        return {}
+
+
 def revive(payload: "Packed", *, after_main: bool = False) -> BaseException:
     """Make the exception that `pack` was given. On the caller's side; never raises.
 
@@ -207,9 +221,9 @@ def _can_be_found(name: str) -> bool:
 
 
 _PATH_HINT = (
-    "interpexec: {!r} is found here. A worker has the `sys.path` of its start, and no importers or"
-    " modules that the program itself has added: extend `sys.path` before the pool's first call,"
-    " or do so in an initializer"
+    "interpexec: {!r} is found on the caller's side. A worker has its `sys.path`, and no importers or"
+    " modules that the program itself has added: import it at the top of the program, so that it is"
+    " sent with the function, or load it in an initializer"
 )
 
 
@@ -221,10 +235,21 @@ def _without_notes(text: str, error: BaseException) -> str:
         return text
 
 
-def _excinfo(name: str, qualname: str, module: str, message: str, text: str) -> "SimpleNamespace":
+def _excinfo(  # noqa: PLR0913, PLR0917  # the parts of a description
+    name: str,
+    qualname: str,
+    module: str,
+    message: str,
+    text: str,
+    places: "Places | None" = None,
+) -> "SimpleNamespace":
     """Return an object with the attributes of CPython's `ExecutionFailed.excinfo`."""
     from types import SimpleNamespace  # on the caller's side only
 
+    if places:
+        from interpexec._sharing import source_lines  # most tracebacks have their lines
+
+        text = source_lines.with_lines(text, places)
     return SimpleNamespace(
         type=SimpleNamespace(__name__=name, __qualname__=qualname, __module__=module),
         msg=message,

@@ -94,6 +94,8 @@ def test_the_interactive_prompt() -> None:
         "print('first', 1000 + pool.submit(scaled, 14).result())",
         "class A: pass\n",
         "print('second', 1000 + (type(pool.submit(A).result()) is A))",
+        "cause = pool.submit(lambda: 1 / 0).exception().__cause__",
+        "print('marked', 1000 + str(cause).count('~~^~~'))",
         "factor = 4",
         "print('third', 1000 + pool.submit(scaled, 14).result())",
         "pool.shutdown()",
@@ -118,7 +120,7 @@ def test_the_interactive_prompt() -> None:
             said += part
     os.close(terminal)
     text = said.decode(errors="replace")
-    for answer in ("first 1042", "second 1001", "third 1056"):
+    for answer in ("first 1042", "second 1001", "marked 1001", "third 1056"):
         assert answer in text
 
 
@@ -168,6 +170,8 @@ def test_a_real_notebook(tmp_path: Path) -> None:
     )
     cells = [*statements(PROGRAM), f"%run {tmp_path / 'other.py'}"]
     cells += ["print('run', pool.submit(other, 2).result())"]
+    cells += ["cause = pool.submit(lambda: 1 / 0).exception().__cause__"]
+    cells += ["print('marked', str(cause).count('~~^~~'))"]
     cells += ["%%time\nprint('time', pool.submit(other, 3).result())", "pool.shutdown()"]
     (tmp_path / "cells").write_text(json.dumps(cells))
     environment = {"IPYTHONDIR": str(tmp_path), "PYTHONWARNINGS": "default"}
@@ -179,3 +183,4 @@ def test_a_real_notebook(tmp_path: Path) -> None:
     assert text.count("ok\n") == PROGRAM.count("\ncheck(")
     assert "run 10" in text
     assert "time 15" in text
+    assert "marked 1" in text
