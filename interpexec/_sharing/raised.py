@@ -221,9 +221,9 @@ def _can_be_found(name: str) -> bool:
 
 
 _PATH_HINT = (
-    "interpexec: {!r} is found on the caller's side. A worker has its `sys.path`, and no importers or"
-    " modules that the program itself has added: import it at the top of the program, so that it is"
-    " sent with the function, or load it in an initializer"
+    "interpexec: {!r} is found here. A worker has the program's `sys.path`, and no importers or"
+    " modules that the program itself has added: import it at the top of the program, so that it"
+    " is sent with the function, or make it known in an initializer"
 )
 
 

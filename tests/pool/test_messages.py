@@ -87,7 +87,7 @@ def test_a_module_that_is_found_here_only_is_explained(
     monkeypatch.setitem(sys.modules, "handmade", ModuleType("handmade"))
     error = pool.submit(__import__, "handmade").exception(TIME_LIMIT)
     assert type(error) is ModuleNotFoundError
-    assert "'handmade' is found here. A worker has the `sys.path` of its start" in _notes(error)
+    assert "'handmade' is found here. A worker has the program's `sys.path`" in _notes(error)
 
 
 def test_a_file_that_is_found_here_only_is_explained(
