@@ -66,6 +66,9 @@ NAMES = re.compile(
     r"(?:\b|_)"
 )
 
+# A test is named after its subject, too.
+TEST_NAMES = re.compile(r"\Atest_(?:who|what|which)(?:ever)?_|\Atest_\w*_who(?:ever)?_")
+
 # Parts of a text that may stand though a rule is against them, each with its reason.
 FREE: tuple[str, ...] = ()
 
@@ -121,11 +124,13 @@ def strings(source: Path) -> Iterator[Piece]:
 
 
 def names(source: Path) -> Iterator[Finding]:
-    """Yield the names in a file that are words of the private language."""
+    """Yield the names in a file that are words of the private language, or free relatives."""
     with source.open("rb") as file:
         for token in tokenize.tokenize(file.readline):
             if token.type == tokenize.NAME and NAMES.search(token.string):
                 yield Finding(token.start[0], token.string, "a name of the private language")
+            if token.type == tokenize.NAME and TEST_NAMES.search(token.string):
+                yield Finding(token.start[0], token.string, "begin with a noun")
 
 
 def blank(pattern: str, text: str) -> str:

@@ -34,7 +34,7 @@ def test_half_as_good_is_a_fall(case: str, expected: float, found: float, fallen
     assert [fall.case for fall in falls] == [case] * fallen
 
 
-def test_what_is_not_measured_is_a_fall() -> None:
+def test_a_case_that_is_not_measured_is_a_fall() -> None:
     """A check that passes because nothing ran would be none."""
     reference = Reference("here", STDLIB, {"memory": 0.5})
     (fall,) = check.falls(reference, readings(FIGURES))
@@ -67,7 +67,7 @@ def test_only_what_falls_twice_has_fallen() -> None:
     assert [fall.case for fall in falls] == ["memory"]
 
 
-def test_what_stands_is_not_measured_again() -> None:
+def test_cases_that_stand_are_not_measured_again() -> None:
     """Cases that stand are not measured again, so that a good run is a short one."""
     asked: list[Sequence[str]] = []
     reference = Reference("here", STDLIB, {"throughput": 6.0})

@@ -46,7 +46,7 @@ def test_the_future_does_not_wait_for_the_call(begun: Pipe, told: Pipe, door: Ga
 
 
 @pytest.mark.parametrize("ask", ["result", "exception"])
-def test_who_waits_for_the_call_wakes(ask: str, begun: Pipe, door: Gate) -> None:
+def test_waiters_for_the_call_wake(ask: str, begun: Pipe, door: Gate) -> None:
     """`result()` and `exception()` in other threads raise CancelledError at once."""
     ended: SimpleQueue[str] = SimpleQueue()
 
@@ -210,7 +210,7 @@ def test_except_exception_does_not_keep_it(begun: Pipe) -> None:
         assert future.cancel()
 
 
-def test_what_cpython_loses_is_thrown_again(begun: Pipe) -> None:
+def test_an_interruption_that_cpython_loses_is_thrown_again(begun: Pipe) -> None:
     """C code that sets another exception over TaskCancelled saves no call from its end."""
     with pool_of(1) as pool:
         future = pool.submit(stoppable.spin_among_messages, begun.writer)
@@ -218,7 +218,7 @@ def test_what_cpython_loses_is_thrown_again(begun: Pipe) -> None:
         assert future.cancel()
 
 
-def test_what_a_stopped_call_returns_is_thrown_away(begun: Pipe, told: Pipe) -> None:
+def test_the_result_of_a_stopped_call_is_thrown_away(begun: Pipe, told: Pipe) -> None:
     """A call that swallows TaskCancelled is cancelled all the same, and so is its worker."""
     with pool_of(1) as pool:
         where = pool.submit(stoppable.interpreter).result(TIME_LIMIT)
@@ -242,7 +242,7 @@ each_slow_pickle = pytest.mark.parametrize(
 
 
 @each_slow_pickle
-def test_what_runs_for_ever_while_it_is_pickled_is_stopped(
+def test_a_pickle_that_runs_for_ever_is_stopped(
     function: Callable[..., object], argument: Callable[[int], object], begun: Pipe
 ) -> None:
     """The user's code also runs before and after the function: there too."""
@@ -254,7 +254,7 @@ def test_what_runs_for_ever_while_it_is_pickled_is_stopped(
 
 
 @each_slow_pickle
-def test_what_runs_for_ever_in_a_chunk_is_stopped(
+def test_a_pickle_that_runs_for_ever_in_a_chunk_is_stopped(
     function: Callable[..., object], argument: Callable[[int], object], begun: Pipe
 ) -> None:
     """The same code is stopped where it is one item of several in one call of a map."""
@@ -306,7 +306,7 @@ def test_cancelled_calls_in_the_channel_are_skipped_after_shutdown(
     assert all(future.result(0) is None for future in [*running, *futures[1::2]])
 
 
-def test_what_stands_in_the_channel_is_done_when_the_running_call_is_cancelled(
+def test_calls_in_the_queue_are_done_when_the_running_call_is_cancelled(
     begun: Pipe, told: Pipe
 ) -> None:
     """After shutdown too: another worker takes the place of the interrupted one."""

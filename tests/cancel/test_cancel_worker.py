@@ -127,7 +127,7 @@ def test_shutdown_right_after_cancel_waits_for_the_blocked_call(begun: Pipe, doo
     assert interpreters() == before
 
 
-def test_what_waits_behind_a_blocked_call_is_done_after_shutdown(begun: Pipe, door: Gate) -> None:
+def test_calls_behind_a_blocked_call_are_done_after_shutdown(begun: Pipe, door: Gate) -> None:
     """Calls that were submitted before lose nothing by it."""
     pool = InterpreterPoolExecutor(1)
     future = pool.submit(stoppable.block_in_lock, (begun.writer, door.handle[1]))

@@ -49,7 +49,7 @@ def test_a_view_of_a_view(begun: Pipe, door: Gate) -> None:
         assert future.result(TIME_LIMIT) == "end"
 
 
-def test_what_is_not_named_stays(begun: Pipe) -> None:
+def test_options_that_are_not_named_stay(begun: Pipe) -> None:
     """`with_options()` without arguments changes nothing."""
     with pool_of(1) as pool:
         view = pool.with_options(timeout=SOON).with_options()

@@ -96,7 +96,7 @@ def test_all_items_may_fail(capfd: pytest.CaptureFixture[str]) -> None:
         ("type('T', (), {'__str__': lambda s: 1 / 0})()", "ZeroDivisionError: "),
     ],
 )
-def test_whatever_an_item_raises_is_its_failure(
+def test_any_exception_of_an_item_is_its_failure(
     what: str, said: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """A BaseException counts, and an error of str() or of the encoding of the result."""
@@ -273,7 +273,7 @@ def test_fail_fast_leaves_the_rest_of_a_chunk_undone() -> None:
         ("needs_absent:f", "cannot import 'needs_absent': ModuleNotFoundError: No module"),
     ],
 )
-def test_what_cannot_be_done_is_said_before_anything_is_read(
+def test_wrong_options_are_told_before_anything_is_read(
     what: str,
     said: str,
     tmp_path: Path,

@@ -91,7 +91,7 @@ def test_results_are_written_as_str() -> None:
     assert Run("map", r"'a\nb' if x == '1' else None", ":::", "1", "2").out == ["a", "b", "None"]
 
 
-def test_what_a_worker_prints_is_on_stdout() -> None:
+def test_output_of_a_worker_is_on_stdout() -> None:
     """print() in a worker is not lost."""
     run = Run("map", "print('printed', x)", ":::", "1", "2")
     assert sorted(run.out) == ["None", "None", "printed 1", "printed 2"]

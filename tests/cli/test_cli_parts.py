@@ -92,7 +92,7 @@ def test_an_immeasurably_fast_chunk_is_no_error() -> None:
     assert pace.next_size(100) == GROWTH
 
 
-def test_what_waits_is_shared_among_the_workers() -> None:
+def test_waiting_items_are_shared_among_the_workers() -> None:
     """A few items are sent one by one, and many not all to the first worker."""
     pace = Pace(workers=4)
     for _ in range(10):
@@ -136,7 +136,7 @@ def test_replies_are_held_until_it_is_their_turn() -> None:
     assert order.add(0, a) == [(0, a), (1, b), (3, c)]
 
 
-def test_what_is_held_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_held_replies_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """By number and by size, failures included; room comes back."""
     monkeypatch.setattr(_order, "MOST_REPLIES", 2)
     monkeypatch.setattr(_order, "MOST_BYTES", 100)

@@ -146,7 +146,7 @@ def test_results_do_not_wait_for_slow_successors() -> None:
         assert finish(process) == (0, "")
 
 
-def test_what_a_worker_prints_comes_before_its_result() -> None:
+def test_output_of_a_worker_comes_before_its_result() -> None:
     """While the input is still open, too."""
     with running("print('printed', x)") as process:
         write_to(process, b"a\n")

@@ -128,7 +128,7 @@ def test_maps_refuse(  # noqa: PLR0913, PLR0917  # a table's columns
 
 
 @pytest.mark.parametrize("fn", [None, 42, "tasks.same"])
-def test_what_is_not_callable_is_refused(
+def test_a_function_that_is_not_callable_is_refused(
     busy: InterpreterPoolExecutor, method: str, fn: object
 ) -> None:
     """By `submit` and by the maps, in the caller's frame."""
@@ -137,7 +137,7 @@ def test_what_is_not_callable_is_refused(
 
 
 @pytest.mark.parametrize("wrong", [5, None])
-def test_what_is_not_iterable_is_refused(
+def test_an_iterable_that_is_none_is_refused(
     busy: InterpreterPoolExecutor, method: str, wrong: object
 ) -> None:
     """The error says which of the iterables it is, and what it is."""

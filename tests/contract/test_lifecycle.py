@@ -250,7 +250,7 @@ def test_a_task_may_close_its_output() -> None:
         assert pool.submit(int).result(TIME_LIMIT) == 0
 
 
-def test_what_workers_print_is_written_when_the_pool_ends(
+def test_output_of_workers_is_written_when_the_pool_ends(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     """Their standard output and error are flushed."""

@@ -62,7 +62,7 @@ def test_close_wakes_every_waiter(queue: MessageQueue) -> None:
         recv(queue)
 
 
-def test_what_was_sent_before_the_closing_is_received(queue: MessageQueue) -> None:
+def test_items_sent_before_the_closing_are_received(queue: MessageQueue) -> None:
     """Closing loses nothing."""
     queue.send(b"last")
     queue.close()

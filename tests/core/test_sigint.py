@@ -114,7 +114,7 @@ def test_it_is_raised_at_once_in_what_is_interruptible() -> None:
     assert steps == ["cleaned up"]
 
 
-def test_what_was_noted_is_raised_before_a_sleep() -> None:
+def test_a_noted_interrupt_is_raised_before_a_sleep() -> None:
     """Nobody sleeps while an interrupt waits for him."""
 
     @protected
@@ -126,7 +126,7 @@ def test_what_was_noted_is_raised_before_a_sleep() -> None:
         function()
 
 
-def test_what_an_interruptible_function_returns_is_not_lost() -> None:
+def test_the_result_of_an_interruptible_function_is_not_lost() -> None:
     """Once it has returned, the protected caller has its value."""
     values = []
 

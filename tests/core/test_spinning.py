@@ -21,7 +21,7 @@ class Looker:
 
 
 @pytest.mark.parametrize("at", [1, 2, 8])
-def test_what_is_there_in_time_is_found_at_once(at: int) -> None:
+def test_an_item_that_is_there_in_time_is_found_at_once(at: int) -> None:
     """The spinner stops polling when it has found something."""
     looker = Looker(at)
     assert Spinner(8).spin(looker) == "found"

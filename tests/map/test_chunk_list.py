@@ -97,7 +97,9 @@ def _job(scheduler: FakeScheduler, count: int, arrived: "list[Chunk] | None" = N
     )
 
 
-def test_what_is_handed_back_twice_stands_in_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_items_that_are_handed_back_twice_stand_in_their_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Items are handed back twice before the caller's side knows of the first time.
 
     1. Of a call of four items three are handed back, to be two calls.

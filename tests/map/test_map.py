@@ -141,7 +141,7 @@ def test_without_a_buffer_everything_is_read_at_once(
 # -- imap_unordered ---------------------------------------------------------------------
 
 
-def test_what_ends_first_comes_first() -> None:
+def test_the_first_result_comes_first() -> None:
     """A slow first item holds up nobody else's results."""
     with gated(partial(InterpreterPoolExecutor, 2)) as (pool, gate):
         slow = [True, False, False, False]

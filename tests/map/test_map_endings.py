@@ -180,7 +180,7 @@ def test_an_iterable_may_close_its_own_iterator(buffersize: int) -> None:
 
 @pytest.mark.parametrize("chunksize", [None, 1, 7])
 @pytest.mark.parametrize("method", METHODS)
-def test_what_was_read_is_computed_though_the_pool_is_shut_down(
+def test_items_that_were_read_are_computed_though_the_pool_is_shut_down(
     told: Pipe, method: str, chunksize: int | None
 ) -> None:
     """`shutdown()` waits for all of it, though most of it was not submitted yet."""
@@ -193,7 +193,7 @@ def test_what_was_read_is_computed_though_the_pool_is_shut_down(
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_what_was_read_is_computed_though_the_pool_is_dropped(method: str) -> None:
+def test_items_that_were_read_are_computed_though_the_pool_is_dropped(method: str) -> None:
     """The iterator still gives all results."""
     pool = InterpreterPoolExecutor(2)
     results = getattr(pool, method)(abs, range(20_000))
@@ -209,7 +209,7 @@ def _cancel(pool: InterpreterPoolExecutor) -> None:
 @pytest.mark.parametrize("end", [_cancel, InterpreterPoolExecutor.terminate_workers])
 @pytest.mark.parametrize("size", [None, 50])
 @pytest.mark.parametrize("method", METHODS)
-def test_who_iterates_learns_that_the_rest_was_cancelled(
+def test_the_iterator_tells_that_the_rest_was_cancelled(
     pass_by: tuple[InterpreterPoolExecutor, Gate],
     monkeypatch: pytest.MonkeyPatch,
     method: str,
@@ -249,7 +249,7 @@ def test_a_lost_worker_ends_a_map(method: str) -> None:
 
 @pytest.mark.parametrize("how", ["drop", "close"])
 @pytest.mark.parametrize("method", METHODS)
-def test_who_stops_iterating_is_done_with_the_rest(
+def test_an_iteration_that_stops_ends_the_rest(
     told: Pipe, door: Gate, monkeypatch: pytest.MonkeyPatch, method: str, how: str
 ) -> None:
     """A running call ends after its item, and no other one begins; the pool goes on."""
@@ -278,7 +278,7 @@ def _let_collector_come_by(pool: InterpreterPoolExecutor) -> None:
     assert not wait(pool.broadcast(tasks.same, 0), TIME_LIMIT).not_done
 
 
-def test_who_waits_for_an_iterator_that_is_closed_is_told(
+def test_a_thread_that_waits_for_a_closed_iterator_is_told(
     pass_by: tuple[InterpreterPoolExecutor, Gate],
 ) -> None:
     """`next()` in another thread raises CancelledError."""
@@ -293,7 +293,7 @@ def test_who_waits_for_an_iterator_that_is_closed_is_told(
     assert set(found) <= {CancelledError}  # none, if it came too late to wait
 
 
-def test_which_task_waits_for_an_iterator_that_is_closed_is_told(
+def test_a_task_that_waits_for_a_closed_iterator_is_told(
     pass_by: tuple[InterpreterPoolExecutor, Gate],
 ) -> None:
     """`anext()` in another task raises CancelledError."""
@@ -317,7 +317,7 @@ def test_which_task_waits_for_an_iterator_that_is_closed_is_told(
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_who_never_begins_to_iterate_loses_nothing_else(method: str) -> None:
+def test_an_iteration_that_never_begins_loses_nothing_else(method: str) -> None:
     """The pool ends, whether the items are computed or not."""
     with InterpreterPoolExecutor(2) as pool:
         getattr(pool, method)(abs, range(5000))

@@ -136,7 +136,7 @@ def test_a_slow_item_holds_up_none_behind_it(
     assert sorted([*taken, *results]) == list(range(300))  # type: ignore[type-var]  # ints
 
 
-def test_a_slow_item_holds_up_none_behind_it_whoever_else_uses_the_pool(
+def test_a_slow_item_holds_up_none_behind_it_in_a_busy_pool(
     pass_by: tuple[InterpreterPoolExecutor, Gate], door: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A slow item's call hands items back even if both workers had other calls when it came."""

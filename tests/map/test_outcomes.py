@@ -97,7 +97,7 @@ def test_a_result_is_returned_or_raised() -> None:
 
 @pytest.mark.parametrize("chunksize", SIZES)
 @pytest.mark.parametrize("ordered", [True, False])
-def test_what_cannot_be_sent_fails_alone(
+def test_an_item_that_cannot_be_sent_fails_alone(
     pool: InterpreterPoolExecutor, ordered: bool, chunksize: int | None
 ) -> None:
     """An item, or a value; and one that cannot be unpickled there."""

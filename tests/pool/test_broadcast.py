@@ -79,7 +79,7 @@ def test_an_exception_is_the_futures(kind: type[BaseException]) -> None:
         assert pool.submit(stoppable.interpreter).result(TIME_LIMIT) == where
 
 
-def test_what_cannot_come_back() -> None:
+def test_results_and_arguments_that_fail_in_a_broadcast() -> None:
     """A result that cannot be sent is the future's error."""
     with pool_of(1) as pool:
         pool.submit(stoppable.same, 1).result(TIME_LIMIT)
@@ -90,7 +90,7 @@ def test_what_cannot_come_back() -> None:
         assert pool.broadcast(stoppable.same, 1)[0].result(TIME_LIMIT) == 1
 
 
-def test_what_cannot_be_sent_is_refused_at_once() -> None:
+def test_arguments_that_cannot_be_sent_are_refused_at_once() -> None:
     """With the argument's name; before there are workers, too."""
     with pool_of(1) as pool:
         for _ in range(2):
@@ -186,7 +186,7 @@ def test_shutdown_waits_for_what_was_broadcast(begun: Pipe, told: Pipe, door: Ga
 
 
 @pytest.mark.slow
-def test_what_is_broadcast_just_before_shutdown_is_done() -> None:
+def test_a_broadcast_just_before_shutdown_is_done() -> None:
     """Again and again: a future of a worker that was ready has its result.
 
     The worker ends an instant after the helper was given the order.

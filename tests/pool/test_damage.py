@@ -89,7 +89,7 @@ def test_a_damaged_worker_costs_that_call_alone(name: str) -> None:
 
 @pytest.mark.usefixtures("quiet")
 @pytest.mark.parametrize("name", THROWING)
-def test_what_is_thrown_later_costs_the_call_that_it_meets(name: str) -> None:
+def test_an_exception_that_is_thrown_later_costs_the_call_that_it_meets(name: str) -> None:
     """Or the worker, if it comes between two calls; all others are right, and each one ends."""
     with InterpreterPoolExecutor(2) as pool:
         futures = [pool.submit(WAYS[name])]
@@ -145,7 +145,7 @@ def test_a_call_that_no_worker_can_unpickle_fails(door: Gate) -> None:
         check_all(pool)
 
 
-def test_what_an_initializer_has_changed_is_no_damage() -> None:
+def test_changes_of_an_initializer_are_no_damage() -> None:
     """A worker that begins without standard output, say, keeps its calls' state."""
     with InterpreterPoolExecutor(1, initializer=streams.stdout_none) as pool:
         first = pool.submit(tasks.interpreter).result(TIME_LIMIT)
@@ -155,7 +155,7 @@ def test_what_an_initializer_has_changed_is_no_damage() -> None:
 
 
 @pytest.mark.parametrize("way", ["replace_print", "add_finder", "add_module", "add_builtin"])
-def test_what_programs_do_in_good_faith_is_no_damage(way: str) -> None:
+def test_changes_in_good_faith_are_no_damage(way: str) -> None:
     """The worker goes on, with its state."""
     with InterpreterPoolExecutor(1) as pool:
         first = pool.submit(tasks.interpreter).result(TIME_LIMIT)

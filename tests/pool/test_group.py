@@ -82,7 +82,7 @@ def test_an_exception_in_the_block_stops_the_calls(
 
 
 @pytest.mark.parametrize("kind", BEYOND_EXCEPTION)
-def test_what_is_no_exception_comes_out_alone(
+def test_a_base_exception_comes_out_alone(
     kind: type[BaseException], pool: InterpreterPoolExecutor, begun: Pipe, told: Pipe
 ) -> None:
     """The calls are stopped, whether one has failed before or not."""

@@ -41,7 +41,7 @@ def test_a_group_takes_calls_in_its_block_only(pool: InterpreterPoolExecutor) ->
         group.__enter__()
 
 
-def test_what_the_executor_refuses_is_no_call(pool: InterpreterPoolExecutor) -> None:
+def test_a_call_that_the_executor_refuses_is_none(pool: InterpreterPoolExecutor) -> None:
     """`submit` raises, the group goes on."""
     with pool.group() as group:
         with pytest.raises(TypeError, match="fn must be a callable"):

@@ -45,7 +45,7 @@ def test_each_worker_is_initialized_once_before_its_first_call() -> None:
     ],
 )
 @pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
-def test_what_an_initializer_returns_does_not_matter(initializer: Callable[[], object]) -> None:
+def test_the_result_of_an_initializer_does_not_matter(initializer: Callable[[], object]) -> None:
     """The result of an initializer need not be sendable, because nobody gets it."""
     with InterpreterPoolExecutor(1, initializer=initializer) as pool:
         assert pool.submit(int).result(TIME_LIMIT) == 0

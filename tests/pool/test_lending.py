@@ -44,7 +44,7 @@ def is_full(
     return loan is None
 
 
-def test_what_is_open_leaves_room_for_messages() -> None:
+def test_open_loans_leave_room_for_messages() -> None:
     """Calls get a share of the room; memory that comes back makes room."""
     loans = Loans()
     held = [lend(loans, 40) for _ in range(FOR_CALLS // 40)]
@@ -58,7 +58,7 @@ def test_what_is_open_leaves_room_for_messages() -> None:
     assert len(loans) == 0
 
 
-def test_what_is_heavier_than_the_share_waits_for_all_others_only() -> None:
+def test_a_loan_heavier_than_the_share_waits_for_all_others_only() -> None:
     """A call that is heavier than the share would wait for ever otherwise."""
     loans = Loans()
     assert not is_full(loans, FOR_CALLS + 1)
@@ -69,7 +69,7 @@ def test_what_is_heavier_than_the_share_waits_for_all_others_only() -> None:
     del held
 
 
-def test_what_is_late_counts_for_the_whole_room_only() -> None:
+def test_late_loans_count_for_the_whole_room_only() -> None:
     """Loans of answered calls are late: new calls need not wait, as long as all can come back."""
     loans = Loans()
     late, held = lend(loans, 130)
@@ -97,7 +97,7 @@ def test_broadcasts_and_initializers() -> None:
     del held
 
 
-def test_what_is_lost_is_struck_off_when_something_later_is_back() -> None:
+def test_a_lost_loan_is_struck_off_when_a_later_one_is_back() -> None:
     """CPython makes those calls in their order, so it will not come."""
     loans = Loans()
     early, early_held = lend(loans, 10)
@@ -118,7 +118,7 @@ def test_what_is_lost_is_struck_off_when_something_later_is_back() -> None:
     del early, unsettled, late
 
 
-def test_what_nobody_answers_is_not_waited_for() -> None:
+def test_loans_that_nobody_answers_are_not_waited_for() -> None:
     """A call that was stopped may hold it as long as it likes."""
     loans = Loans()
     loan, held = lend(loans, 130)
@@ -131,7 +131,7 @@ def test_what_nobody_answers_is_not_waited_for() -> None:
     assert (loans._open, loans._total) == (0, 0)
 
 
-def test_who_was_refused_is_told_once() -> None:
+def test_a_refused_pool_is_told_once() -> None:
     """When something is settled, forgotten, or late and back."""
     loans = Loans()
     told: list[str] = []
@@ -156,7 +156,7 @@ def test_who_was_refused_is_told_once() -> None:
     assert not told
 
 
-def test_what_is_late_and_comes_back_is_told_of() -> None:
+def test_a_late_loan_that_comes_back_is_told_of() -> None:
     """Without anybody's doing; and who is told finds the room."""
     loans = Loans()
     found: list[int] = []
@@ -168,7 +168,7 @@ def test_what_is_late_and_comes_back_is_told_of() -> None:
     assert found == [0]
 
 
-def test_what_an_initializer_has_is_told_of() -> None:
+def test_the_end_of_an_initializers_loan_is_told_of() -> None:
     """Nothing is answered then."""
     loans = Loans()
     found: list[int] = []

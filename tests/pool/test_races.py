@@ -88,7 +88,7 @@ def test_two_callbacks_may_shut_the_pool_down_at_once(
     assert all(ended.acquire(timeout=TIME_LIMIT) for _ in range(2))
 
 
-def test_who_waits_for_many_learns_of_a_cancelled_one(
+def test_a_wait_for_many_learns_of_a_cancelled_one(
     door: Gate,
 ) -> None:
     """`concurrent.futures.wait` is told when a pending call was cancelled."""

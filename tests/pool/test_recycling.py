@@ -19,14 +19,14 @@ from stops import TIME_LIMIT, Pipe, pool_of, see_off, shut_down
 
 
 @pytest.mark.parametrize("value", [1.0, 2.5, "1", [], object(), 1j])
-def test_what_is_no_integer_is_refused(value: object) -> None:
+def test_a_number_that_is_no_integer_is_refused(value: object) -> None:
     """TypeError, naming the argument."""
     with pytest.raises(TypeError, match="max_tasks_per_child"):
         InterpreterPoolExecutor(1, max_tasks_per_child=value)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("value", [0, -1, -(10**30)])
-def test_what_is_below_one_is_refused(value: int) -> None:
+def test_a_number_below_one_is_refused(value: int) -> None:
     """ValueError, naming the argument."""
     with pytest.raises(ValueError, match="max_tasks_per_child"):
         InterpreterPoolExecutor(1, max_tasks_per_child=value)

@@ -66,7 +66,7 @@ def test_an_inner_function_is_refused_with_its_variable(pool: InterpreterPoolExe
     assert "'lock'" in refusal
 
 
-def test_what_else_a_function_has_is_named(pool: InterpreterPoolExecutor) -> None:
+def test_attributes_of_a_function_are_named(pool: InterpreterPoolExecutor) -> None:
     """A default of a parameter, positional or not, and an attribute."""
 
     def defaults(a: int = 1, lock: object = threading.Lock()) -> None: ...
@@ -79,7 +79,7 @@ def test_what_else_a_function_has_is_named(pool: InterpreterPoolExecutor) -> Non
     assert "mark" in _refusal(pool, attributes)
 
 
-def test_what_belongs_to_a_local_class_is_refused(pool: InterpreterPoolExecutor) -> None:
+def test_members_of_a_local_class_are_refused(pool: InterpreterPoolExecutor) -> None:
     """The error names the class, and its attribute."""
 
     class Local:

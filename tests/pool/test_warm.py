@@ -60,7 +60,7 @@ def test_a_pool_that_was_shut_down_cannot_be_warmed() -> None:
         pool.warm()
 
 
-def test_who_waits_is_let_go_when_the_pool_ends(door: Gate) -> None:
+def test_a_thread_in_warm_is_released_when_the_pool_ends(door: Gate) -> None:
     """With the error that a call would get."""
     pool = InterpreterPoolExecutor(1, initializer=tasks.pass_gate, initargs=(door.handle,))
     errors: list[type[BaseException]] = []

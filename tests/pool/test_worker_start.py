@@ -34,7 +34,7 @@ def _bare_modules() -> set[str]:
 
 
 @pytest.mark.parametrize("name", ["threading", "functools", "collections", "array"])
-def test_what_is_dear_is_imported_by_the_call_that_needs_it(name: str) -> None:
+def test_dear_modules_are_imported_by_the_call_that_needs_them(name: str) -> None:
     """Not at the start; and it is the real one."""
     if name in _bare_modules():
         pytest.skip("each interpreter here imports it anyway")
@@ -62,7 +62,7 @@ def test_a_worker_knows_its_threads_when_threading_is_imported_late() -> None:
         assert pool.submit(eval, loader).result(TIME_LIMIT) != threads.__name__
 
 
-def test_what_is_broadcast_may_be_the_first_to_import_threading() -> None:
+def test_a_broadcast_may_be_the_first_to_import_threading() -> None:
     """`threading` is told both threads, and forgets the one that ends."""
     with InterpreterPoolExecutor(1, thread_name_prefix="cook") as pool:
         assert pool.submit(int).result(TIME_LIMIT) == 0

@@ -29,7 +29,7 @@ def test_there_are_no_workers_before_the_first_call() -> None:
     assert pool.workers() == []
 
 
-def test_what_a_worker_tells(begun: Pipe, door: Gate) -> None:
+def test_the_fields_of_a_worker_info(begun: Pipe, door: Gate) -> None:
     """A `WorkerInfo` has interpreter, thread and state; the call and its time; a count of calls."""
     with pool_of(1, "Name") as pool:
         for number in range(3):

@@ -227,7 +227,7 @@ def test_several_threads_may_take_the_results(method: str) -> None:
     assert sorted(found) == list(range(1000))
 
 
-def test_what_was_taken_is_not_kept(method: str) -> None:
+def test_results_that_were_taken_are_not_kept(method: str) -> None:
     """Neither the item nor the result is referred to by the pool or the iterator."""
 
     class Item:

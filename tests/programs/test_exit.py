@@ -98,7 +98,7 @@ def test_a_thread_that_submits_while_the_program_ends(tmp_path: Path) -> None:
     assert output(write(tmp_path / "program.py", program)) == "True\n"
 
 
-def test_what_a_worker_prints_last_is_written(tmp_path: Path) -> None:
+def test_the_last_output_of_a_worker_is_written(tmp_path: Path) -> None:
     """Output of a worker's `atexit` functions, and of threads that a call left, is written."""
     program = """
         import atexit, threading, time

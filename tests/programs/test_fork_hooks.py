@@ -237,7 +237,7 @@ def test_forks_while_a_thread_submits(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr, done.stdout) == (0, "", "{42} True\n")
 
 
-def test_what_the_parent_waits_for_fails_in_the_child(tmp_path: Path) -> None:
+def test_futures_of_the_parent_fail_in_the_child(tmp_path: Path) -> None:
     """Calls, maps and broadcasts that were not begun: the child is told, and nothing hangs."""
     program = (
         _BEGIN

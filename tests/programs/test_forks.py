@@ -135,7 +135,7 @@ def test_a_call_that_ends_soon_is_waited_for(patience: None, door: Gate) -> None
         pool._scheduler.rest.end()
 
 
-def test_what_was_broadcast_is_waited_for(patience: None, door: Gate) -> None:
+def test_broadcasts_are_waited_for(patience: None, door: Gate) -> None:
     """Its answer comes before its worker has taken the last step."""
     with pool_of(1) as pool:
         pool.submit(stoppable.same, 1).result(TIME_LIMIT)

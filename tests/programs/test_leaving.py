@@ -20,7 +20,7 @@ BEYOND_EXCEPTION = [KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.Cancel
 
 
 @pytest.mark.parametrize("kind", BEYOND_EXCEPTION)
-def test_what_is_no_exception_stops_the_calls(
+def test_a_base_exception_stops_the_calls(
     kind: type[BaseException], begun: Pipe, told: Pipe
 ) -> None:
     """Running calls are interrupted, pending ones never run, and the pool ends."""

@@ -219,7 +219,7 @@ MIXED = """
 """
 
 
-def test_what_has_no_name_beside_what_cannot_be_sent(tmp_path: Path) -> None:
+def test_a_function_without_a_name_beside_a_variable_that_cannot_be_sent(tmp_path: Path) -> None:
     """A lambda is sent by value, and the class with a lock is the one that the worker has run."""
     expected = """
         again

@@ -47,7 +47,7 @@ pytestmark = pytest.mark.fast
         (partial(tasks.apply, tasks.Shape(3).area), (), 9),
     ],
 )
-def test_what_can_be_imported_is_called(
+def test_importable_callables_are_called(
     pool: InterpreterPoolExecutor,
     fn: Callable[..., object],
     args: tuple[object, ...],

@@ -49,7 +49,7 @@ def test_a_function_that_was_sent_is_not_kept_alive(pool: Pool) -> None:
     assert [reference() for reference in functions] == [None] * 20
 
 
-def test_what_comes_back_is_what_was_sent(pool: Pool) -> None:
+def test_definitions_come_back_as_themselves(pool: Pool) -> None:
     """A function, a class, and an instance: the very objects of this side."""
 
     def function() -> None: ...

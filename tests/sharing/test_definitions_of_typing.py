@@ -101,7 +101,7 @@ def test_an_annotation_may_be_recursive(pool: InterpreterPoolExecutor, program: 
 
 
 @pytest.mark.parametrize("name", ["Json", "Tree", "A", "Nested", "Absent", "Old", "Node"])
-def test_what_comes_back_is_what_was_sent(
+def test_definitions_come_back_as_themselves(
     pool: InterpreterPoolExecutor, program: ModuleType, name: str
 ) -> None:
     """By itself, and in other objects."""

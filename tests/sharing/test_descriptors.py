@@ -39,7 +39,7 @@ def test_a_socket_is_used_by_both_sides(pool: Pool) -> None:
 
 @pytest.mark.parametrize("timeout", [None, 5.0, 0.25, 0.0])
 @pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM])
-def test_what_a_socket_is_arrives(pool: Pool, timeout: float | None, kind: int) -> None:
+def test_the_kind_of_a_socket_arrives(pool: Pool, timeout: float | None, kind: int) -> None:
     """Family, type, protocol and timeout; there and back again."""
     for family in (socket.AF_INET, socket.AF_UNIX):
         with socket.socket(family, kind) as sock:
@@ -128,7 +128,7 @@ def test_reading_goes_on_where_it_was(pool: Pool, path: Path, mode: str, bufferi
 
 @pytest.mark.parametrize("mode", ["rb", "wb", "ab", "r+b", "w+b", "a+b", "r", "w", "a", "r+", "w+"])
 @pytest.mark.parametrize("buffering", [-1, 0])
-def test_what_a_file_is_arrives(pool: Pool, path: Path, mode: str, buffering: int) -> None:
+def test_the_kind_of_a_file_arrives(pool: Pool, path: Path, mode: str, buffering: int) -> None:
     """Its class, name, mode, and what it can do; nothing is truncated."""
     if buffering == 0 and "b" not in mode:
         pytest.skip("text is always buffered")
@@ -311,7 +311,7 @@ def test_handles_made_there(pool: Pool) -> None:
         (10**30, (ValueError, OSError)),
     ],
 )
-def test_what_is_no_descriptor(wrong: Any, error: type[Exception]) -> None:
+def test_handles_of_no_descriptor_are_refused(wrong: Any, error: type[Exception]) -> None:
     """The error that says so, and nothing else, also not on stderr."""
     with pytest.raises(error):
         Handle(wrong)

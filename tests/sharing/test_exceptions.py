@@ -225,7 +225,7 @@ def test_an_exception_that_can_reach_itself_is_raised_whole(pool: InterpreterPoo
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_what_an_attribute_error_is_about_arrives_if_it_is_small(
+def test_the_object_of_an_attribute_error_arrives_if_it_is_small(
     obj: object, arrived: object
 ) -> None:
     """The `obj` of an AttributeError arrives if it is small, or is None where it cannot be sent."""

@@ -144,7 +144,7 @@ def test_garbage_that_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
             gc.enable()
 
 
-def test_what_a_postponed_destructor_raises(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_in_a_postponed_destructor(monkeypatch: pytest.MonkeyPatch) -> None:
     """The exception reaches no caller: it goes to the hook for exceptions of destructors."""
     raised: list[type[BaseException]] = []
     receiver, sender = create_channel()
@@ -230,7 +230,7 @@ def test_locks_cannot_be_sent_in_a_child(told: Pipe) -> None:
         assert _in_child(use, told) == "NotShareableError"
 
 
-def test_what_needs_no_mutex_is_refused_in_a_child(told: Pipe) -> None:
+def test_methods_without_a_mutex_are_refused_in_a_child(told: Pipe) -> None:
     """Nothing is changed at the parent's."""
     event, lock = sync.Event(), sync.RLock()
     event.set()
@@ -342,7 +342,7 @@ def _fail(error: type[Exception]) -> None:
     raise error("of its own")
 
 
-def test_what_unpickling_raises_is_not_the_channels() -> None:
+def test_errors_of_unpickling_are_not_the_channels() -> None:
     """An object may raise what channels and queues raise, too."""
     import queue as standard
 

@@ -129,7 +129,7 @@ def test_unpickling_that_fails_on_the_callers_side(stock: Stock) -> None:
     stock.check()
 
 
-def test_what_cannot_leave(stock: Stock) -> None:
+def test_results_that_cannot_be_sent(stock: Stock) -> None:
     """An argument that fails after others were packed, wherever it stands: nothing is held."""
     with pool_of(1) as pool:
         for bad in (
@@ -150,7 +150,7 @@ def test_what_cannot_leave(stock: Stock) -> None:
     stock.check()
 
 
-def test_what_cannot_leave_is_let_go_at_once(stock: Stock) -> None:
+def test_results_that_cannot_be_sent_are_let_go_at_once(stock: Stock) -> None:
     """When the future is dropped, and not by the next garbage collection."""
     with pool_of(1) as pool:
         gc.collect()

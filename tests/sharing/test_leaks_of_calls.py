@@ -247,7 +247,7 @@ def test_calls_that_are_stopped_while_they_share(stock: Stock, begun: Pipe, chur
 # -- channels --------------------------------------------------------------
 
 
-def test_what_is_in_a_channel_that_ends(stock: Stock) -> None:
+def test_messages_in_a_channel_that_ends(stock: Stock) -> None:
     """Closed by its receiver, released by the last one, or forgotten."""
     for end in ("close", "release", "forget"):
         receiver, sender = create_channel()
@@ -262,7 +262,7 @@ def test_what_is_in_a_channel_that_ends(stock: Stock) -> None:
     stock.check()
 
 
-def test_what_a_worker_was_to_receive(stock: Stock) -> None:
+def test_messages_that_a_worker_was_to_receive(stock: Stock) -> None:
     """A worker takes one message, fails at another, and ends: all are given back."""
     receiver, sender = create_channel()
     with receiver, sender:

@@ -175,7 +175,7 @@ def test_a_call_that_waits_for_room_is_cancelled(stock: Stock, door: Gate) -> No
     stock.check()
 
 
-def test_what_initializers_were_lent_comes_back(stock: Stock, door: Gate) -> None:
+def test_loans_of_initializers_come_back(stock: Stock, door: Gate) -> None:
     """Another pool's calls wait for it, and are told."""
     views = [memoryview(stock.data) for _ in range(40)]
     with pool_of(1) as other:

@@ -121,7 +121,7 @@ def test_large_subclasses_and_look_alikes(pool: Pool) -> None:
 
 
 @pytest.mark.parametrize("where", ["argument", "channel", "token"])
-def test_what_is_changed_after_it_was_sent(pool: Pool, where: str, door: Gate) -> None:
+def test_changes_after_sending_change_nothing(pool: Pool, where: str, door: Gate) -> None:
     """Arguments are taken as they are when they are sent, however large, but for views."""
     data = bytearray(b"old" * 50_000)
     small = bytearray(b"old")

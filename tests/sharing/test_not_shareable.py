@@ -71,7 +71,7 @@ def test_the_error_names_the_path(
 
 
 @pytest.mark.parametrize("misfit", MISFITS)
-def test_what_a_class_does_wrong_is_told(pool: Pool, misfit: str) -> None:
+def test_faults_of_a_class_are_told(pool: Pool, misfit: str) -> None:
     """With the path, in an argument, in a result, in a channel and in a token."""
     make, text = MISFITS[misfit]
     error = pool.submit(there.same, Box([make()])).exception(TIME_LIMIT)

@@ -115,7 +115,7 @@ def test_an_exception_is_what_it_was(
         (exec, TypeError, "exec"),
     ],
 )
-def test_what_the_interpreter_itself_raises_arrives(
+def test_exceptions_of_the_interpreter_itself_arrive(
     pool: InterpreterPoolExecutor, fn: Callable[[], object], kind: type[Exception], words: str
 ) -> None:
     """Errors of the runtime, with what they hold on to, arrive as themselves."""
@@ -138,7 +138,7 @@ def test_what_the_interpreter_itself_raises_arrives(
         (exec, ("raise SystemExit(5)",)),
     ],
 )
-def test_what_the_interpreter_notes_beside_the_arguments_arrives(
+def test_fields_beside_the_arguments_arrive(
     pool: InterpreterPoolExecutor, fn: Callable[..., object], args: tuple[object, ...]
 ) -> None:
     """File, line and offset of a SyntaxError, the name of a NameError, and the like."""

@@ -76,7 +76,7 @@ def test_bad_sizes(size: Any, error: type[Exception]) -> None:
         SharedBuffer(size)
 
 
-def test_what_there_is_no_room_for() -> None:
+def test_a_size_that_there_is_no_room_for() -> None:
     """OSError or ValueError, at the latest when it is used; it can be closed all the same."""
     with pytest.raises((OSError, ValueError)), SharedBuffer(1 << 62) as block:
         block[:1] = b"x"
@@ -168,7 +168,7 @@ def test_copies(data: Any) -> None:
 @pytest.mark.parametrize(
     "wrong", [b"", memoryview(b"abcdef")[::2], memoryview(b"abcdef")[::-1], "text", 5]
 )
-def test_what_cannot_be_copied(wrong: Any) -> None:
+def test_data_that_cannot_be_copied(wrong: Any) -> None:
     """Nothing empty, nothing with gaps, nothing without the buffer protocol."""
     with pytest.raises((TypeError, ValueError)):
         SharedBuffer.copy_of(wrong)

@@ -65,7 +65,7 @@ def test_a_result_outlives_a_recycled_worker() -> None:
     made.clear()
 
 
-def test_what_is_dropped_is_freed() -> None:
+def test_dropped_blocks_are_freed() -> None:
     """Results that nobody wants, and blocks whose calls were never run."""
     with pool_of(2, cancel_running=False) as pool:
         before = blocks()

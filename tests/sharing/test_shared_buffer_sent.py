@@ -150,7 +150,7 @@ def test_a_closed_block_cannot_be_sent(pool: Pool) -> None:
     assert str(error) == "args[0][0]: the SharedBuffer was closed"
 
 
-def test_what_is_sent_may_be_closed_at_once(pool: Pool) -> None:
+def test_a_block_may_be_closed_once_it_was_sent(pool: Pool) -> None:
     """The message holds it."""
     futures = []
     for number in range(30):

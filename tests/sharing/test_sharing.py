@@ -189,7 +189,7 @@ def test_a_class_may_use_tokens_of_other_objects(pool: Pool) -> None:
     os.close(reader)
 
 
-def test_what_a_token_inside_names_waits_no_longer_than_the_message(pool: Pool) -> None:
+def test_the_object_of_an_inner_token_waits_no_longer_than_its_message(pool: Pool) -> None:
     """`__unshare__` does not take it: it is given back when the message was loaded."""
     reader, writer = os.pipe()
     with sharing.Handle(writer) as handle:

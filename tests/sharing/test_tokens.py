@@ -115,7 +115,7 @@ def test_memory_is_copied() -> None:
     assert (bytes(view), view.readonly) == (b"before", False)
 
 
-def test_what_cannot_be_sent_is_named() -> None:
+def test_an_object_that_cannot_be_sent_is_named() -> None:
     """NotShareableError with the path; nothing is left."""
     before = descriptors()
     with socket.socket() as sock, pytest.raises(NotShareableError, match=r"the object\['a'\]\[1\]"):
@@ -142,7 +142,7 @@ def test_many_descriptors_under_one_token() -> None:
     assert descriptors() == before
 
 
-def test_what_unshare_raises_goes_on(pool: Pool) -> None:
+def test_an_error_in_unshare_goes_on(pool: Pool) -> None:
     """To the caller; the token is used up, and its out-of-band data is given back."""
     before = descriptors()
     token = to_token([Handle(0), shareable.RaisesThere(), Handle(0)])

@@ -25,7 +25,7 @@ from stops import finish, pool_of, start
 
 
 @pytest.mark.parametrize("wrong", ["token", None, 5, [b"x"], object(), 1.5])
-def test_what_is_not_bytes(wrong: Any) -> None:
+def test_tokens_that_are_not_bytes(wrong: Any) -> None:
     """TypeError."""
     for use in (from_token, abandon):
         with pytest.raises(TypeError, match="a token is bytes"):

@@ -123,7 +123,7 @@ def test_kinds_of_values_arrive(pool: InterpreterPoolExecutor) -> None:
     assert pool.submit(tasks.same, values).result(TIME_LIMIT) == values
 
 
-def test_what_is_changed_after_submit_does_not_change_the_call(
+def test_changes_after_submit_do_not_change_the_call(
     pool: InterpreterPoolExecutor,
 ) -> None:
     """A call is taken as it is when it is submitted, also one that waits for its turn."""
@@ -231,7 +231,7 @@ def test_a_result_that_cannot_be_sent_is_named(pool: InterpreterPoolExecutor) ->
 
 
 @pytest.mark.parametrize("depth", [100_000])
-def test_what_is_nested_too_deeply_is_refused(pool: InterpreterPoolExecutor, depth: int) -> None:
+def test_values_nested_too_deeply_are_refused(pool: InterpreterPoolExecutor, depth: int) -> None:
     """As an argument and as a result; nothing overflows."""
     deep = mishaps.deep(depth)
     with pytest.raises(RecursionError):

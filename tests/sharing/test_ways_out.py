@@ -106,7 +106,7 @@ def test_an_event_loop_is_named(pool: InterpreterPoolExecutor) -> None:
     assert text.endswith("call asyncio.run() in the function")
 
 
-def test_what_is_put_into_a_channel_is_named() -> None:
+def test_an_object_for_a_channel_is_named() -> None:
     """Messages and tokens are no different."""
     receiver, sender = create_channel()
     with (

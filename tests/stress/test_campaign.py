@@ -63,7 +63,7 @@ def test_soak(tmp_path: Path) -> None:
     assert (tmp_path / "table.md").read_text(encoding="utf-8").endswith(table[-20:])
 
 
-def test_what_is_wrong_is_told(tmp_path: Path) -> None:
+def test_trouble_is_told(tmp_path: Path) -> None:
     """A failure is printed with all that is needed to see it again, and is the exit status."""
     done = run(
         TESTS / "stress" / "ends.py", "--only", "falls off / idle", "--limit", -10, "--seed", 7,

@@ -8,7 +8,7 @@ from repetitions import CHAOS
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2, 3, 8])
-def test_whatever_is_done_to_a_pool_every_call_ends(seed: int) -> None:
+def test_every_call_ends_in_all_the_chaos(seed: int) -> None:
     """Submitting, failing, cancelling, chaining, mapping, dropping, shutting down: see `chaos`."""
     done = output(TESTS / "stress" / "chaos.py", seed, CHAOS, environment={"PYTHONWARNINGS": ""})
     assert done == "well\n"

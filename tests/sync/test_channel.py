@@ -73,7 +73,7 @@ def test_objects_go_there_and_back() -> None:
         back[1].release()
 
 
-def test_what_was_sent_is_a_copy(ends: Ends) -> None:
+def test_a_received_message_is_a_copy(ends: Ends) -> None:
     """Changing it afterwards changes nothing."""
     receiver, sender = ends
     item = [1, bytearray(b"abc")]

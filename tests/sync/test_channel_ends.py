@@ -199,7 +199,7 @@ def test_an_end_that_is_under_way_counts() -> None:
         end.release()
 
 
-def test_what_a_worker_sent_outlives_it(ends: Ends) -> None:
+def test_messages_outlive_the_worker_that_sent_them(ends: Ends) -> None:
     """Its interpreter is gone; the bytes, the buffer and the end are as good as ever."""
     receiver, sender = ends
     with pool_of(1, max_tasks_per_child=1) as pool:
@@ -213,7 +213,7 @@ def test_what_a_worker_sent_outlives_it(ends: Ends) -> None:
             assert list(end) == ["from the grave"]
 
 
-def test_what_is_never_received_leaks_nothing() -> None:
+def test_messages_that_are_never_received_leak_nothing() -> None:
     """Descriptors, buffers, ends and large messages: see the leak check."""
     receiver, sender = create_channel()
     ours, theirs = socket.socketpair()
@@ -226,7 +226,7 @@ def test_what_is_never_received_leaks_nothing() -> None:
     receiver.release()
 
 
-def test_what_cannot_be_sent_is_named(ends: Ends) -> None:
+def test_a_message_that_cannot_be_sent_is_named(ends: Ends) -> None:
     """With the path to it; nothing is sent, nothing leaks."""
     receiver, sender = ends
     with SharedBuffer(10) as buffer, pytest.raises(NotShareableError, match="'a'"):

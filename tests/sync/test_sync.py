@@ -78,7 +78,7 @@ def test_a_reentrant_lock_is_its_holders() -> None:
 
 
 @pytest.mark.parametrize("make", LOCKS, ids=name_of)
-def test_who_came_first_is_served_first(make: Callable[[], Any], told: Pipe) -> None:
+def test_waiters_are_served_in_order(make: Callable[[], Any], told: Pipe) -> None:
     """A lock is handed over in the order of coming, to threads of any interpreter."""
     lock = make()
     with pool_of(3) as pool:

@@ -141,7 +141,7 @@ def test_an_object_that_cannot_be_sent_is_not_put() -> None:
     finish(start(queue.join))
 
 
-def test_what_has_no_room_in_memory_is_not_put(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_message_without_room_in_memory_is_not_put(monkeypatch: pytest.MonkeyPatch) -> None:
     """A put that fails changes nothing: `join` does not wait for it."""
     queue = Queue()
 
@@ -166,7 +166,7 @@ def test_what_has_no_room_in_memory_is_not_put(monkeypatch: pytest.MonkeyPatch) 
 # -- barriers: the states --------------------------------------------------
 
 
-def test_reset_harms_nobody_who_has_come_through() -> None:
+def test_reset_harms_no_thread_that_has_come_through() -> None:
     """The last one comes, and resets: the others are through."""
     for _ in range(50):
         barrier, results = sync.Barrier(2), list[object]()

@@ -61,7 +61,7 @@ def test_the_worker_ends_while_its_first_broadcast_is_about_to_begin() -> None:
         assert worker.answered() == [7]
 
 
-def test_what_is_added_after_the_end_is_not_run() -> None:
+def test_a_broadcast_after_the_end_is_not_run() -> None:
     """Nor does it start a thread."""
     broadcasts, worker = _broadcasts()
     broadcasts.begin()
