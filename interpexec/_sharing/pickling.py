@@ -128,15 +128,17 @@ def _definition_of(fn: object) -> "Definition":
     return definition_of(fn)
 
 
-def _has_new_entries() -> bool:
-    """Say whether workers may have started with another `sys.path`."""
-    from interpexec._sharing import import_path  # few programs change it then
-
-    return import_path.has_new_entries()
-
-
 _last_named: object = None
 """The function that had a name when it was last asked for: most calls are of the same one."""
+
+
+def _has_new_entries() -> bool:
+    """Say whether workers may have started with another `sys.path`."""
+    global _last_named  # noqa: PLW0603  # see there
+    from interpexec._sharing import import_path  # few programs change it then
+
+    _last_named = None
+    return import_path.has_new_entries()
 
 
 def _has_name(fn: "Callable[..., object]") -> bool:
@@ -166,14 +168,14 @@ def dumps_call(
     if type(fn) is _FUNCTION:
         is_plain = has_path and not kwargs and PLAIN.issuperset(map(type, args))
         try:
-            if not _has_name(fn):
+            if not (has_name := _has_name(fn)):
                 sent = definition = _definition_of(fn)
                 if is_plain and definition.head is not None:
                     return definition.call(args)
             elif is_plain:
                 return dumps(call, 5)
         except Exception as error:  # it has another function's name, or cannot be sent by value
-            again = _pack_by_names(call, error)
+            again = None if has_name else _pack_by_names(call, error)
             if again is not None:
                 return again
     try:
