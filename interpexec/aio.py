@@ -4,6 +4,8 @@
     async for result in aio.map(pool, fn, items, buffersize=16): ...
     async for result in aio.imap_unordered(pool, fn, items, buffersize=16): ...
     async for outcome in aio.outcomes(pool, fn, items, buffersize=16): ...
+    async with aio.group(pool) as group: task = group.submit(fn, *args)
+    await aio.shutdown(pool)
 
 Cancelling the task that waits stops the calls, also those that run, since `Future.cancel()`
 does. (With `run_in_executor`, too: asyncio passes it on.) All functions belong to the thread
@@ -11,29 +13,22 @@ of the event loop, and never block it.
 """
 
 import asyncio
-from contextlib import suppress
 from typing import overload
 
-from interpexec._core.error_text import shown
-from interpexec._map.chunk_list import Chunk
-from interpexec._map.chunk_size import CALLS_PER_WORKER
-from interpexec._map.job import Job
-from interpexec._map.opening import failed, opened
-from interpexec._map.outcomes import Outcomes
-from interpexec._map.request import MapRequest
-from interpexec._pool import arguments
+from interpexec._aio import ending
+from interpexec._aio.group import Group
+from interpexec._aio.iterators import Unordered, in_order
+from interpexec._aio.request import check, request_of
 from interpexec.executor import InterpreterPoolExecutor
 
 TYPE_CHECKING: bool = False  # annotated, for jedi: it skips the block otherwise
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
-    from concurrent.futures import Future
-    from typing import Any, Self
+    from typing import Any
 
-    from interpexec._map.opening import Opened
     from interpexec._map.outcome import Outcome
 
-__all__ = ["imap_unordered", "map", "outcomes", "run"]
+__all__ = ["Group", "group", "imap_unordered", "map", "outcomes", "run", "shutdown"]
 
 
 async def run[**P, T](
@@ -49,6 +44,25 @@ async def run[**P, T](
     `submit` does.
     """
     return await asyncio.wrap_future(executor.submit(fn, *args, **kwargs))
+
+
+def group(executor: InterpreterPoolExecutor) -> Group:
+    """Return a group of calls, for an `async with` block: they end together; see `Group`."""
+    return Group(executor)
+
+
+async def shutdown(executor: InterpreterPoolExecutor, *, cancel_futures: bool = False) -> None:
+    """Shut an executor down as its method `shutdown` does, without blocking the event loop.
+
+    It takes no more calls at once; this returns when those that were taken have come to their end,
+    and every worker's interpreter is gone. cancel_futures: cancel the calls that wait.
+
+    Cancelling the task that awaits this stops what runs, as Ctrl-C does in the method; unless
+    the pool has `cancel_running=False`. `async with pool:` shuts a pool down in this way.
+    """
+    check(executor)
+    scheduler = executor._scheduler  # noqa: SLF001  # a class of this package
+    await ending.shut_down(scheduler, cancel_futures=cancel_futures)
 
 
 @overload
@@ -145,21 +159,8 @@ def map[R](
     closed (`contextlib.aclosing`), everything in flight is cancelled, what runs
     included. Raises TypeError or ValueError at once, naming the argument.
     """
-    request = _request(executor, fn, iterables, chunksize, buffersize)
-    return _in_order(executor._job_maker(request)())  # type: ignore[return-value]  # noqa: SLF001  # a class of this package
-
-
-async def _in_order(job: Job) -> "AsyncGenerator[object]":
-    try:
-        chunk = job.begin()
-        while (following := job.after(chunk)) is not None:
-            chunk = following
-            outcomes = await _outcomes(job, chunk)
-            while outcomes:
-                job.refill()
-                yield outcomes.take()  # no name for it: the caller alone holds it
-    finally:
-        job.cancel()
+    request = request_of(executor, fn, iterables, chunksize, buffersize)
+    return in_order(executor._job_maker(request)())  # type: ignore[return-value]  # noqa: SLF001  # a class of this package
 
 
 @overload
@@ -249,7 +250,7 @@ def imap_unordered[R](
     An exception costs its own item only: it is raised by the `anext()` that meets it,
     and the next one goes on. Otherwise as `map`.
     """
-    request = _request(executor, fn, iterables, chunksize, buffersize)
+    request = request_of(executor, fn, iterables, chunksize, buffersize)
     return Unordered(executor._job_maker(request))  # noqa: SLF001  # a class of this package
 
 
@@ -265,124 +266,6 @@ def outcomes[R](
 
     ordered: in the order of the items; else as they arrive. Otherwise as `map`.
     """
-    request = _request(executor, fn, iterables, chunksize, buffersize, wants_outcomes=True)
+    request = request_of(executor, fn, iterables, chunksize, buffersize, wants_outcomes=True)
     make = executor._job_maker(request)  # noqa: SLF001  # a class of this package
-    return _in_order(make()) if ordered else Unordered(make)  # type: ignore[return-value]
-
-
-class Unordered[T]:
-    """The iterator that `imap_unordered` returns. One task may iterate."""
-
-    def __init__(self, make: "Callable[..., Job]") -> None:
-        """make: makes the job, given a function that is told of chunks."""
-        self._make = make
-        self._job: Job | None = None
-        self._arrived: asyncio.Queue[Chunk | None] = asyncio.Queue()
-        self._taken = 0
-        self._is_over = False
-        self._open: Opened = Outcomes([])
-
-    def __aiter__(self) -> "Self":
-        return self
-
-    async def __anext__(self) -> T:
-        """Return the next result; wait for it."""
-        while not self._open:
-            job = self._begun()
-            job.check()
-            if self._is_over or self._taken == job.chunks.made:
-                raise StopAsyncIteration
-            self._open = await self._next_arrived(job)
-        outcomes = self._open  # the iterable may close this when it is read
-        self._begun().refill()
-        try:
-            return outcomes.take()  # type: ignore[return-value]  # of what the function returns
-        except StopAsyncIteration as error:  # of an item: not the end of all
-            raise RuntimeError("the function raised StopAsyncIteration") from error
-
-    async def aclose(self) -> None:
-        """Cancel everything in flight; the iterator is then exhausted. Never blocks."""
-        self._is_over = True
-        self._open = Outcomes([])
-        if self._job is not None:
-            self._job.cancel()
-        self._arrived.put_nowait(None)  # another task may be waiting
-
-    def __del__(self) -> None:
-        """Cancel what is still pending, when nobody wants it any more."""
-        if self._job is not None and not self._is_over:
-            self._job.release()
-
-    def _begun(self) -> Job:
-        """Return the job. It begins with the first item that is wanted."""
-        if self._job is None:
-            loop, put = asyncio.get_running_loop(), self._arrived.put_nowait
-
-            def arrived(chunk: Chunk) -> None:
-                # In a loop that is closed no task waits.
-                with suppress(RuntimeError):
-                    loop.call_soon_threadsafe(put, chunk)
-
-            self._job = self._make(arrived=arrived)
-            if not self._is_over:
-                self._job.begin()
-        return self._job
-
-    async def _next_arrived(self, job: Job) -> "Opened":
-        """Wait for a call to finish and return its outcomes; raise its exception."""
-        try:
-            chunk = await self._arrived.get()
-        except asyncio.CancelledError:  # the task is: one of the calls would not raise here
-            await self.aclose()
-            raise
-        if chunk is None:
-            raise asyncio.CancelledError
-        self._taken += 1
-        try:
-            return await _outcomes(job, chunk)  # it is finished
-        except BaseException as error:
-            job.refill()
-            if isinstance(error, StopAsyncIteration):  # of an item: not the end of all
-                message = "the function raised StopAsyncIteration"
-                raise RuntimeError(message) from error  # noqa: TRY004  # as PEP 479 has it
-            raise
-
-
-async def _outcomes(job: Job, chunk: Chunk) -> "Opened":
-    """Wait for a call and return the outcomes of its items; or raise its exception."""
-    future = chunk.future
-    try:
-        value = await asyncio.wrap_future(future)
-    except BaseException as error:
-        if not _is_of(future, error) or (outcomes := failed(job, chunk, error)) is None:
-            raise
-        return outcomes
-    finally:
-        del future  # it refers to the result; see `iterators`
-    return opened(job, chunk, value)
-
-
-def _is_of(future: "Future[object]", error: BaseException) -> bool:
-    """Say whether an exception is the outcome of a call, and not the end of this task."""
-    if not isinstance(error, asyncio.CancelledError):
-        return future.done() and not future.cancelled()
-    task = asyncio.current_task()
-    return future.cancelled() and not (task is not None and task.cancelling())
-
-
-def _request(  # noqa: PLR0913  # what a map is given
-    executor: InterpreterPoolExecutor,
-    fn: "Callable[..., object]",
-    iterables: "tuple[Iterable[object], ...]",
-    chunksize: int | None,
-    buffersize: int | None,
-    *,
-    wants_outcomes: bool = False,
-) -> MapRequest:
-    """Check the arguments, and bound what is in flight."""
-    if not isinstance(executor, InterpreterPoolExecutor):
-        raise TypeError(f"executor must be an InterpreterPoolExecutor, got {shown(executor)}")
-    if buffersize is None:
-        workers = executor._max_workers  # noqa: SLF001  # a class of this package
-        buffersize = CALLS_PER_WORKER * workers * (arguments.chunksize(chunksize) or 1)
-    return MapRequest(fn, iterables, chunksize, buffersize, wants_outcomes=wants_outcomes)
+    return in_order(make()) if ordered else Unordered(make)  # type: ignore[return-value]

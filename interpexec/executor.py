@@ -1,6 +1,5 @@
 """The executor of a pool of subinterpreters. `docs/how-it-works.md` tells how it works."""
 
-import logging
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
@@ -13,11 +12,10 @@ from interpexec._core.late_errors import BrokenInterpreterPool
 from interpexec._core.sigint import deliver, noted, unbroken, watch
 from interpexec._map.job import Job
 from interpexec._map.methods import Maps
-from interpexec._pool import arguments, wake_signal
+from interpexec._pool import arguments, ending, wake_signal
 from interpexec._pool.cancelling import TERMINATION_LIMIT
 from interpexec._pool.future import REFUSED, CallFuture
 from interpexec._pool.group import Group
-from interpexec._pool.process_end import INTERRUPT_LIMIT
 from interpexec._pool.scheduler import Scheduler
 from interpexec._pool.settings import Settings
 from interpexec._pool.state import PoolState
@@ -39,11 +37,6 @@ __all__ = ["InterpreterPoolExecutor"]
 _counter = count()
 
 unbroken(weakref.finalize.__call__)  # Python would drop an interrupt that came in it
-_logger = logging.getLogger("interpexec")
-
-_LONG = 0.5
-"""Seconds after which an exception that waits for the calls is told of. A person begins to
-wonder then; most calls are over by then."""
 
 
 class InterpreterPoolExecutor(Maps, ThreadPoolExecutor):  # type: ignore[misc]  # `map` is typed more strictly
@@ -247,7 +240,7 @@ class InterpreterPoolExecutor(Maps, ThreadPoolExecutor):  # type: ignore[misc]  
             scheduler.cancel_backlog()
         if not wait:
             return
-        self._await_end(None)
+        ending.await_end(scheduler)
 
     def __enter__(self) -> "Self":  # `Executor` has it; but jedi takes its `Self` for `Executor`
         """Return the pool, which ends when the block is left."""
@@ -260,36 +253,25 @@ class InterpreterPoolExecutor(Maps, ThreadPoolExecutor):  # type: ignore[misc]  
         traceback: "TracebackType | None",
     ) -> None:
         """End the pool: see the class."""
-        scheduler = self._scheduler
-        cancels = (
-            self._cancels_on_error if isinstance(error, Exception) else scheduler.cancel_running
-        )
-        if error is not None and cancels:
-            is_error = isinstance(error, Exception)
-            scheduler.terminate(TERMINATION_LIMIT if is_error else INTERRUPT_LIMIT)
-            return
-        scheduler.close()
-        self._await_end(error)
+        ending.leave(self._scheduler, error, cancels_on_error=self._cancels_on_error)
 
-    def _await_end(self, error: BaseException | None) -> None:
-        """Wait until the pool has ended. error: what the `with` block was left by."""
-        watch()
-        scheduler = self._scheduler
-        try:
-            if error is not None and not scheduler.join(_LONG):
-                _logger.warning(
-                    "%s was raised inside the `with` block of %s, and waits for %d calls before"
-                    " it goes on. To stop them: InterpreterPoolExecutor(on_error='cancel'),"
-                    " terminate_workers(), or Ctrl-C",
-                    type(error).__qualname__,
-                    self._thread_name_prefix,
-                    len(scheduler.state.table),
-                )
-            scheduler.join()
-        except KeyboardInterrupt:
-            if scheduler.cancel_running:
-                scheduler.terminate(INTERRUPT_LIMIT)
-            raise
+    async def __aenter__(self) -> "Self":
+        """Return the pool, which ends when the block is left. Nothing blocks."""
+        return self
+
+    async def __aexit__(
+        self,
+        kind: "type[BaseException] | None",
+        error: BaseException | None,
+        traceback: "TracebackType | None",
+    ) -> None:
+        """End the pool as `with` does; the event loop goes on meanwhile.
+
+        Cancelling the task that leaves stops what runs, as Ctrl-C does in `shutdown()`.
+        """
+        from interpexec._aio.ending import leave  # which imports asyncio
+
+        await leave(self._scheduler, error, cancels_on_error=self._cancels_on_error)
 
     def terminate_workers(self) -> None:
         """Cancel everything, stop what runs, and take no more calls.

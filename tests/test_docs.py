@@ -32,6 +32,9 @@ EXPECTED = {
     "Have several calls succeed or fail together": (
         "88484 172608\ninvalid literal for int() with base 10: 'spam' True\n"
     ),
+    "Have several calls succeed or fail together, in asyncio": (
+        "[1, 2, 4, 8]\ninvalid literal for int() with base 10: 'spam' True\n"
+    ),
     "Stop at a place of your own choosing": "True\n",
     "Have types checked": "11\n[1, 2]\n",
     "Change something in every worker, while calls run": "False\nTrue\n",
@@ -96,7 +99,7 @@ def test_the_quick_start_has_its_two_commands() -> None:
 
 DOCUMENTS = [*(ROOT / "docs").glob("*.md"), *ROOT.glob("[A-Z]*.md")]
 in_a_checkout = pytest.mark.skipif(not (ROOT / "interpexec").exists(), reason="no checkout")
-FOLDERS = "core|sharing|sync|worker|pool|map"
+FOLDERS = "core|sharing|sync|worker|pool|map|aio"
 
 
 @in_a_checkout

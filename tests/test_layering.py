@@ -121,6 +121,7 @@ ORDER = [
     "_pool.control_calls",
     "_pool.fork_rest",
     "_pool.scheduler",
+    "_pool.ending",
     "_pool.group",
     "_pool.arguments",
     "_map.chunk_size",
@@ -141,7 +142,12 @@ ORDER = [
     "_map.via_submit",
     "_map.methods",
     "_pool.introspection",
+    "_aio.ending",
     "executor",
+    "_aio.request",
+    "_aio.group",
+    "_aio.opening",
+    "_aio.iterators",
     "aio",
     "_ports.failures",
     "_ports.callbacks",
@@ -160,6 +166,7 @@ RANKS = {
     "_pool": {"_core", "_sharing", "_worker"},
     "_map": {"_core", "_sharing", "_worker", "_pool"},
     "_ports": {"_core", "_sharing", "_pool", "executor"},
+    "_aio": {"_core", "_sharing", "_worker", "_pool", "_map", "executor"},
 }
 
 FILES = sorted(PACKAGE.rglob("*.py"))

@@ -41,6 +41,7 @@ The state of a pool, and the moves that change it:
 
 Beside the scheduler, for the executor:
 
+    ending           the end of a pool, for the thread that waits for it
     group            calls that end together
     arguments        the checks of public arguments
     introspection    what the workers are doing, for people to read

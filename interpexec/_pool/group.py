@@ -38,11 +38,25 @@ from interpexec._pool.process_end import INTERRUPT_LIMIT
 
 TYPE_CHECKING: bool = False  # annotated, for jedi: it skips the block otherwise
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Container, Iterable, Iterator
     from types import TracebackType
-    from typing import Any, Never, Self
+    from typing import Any, Never, Protocol, Self
 
-    from interpexec._pool.scheduler import Scheduler
+    class Pool(Protocol):
+        """The part of a scheduler that groups use."""
+
+        name: str
+
+        @property
+        def cancel_running(self) -> bool:
+            """Whether a running call can be cancelled."""
+
+        def await_calls(self, call_ids: Container[int], limit: float) -> None:
+            """Wait until no worker runs one of some cancelled calls."""
+
+        def before_waiting(self) -> None:
+            """Prepare for a wait, which a signal handler may be about to begin."""
+
 
 keep_whole()
 
@@ -58,8 +72,8 @@ class Group:
     Leaving the `with` block waits for all calls of the group. The first one that fails
     cancels all others, also those that run, and its exception is raised when the block is
     left; an ExceptionGroup, where several have failed (cancelled ones have not). An Exception
-    in the block does the same; it is raised together with those of the calls, unless it was
-    raised because of them: a CancelledError, or one that has them in its chain. Any other
+    in the block does the same; it is raised together with those of the calls, unless it is the
+    CancelledError of one that was stopped, or has the others in its chain. Any other
     exception in the block (KeyboardInterrupt, SystemExit, ...) cancels all calls, and comes
     out alone. A call that is cancelled by its future's `cancel()` is no failure.
 
@@ -69,12 +83,10 @@ class Group:
     leaving waits cancels all calls, and is raised at once.
     """
 
-    def __init__(
-        self, submit: "Callable[..., Future[Any]]", scheduler: "Scheduler", *, is_own: bool
-    ) -> None:
+    def __init__(self, submit: "Callable[..., Future[Any]]", pool: "Pool", *, is_own: bool) -> None:
         """submit: of the executor. is_own: it is the program's, and may block."""
         self._submit = submit
-        self._scheduler = scheduler
+        self._pool = pool
         self._is_own = is_own
         # Guards the fields below. Nothing else is locked under it, and no code of the
         # program's runs. Re-entrant, as a destructor may cancel a call in the middle.
@@ -84,13 +96,12 @@ class Group:
         self._calls: set[Future[Any]] = set()  # that are not finished
         self._stopped: list[int] = []  # ids of those that were cancelled: workers may run them
         self._errors: list[BaseException] = []
+        self._was_cancelled = False  # by `cancel()`
         self._idle = Latch()
 
     def __repr__(self) -> str:
         """Tell the pool's name, the state, and how many calls there are."""
-        return (
-            f"<{type(self).__name__} of {self._scheduler.name}: {self._state}, {self._count} calls>"
-        )
+        return f"<{type(self).__name__} of {self._pool.name}: {self._state}, {self._count} calls>"
 
     def __reduce__(self) -> "Never":
         raise TypeError("a Group belongs to the interpreter that made it: submit its calls there")
@@ -132,13 +143,8 @@ class Group:
             raise RuntimeError("the group was not entered: with pool.group() as group: ...")
         if self._state is OVER:
             raise RuntimeError("the group is over: its `with` block was left")
-        if self._state is STOPPED and self._errors:
-            error = self._errors[0]
-            raise RuntimeError(
-                f"the group takes no more calls, because one has failed: {shown(error)}"
-            )
         if self._state is STOPPED:
-            raise RuntimeError("the group takes no more calls, because it was cancelled")
+            raise refusal(self._errors)
 
     def _submitted(
         self, fn: "Callable[..., Any]", args: "tuple[Any, ...]", kwargs: "dict[str, Any]"
@@ -183,20 +189,26 @@ class Group:
         with self._lock:
             if not any(error is each for each in self._errors):
                 self._errors.append(error)
-        self.cancel()
+        self._stop()
 
     @protected
     def cancel(self) -> None:
         """Cancel all calls, also those that run, and take no more.
 
-        That is no failure: leaving the block raises nothing because of it. From any thread, and
-        from callbacks; never blocks, except in callbacks of the calls, which run here. Nothing
-        happens when the group is over.
+        That is no failure: leaving the block raises nothing because of it, neither the
+        CancelledError of a call that the block waits for. From any thread, and from callbacks;
+        never blocks, except in callbacks of the calls, which run here. Nothing happens when the
+        group has failed, or is over.
         """
+        self._stop(is_wanted=True)
+
+    def _stop(self, *, is_wanted: bool = False) -> None:
+        """Cancel all calls, and take no more."""
         with self._lock:
             if self._state is not OPEN:
                 return  # those that came since were cancelled when they came
             self._state = STOPPED
+            self._was_cancelled = is_wanted
             calls = list(self._calls)
         self._cancel(calls)
 
@@ -229,22 +241,23 @@ class Group:
         kind: "type[BaseException] | None",
         error: BaseException | None,
         traceback: "TracebackType | None",
-    ) -> None:
+    ) -> bool | None:
         """Wait for the calls: see the class."""
         is_hurried = error is not None and not isinstance(error, Exception)
         if error is not None:
-            self.cancel()
+            self._stop()
         try:
-            self._await_calls(is_hurried=is_hurried and self._scheduler.cancel_running)
+            self._await_calls(is_hurried=is_hurried and self._pool.cancel_running)
         except BaseException:  # a Ctrl-C
-            self.cancel()
+            self._stop()
             self._await_stopped(INTERRUPT_LIMIT)
             raise
         finally:
             self._end()
             errors, self._errors = self._errors, []
         if not is_hurried:
-            _raise_all(errors, error)
+            raise_failures(errors, error)
+        return self._was_cancelled and isinstance(error, CancelledError)
 
     def _await_calls(self, *, is_hurried: bool) -> None:
         """Wait until nothing is counted, and stopped calls have ended.
@@ -253,7 +266,7 @@ class Group:
         """
         limit = INTERRUPT_LIMIT if is_hurried else None
         deadline = Deadline(limit)
-        self._scheduler.direct.lend()  # a signal handler may call this, and waits
+        self._pool.before_waiting()
         while not self._has_ended():
             if not self._idle.wait(deadline.remaining()):
                 break  # callbacks run still
@@ -272,8 +285,8 @@ class Group:
         """Wait until no worker runs a call that was cancelled; at most so many seconds."""
         with self._lock:
             stopped, self._stopped = self._stopped, []
-        if stopped and self._scheduler.cancel_running:
-            self._scheduler.await_calls(frozenset(stopped), limit)
+        if stopped and self._pool.cancel_running:
+            self._pool.await_calls(frozenset(stopped), limit)
 
     def _end(self) -> None:
         with self._lock:
@@ -281,7 +294,13 @@ class Group:
             self._calls.clear()
 
 
-def _raise_all(errors: "list[BaseException]", error: BaseException | None) -> None:
+def refusal(errors: "list[BaseException]") -> RuntimeError:
+    """Return what is raised where a stopped group is to take a call. errors: of its calls."""
+    reason = f"one has failed: {shown(errors[0])}" if errors else "it was cancelled"
+    return RuntimeError(f"the group takes no more calls, because {reason}")
+
+
+def raise_failures(errors: "list[BaseException]", error: BaseException | None) -> None:
     """Raise what a group was left by. Nothing where that is `error`, which is raised already.
 
     errors: of the calls. error: that of the `with` block.

@@ -168,6 +168,10 @@ class Scheduler:
         if self.state.collectors is not None:
             self.state.collectors.hand_over()
 
+    def before_waiting(self) -> None:
+        """Prepare for a wait: a signal handler may be about to begin it."""
+        self.direct.lend()
+
     # -- ending -----------------------------------------------------------------------
 
     @unbroken

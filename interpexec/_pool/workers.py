@@ -170,11 +170,9 @@ class Workers:
 
     def run_any(self, link: "Link", call_ids: "Container[int]") -> bool:
         """Say whether a worker that was not abandoned runs one of some calls."""
-        return any(
-            link.slots.call(each.seat) in call_ids
-            for each in self.everyone()
-            if each.left_at != _LEFT_BEHIND
-        )
+        present = (each for each in self.everyone() if each.left_at != _LEFT_BEHIND)
+        running = filter(None, (link.slots.call(each.seat) for each in present))
+        return any(call_id in call_ids for call_id in running)
 
     def abandon(self, link: "Link", call_id: int) -> bool:
         """Let go of the worker that still runs a stopped call, or its finalizer. As `let_go`."""

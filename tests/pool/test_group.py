@@ -13,7 +13,7 @@ from gates import TIME_LIMIT, Gate, gated
 from groups import is_over
 from interpexec import InterpreterPoolExecutor, NotShareableError
 from interpexec._pool import stopping
-from stops import Pipe, pool_of
+from stops import Pipe, finish, pool_of, start
 
 pytestmark = pytest.mark.fast
 
@@ -204,6 +204,21 @@ def test_a_group_can_be_cancelled(pool: InterpreterPoolExecutor, begun: Pipe) ->
     assert slow.cancelled()
     assert is_over(group)
     group.cancel()
+
+
+def test_a_block_that_waits_for_a_call_is_left_when_its_group_is_cancelled(
+    pool: InterpreterPoolExecutor, begun: Pipe
+) -> None:
+    """The CancelledError of the call ends there; another group's call is another matter."""
+    with pool.group() as group:
+        slow = group.submit(stoppable.spin, begun.writer)
+        begun.hear()
+        cancelling = start(group.cancel)
+        slow.result(TIME_LIMIT)
+    finish(cancelling)
+    assert slow.cancelled()
+    with pytest.raises(CancelledError), pool.group():
+        slow.result()
 
 
 def test_a_call_that_cannot_be_sent_has_failed(pool: InterpreterPoolExecutor, begun: Pipe) -> None:

@@ -12,7 +12,8 @@ import pytest
 
 import stoppable
 from gates import Gate
-from interpexec import InterpreterPoolExecutor, executor
+from interpexec import InterpreterPoolExecutor
+from interpexec._pool import ending
 from programs import run, write
 from stops import TIME_LIMIT, Pipe, start
 
@@ -59,7 +60,7 @@ def test_an_exception_that_waits_for_long_is_told_of(
     door: Gate, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A warning names it, the number of calls, and what would stop them."""
-    monkeypatch.setattr(executor, "_LONG", 0.001)
+    monkeypatch.setattr(ending, "_LONG", 0.001)
     caplog.set_level(logging.WARNING, "interpexec")
 
     class Opens(logging.Handler):

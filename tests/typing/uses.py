@@ -142,6 +142,13 @@ async def asynchronous(pool: InterpreterPoolExecutor) -> None:
     interpexec.aio.map(pool, half, ["a"])  # type: ignore[arg-type]
     interpexec.aio.imap_unordered(pool, half, ["a"])  # type: ignore[arg-type]
     await interpexec.aio.run(pool, half, "a")  # type: ignore[arg-type]
+    async with pool as entered, interpexec.aio.group(pool) as group:
+        assert_type(entered, InterpreterPoolExecutor)
+        assert_type(group, interpexec.aio.Group)
+        assert_type(group.submit(repeat, "a", times=3), asyncio.Task[str])
+        assert_type(await group.submit(half, 3), float)
+        group.submit(half, "3")  # type: ignore[arg-type]
+    await interpexec.aio.shutdown(pool, cancel_futures=True)
     loop = asyncio.get_running_loop()
     assert_type(await loop.run_in_executor(pool, half, 3), float)
     loop.set_default_executor(pool)
