@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from programs import IMPORT, output, run, write
+from programs import IMPORT, error_of, output, run, write
 
 pytestmark = pytest.mark.fast
 
@@ -43,13 +43,13 @@ def test_the_program_is_run_once_in_each_worker(tmp_path: Path) -> None:
     ],
 )
 def test_a_script_without_a_guard_is_told_so(tmp_path: Path, start: str) -> None:
-    """The last line names the variable and the function, the line, and the guard."""
+    """The error names the variable and the function, the line, and the guard."""
     program = "import threading\nLOCK = threading.Lock()\n"
     program += "def double(n):\n    with LOCK:\n        return 2 * n\n"
     done = run(write(tmp_path / "program.py", program + start))
     assert done.returncode == 1
     assert done.stdout == ""
-    last = done.stderr.splitlines()[-1]
+    last = error_of(done.stderr)
     line = start.count("\n") + 6
     for word in ("'double'", "'LOCK'", f"line {line}", 'if __name__ == "__main__":', "sync.Lock"):
         assert word in last

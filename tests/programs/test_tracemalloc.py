@@ -11,7 +11,7 @@ import pytest
 import tasks
 from gates import TIME_LIMIT
 from interpexec import BrokenInterpreterPool, InterpreterPoolExecutor
-from programs import output, run, write
+from programs import error_of, output, run, write
 
 IS_SAFE = sys.version_info >= (3, 15)
 unsafe = pytest.mark.skipif(IS_SAFE, reason="it is safe on this Python")
@@ -90,6 +90,6 @@ def test_a_program_that_was_started_with_it(how: str, tmp_path: Path) -> None:
         return
     done = run(*options, path, environment=environment)
     assert done.returncode == 1
-    last = done.stderr.splitlines()[-1]
+    last = error_of(done.stderr)
     assert last.startswith("RuntimeError: workers cannot be started while tracemalloc is on")
     assert "PYTHONTRACEMALLOC" in last

@@ -87,3 +87,8 @@ def output(
         f"exit status {done.returncode}\n{done.stdout}\n{done.stderr}"
     )
     return done.stdout
+
+
+def error_of(stderr: str) -> str:
+    """Return the line of a traceback that tells the error, without its notes of a map's items."""
+    return [line for line in stderr.splitlines() if not line.startswith("item ")][-1]
