@@ -26,9 +26,11 @@
     loading         modules that are loaded from a file where no worker looks
     bindings        the names of globals, by what they are bound to
     changes         changes to what a definition was made of
+    records         what is known of functions and classes that were sent
     classes         the parts of a class that is sent
     typing_parts    type variables, aliases, markers of dataclasses
     by_value        what is sent by value, and pickled how
+    functions       the parts of a function that is sent
     unsendable      why a definition cannot be sent
     stream          a definition with the globals that it needs, as bytes
     after_run       calls for a worker that runs the program again

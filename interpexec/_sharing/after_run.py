@@ -8,14 +8,14 @@ In the results of such a worker all that it has from running the program is name
 the call has that, too.
 """
 
-from _weakref import ref
 from types import ModuleType
 
 from interpexec._core import main_module
 from interpexec._sharing import pickler, rebuilding, reducers
 from interpexec._sharing.by_value import ValuePickler, name_in_program
 from interpexec._sharing.changes import Reads
-from interpexec._sharing.identities import IDENTITIES, Recent
+from interpexec._sharing.identities import IDENTITIES
+from interpexec._sharing.records import record_of
 from interpexec._sharing.stream import Stream
 
 TYPE_CHECKING = False
@@ -122,14 +122,10 @@ class _Call(ValuePickler):
         return super().by_value(obj) if name is None else (main_module.find_in_program, (name,))
 
     def definition(self, obj: object) -> "Any":
-        found = _streams.get(id(obj))
-        if found is None or found[0]() is not obj or not found[1].are_unchanged():
-            found = _streams[id(obj)] = ref(obj), *_stream(obj, self._named)
-        return rebuilding.arrive, found[2:]
-
-
-# By the id of what they are of: with what was read for each, its number, and the stream.
-_streams: "dict[int, tuple[ref[Any], Reads, int, Packed]]" = Recent(64)
+        record = record_of(obj)
+        if record.by_name is None or not record.by_name[0].are_unchanged():
+            record.by_name = _stream(obj, self._named)
+        return rebuilding.arrive, record.by_name[1:]
 
 
 def _stream(obj: object, named: _Named) -> "tuple[Reads, int, Packed]":

@@ -15,7 +15,7 @@ from _thread import _local
 from interpexec._core.cpython import NotShareableError, own_builtins
 from interpexec._sharing import bindings, new_objects, rebuilding
 from interpexec._sharing.identities import IDENTITIES
-from interpexec._sharing.importable import is_importable
+from interpexec._sharing.importable import found_by_name, is_by_name, is_importable, top_level
 
 own_builtins(globals())
 
@@ -25,25 +25,6 @@ if TYPE_CHECKING:
     from typing import Any
 
 _FUNCTION, _MODULE = types.FunctionType, types.ModuleType
-
-
-def is_by_name(obj: "Any") -> bool:
-    """Say whether a receiver finds this very function or class under its name, by an import."""
-    return found_by_name(obj) and obj.__module__ != "__main__" and is_importable(obj.__module__)
-
-
-def found_by_name(obj: "Any") -> bool:
-    """Say whether a module here has this very function or class under its qualified name."""
-    first, *others = obj.__qualname__.split(".")
-    found = _top_level(obj.__module__, first)
-    for name in others:
-        found = getattr(found, name, None)
-    return found is obj
-
-
-def _top_level(module: str, name: str) -> object:
-    """Return a global of a module, without a module's `__getattr__`: that may do anything."""
-    return getattr(sys.modules.get(module), "__dict__", {}).get(name)
 
 
 def name_in_program(obj: "Any") -> str | None:
@@ -112,7 +93,7 @@ class ValuePickler(Pickler):
 def owner_of(obj: "Any") -> "tuple[type | None, str]":
     """Return the class of which a function or class is an attribute by its name, or None."""
     *path, name = obj.__qualname__.split(".")
-    owner: Any = _top_level(obj.__module__, path[0]) if path else None
+    owner: Any = top_level(obj.__module__, path[0]) if path else None
     for each in path[1:]:
         owner = getattr(owner, each, None)
     if not isinstance(owner, type) or vars(owner).get(name) is not obj:

@@ -113,6 +113,15 @@ class Reads:
         self.note(partial(_has_pickle, value), pickled, True)
 
 
+def watched(value: object) -> Reads | None:
+    """Return what is noted of an object that may change, and of the objects in it."""
+    if type(value) in _FIXED or isinstance(value, type):
+        return None
+    reads = Reads()
+    reads.watch(value)
+    return reads
+
+
 def _has_items(value: "dict[object, object]", keys: list[object], values: list[object]) -> bool:
     # The keys themselves: equal ones may differ, as 1, 1.0 and True do.
     has_length = len(value) == len(keys)

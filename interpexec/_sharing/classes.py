@@ -9,8 +9,9 @@ import sys
 from functools import partial
 
 from interpexec._core.main_module import RUN_NAME
+from interpexec._sharing.changes import watched
 from interpexec._sharing.importable import real_name
-from interpexec._sharing.new_classes import NOT_SENT
+from interpexec._sharing.new_classes import NOT_SENT, REGISTERED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from interpexec._sharing.changes import Reads
+    from interpexec._sharing.records import Parts
 
 _MEMBER = "member_descriptor"
 
@@ -61,21 +63,42 @@ def registered_with(cls: type) -> "tuple[type, ...] | None":
     from _abc import _get_dump
 
     found = (reference() for reference in _get_dump(cls)[0])
-    return tuple(each for each in found if each is not None)
+    # In one order, so that the same ones are seen to be the same.
+    return tuple(sorted((each for each in found if each is not None), key=id))
 
 
-def note_reads(cls: type, attributes: "dict[str, Any]", reads: "Reads", *, deep: bool) -> None:
-    """Note what a class was made of. deep: also what may change in its attributes."""
+def watched_parts(
+    cls: type, attributes: "dict[str, Any]", registered: "tuple[type, ...] | None"
+) -> "Parts":
+    """Return the parts of a class, each with what is noted of it."""
+    if is_enumeration(cls):  # its members are what they were when it was made
+        return {name: (value, None) for name, value in attributes.items()}
+    parts: Parts = {name: (value, watched(value)) for name, value in attributes.items()}
+    if registered is not None:
+        parts[REGISTERED] = registered, None
+    return parts
+
+
+def note_reads(cls: type, parts: "Parts", reads: "Reads") -> None:
+    """Note what a class was made of."""
     own = vars(cls)
     reads.note(partial(_has_names, own), frozenset(own) - NOT_SENT, True)
-    for name, value in attributes.items():
-        reads.note(own.get, name, value)
-        if deep:
-            reads.watch(value)
+    for name, (value, inner) in parts.items():
+        if name == REGISTERED:
+            reads.note(partial(_is_registered_with, cls), value, True)
+        else:
+            reads.note(own.get, name, value)
+        if inner is not None:
+            reads.add(inner)
 
 
 def _has_names(own: "Mapping[str, Any]", names: frozenset[str]) -> bool:
     return own.keys() - NOT_SENT == names
+
+
+def _is_registered_with(cls: type, known: "tuple[type, ...]") -> bool:
+    found = registered_with(cls) or ()
+    return len(found) == len(known) and all(each in known for each in found)
 
 
 def is_enumeration(cls: type) -> bool:

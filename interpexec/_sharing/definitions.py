@@ -24,10 +24,12 @@ from interpexec._core import main_module
 from interpexec._core.cpython import NotShareableError, own_builtins
 from interpexec._core.error_text import of_users
 from interpexec._sharing import after_run, packing, pickler, rebuilding, reducers, unsendable
-from interpexec._sharing.by_value import ValuePickler, found_by_name, name_in_program
+from interpexec._sharing.by_value import ValuePickler
 from interpexec._sharing.changes import Reads
-from interpexec._sharing.identities import IDENTITIES, Recent
-from interpexec._sharing.stream import ATTRIBUTE, Stream, WithLoadedModules, WithoutAnnotations
+from interpexec._sharing.identities import IDENTITIES
+from interpexec._sharing.importable import found_by_name
+from interpexec._sharing.records import ATTRIBUTE, record_of
+from interpexec._sharing.stream import Stream, WithLoadedModules, WithoutAnnotations
 
 own_builtins(globals())
 
@@ -38,13 +40,16 @@ if TYPE_CHECKING:
 
     from interpexec._sharing.package import Packed
     from interpexec._sharing.pickler import Packer
+    from interpexec._sharing.records import Record
 
 _own_parts_of_function = attrgetter("__code__", "__defaults__", "__kwdefaults__")
 
 
 def _own_parts(obj: object) -> tuple[object, ...]:
     """Return what `Reads` would keep the function alive for."""
-    return _own_parts_of_function(obj) if type(obj) is FunctionType else ()
+    if type(obj) is not FunctionType:
+        return ()
+    return *_own_parts_of_function(obj), len(obj.__dict__)
 
 
 _SMALL = 1 << 16  # bytes, that are copied into each call
@@ -53,13 +58,14 @@ _SMALL = 1 << 16  # bytes, that are copied into each call
 class Definition:
     """A function or class that is sent by value: its stream, and when that is out of date."""
 
-    __slots__ = ("_fresh", "_of", "_own", "_reads", "head", "number", "stream")
+    __slots__ = ("_fresh", "_gone", "_of", "_own", "_reads", "head", "number", "stream")
 
     def __init__(self, obj: "Any") -> None:
         """Make the stream. Raises what pickling raises, and NotShareableError."""
         self._of = ref(obj)
         self._own = _own_parts(obj)
         self.number = IDENTITIES.next()
+        self._gone = IDENTITIES.gone()
         self.stream: bytes | None = None
         """None: it has out-of-band data, and is made anew for each call."""
         self.head: bytes | None = None
@@ -69,7 +75,8 @@ class Definition:
         if isinstance(stream, bytes):
             self.stream = stream
             if len(stream) < _SMALL:
-                self.head = _head(self.number, stream)
+                self.head = _head(self.number, stream, self._gone)
+        IDENTITIES.is_sent(IDENTITIES.key_of(obj))
 
     def is_of(self, obj: object) -> bool:
         """Say whether it is that of an object, as the object is now."""
@@ -84,7 +91,7 @@ class Definition:
         payload: object = self.payload()
         if self.head is None and isinstance(payload, bytes) and packing.current().lends:
             payload = memoryview(payload)  # it is read by workers that do not have it yet
-        return rebuilding.arrive, (self.number, payload)
+        return rebuilding.arrive, (self.number, payload, self._gone)
 
     def payload(self) -> "Packed":
         """Return the stream, for one message."""
@@ -107,51 +114,34 @@ class Definition:
 _TAIL = b"}\x87."  # an empty dictionary, a tuple of three, the end
 
 
-def _head(number: int, stream: bytes) -> bytes:
-    """Return what begins a pickled tuple: `arrive(number, stream)`."""
+def _head(number: int, stream: bytes, gone: bytes) -> bytes:
+    """Return what begins a pickled tuple: `arrive(number, stream, gone)`."""
     recipe = rebuilding.arrive
     names = (name.encode() for name in (recipe.__module__, recipe.__qualname__))
     function = b"".join(b"\x8c" + bytes([len(name)]) + name for name in names) + b"\x93"
     long = b"\x8a\x08" + number.to_bytes(8, "little")
-    return (
-        b"\x80\x05" + function + long + b"B" + len(stream).to_bytes(4, "little") + stream + b"\x86R"
-    )
-
-
-# By the id of what they are of. Each keeps alive what it refers to.
-_definitions: dict[int, Definition] = Recent(512)
-_of_classes: dict[int, Definition] = Recent(64)  # that have no name in the program
+    parts = b"".join(b"B" + len(part).to_bytes(4, "little") + part for part in (stream, gone))
+    return b"\x80\x05" + function + long + parts + b"\x87R"
 
 
 def definition_of(obj: "Any") -> Definition:
     """Return the definition of a function or class that is sent by value, as it is now."""
-    found = _definitions.get(id(obj)) or _of_classes.get(id(obj))
-    if found is None and type(obj) is FunctionType:
-        found = obj.__dict__.get(ATTRIBUTE)
-    if found is not None and found.is_of(obj):
-        return found
-    failure = _failures.get(id(obj))
-    if failure is not None and failure[0]() is obj and failure[1].are_unchanged():
-        raise NotShareableError(failure[2])
-    found = Definition(obj)
-    if name_in_program(obj) is not None:
-        _definitions[id(obj)] = found
-    elif type(obj) is FunctionType:  # its definition must not outlive it
-        obj.__dict__[ATTRIBUTE] = found
-    else:
-        _of_classes[id(obj)] = found
-    return found
-
-
-# Named definitions that could not be sent, with what was read until then, and why.
-_failures: "dict[int, tuple[ref[Any], Reads, str]]" = Recent(64)
+    record: Record | None = obj.__dict__.get(ATTRIBUTE)
+    if record is not None and record.definition is not None and record.definition.is_of(obj):
+        return record.definition  # type: ignore[no-any-return]  # see there
+    record = record_of(obj)
+    if record.failure is not None and record.failure[0].are_unchanged():
+        raise NotShareableError(record.failure[1])
+    found = record.definition
+    if found is None or not found.is_of(obj):  # it may be one of a module
+        found = record.definition = Definition(obj)
+    return found  # type: ignore[no-any-return]  # see there
 
 
 def _failure(obj: "Any", reads: Reads, error: Exception) -> Exception:
     """Return the error for a definition that cannot be sent, until what was read has changed."""
     found = unsendable.explain(obj, error, DUMPS["anywhere"])
-    if name_in_program(obj) is not None:
-        _failures[id(obj)] = ref(obj), reads, str(found)
+    record_of(obj).failure = reads, str(found)
     return found
 
 

@@ -1,8 +1,10 @@
 """Keys of functions and classes, by which an interpreter finds what it has already."""
 
+from _collections import deque  # `collections` is dear to import
 from _functools import partial
 from _weakref import ref
 from itertools import count
+from sys import byteorder
 
 from interpexec._core.cpython import current_id, own_builtins
 from interpexec._core.sigint import keep_whole
@@ -14,12 +16,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    type Changed = dict[str | int, int]
+    """The versions of the parts of an object that have changed since it was sent first."""
+
 keep_whole()
 
 _SERIAL_BITS = 44
+_MOST_TOLD = 64  # keys of objects that are gone, in each new definition
+_TIMES_TOLD = 16  # each of these: so that most workers hear of it
+_MOST_KEPT = 1024  # objects that know nothing of weak references
 HERE = current_id()
-OWN = -1
-"""The version of a definition that was made here."""
+OWN: tuple[()] = ()
+"""The versions of a definition that was made here."""
 
 
 class Identities:
@@ -29,8 +37,11 @@ class Identities:
         self._keys: dict[int, tuple[Callable[[], Any], int]] = {}
         self._objects: dict[int, Callable[[], Any]] = {}
         self._serial = count((HERE << _SERIAL_BITS) + 1)
-        self.versions: dict[int, int] = {}
-        """The version in which each was filled, by key."""
+        self._kept: list[Callable[[object], None]] = []
+        self._sent: set[int] = set()
+        self._gone: deque[tuple[int, int]] = deque(maxlen=_MOST_KEPT)
+        self.versions: dict[int, tuple[int, Changed] | tuple[()]] = {}
+        """The versions in which the parts of each were filled, by key; `OWN`: it was made here."""
 
     def key_of(self, obj: object) -> int:
         """Return the key of an object; a new one if it was made here. From any thread."""
@@ -50,29 +61,49 @@ class Identities:
         """Let an object have this key, unless it has one."""
         where = id(obj)
 
-        def forget(_: object) -> None:
+        def forget(_: object, _times: int = _TIMES_TOLD) -> None:
             self._keys.pop(where, None)
             self._objects.pop(key, None)
             self.versions.pop(key, None)
+            if key in self._sent:
+                self._sent.discard(key)
+                self._gone.append((key, _times))
 
         reference: Callable[[], Any]
         try:
             reference = ref(obj, forget)
-        except TypeError:  # an alias of `typing`: it is kept
+        except TypeError:  # an alias: it is kept, for a time
             reference = partial(_same, obj)
+            self._kept.append(forget)
         if self._keys.setdefault(where, (reference, key))[0]() is not obj:
             self._keys[where] = reference, key  # its callback was not called: see `keep_whole`
         self._objects[key] = reference
+        if len(self._kept) > _MOST_KEPT:
+            self._kept.pop(0)(None)
 
     def get(self, key: int) -> object:
         """Return the object that has this key, or None."""
         known = self._objects.get(key)
         return None if known is None else known()
 
+    def is_sent(self, key: int) -> None:
+        """Note that receivers keep the object that has this key until they hear that it is gone."""
+        self._sent.add(key)
+
+    def gone(self) -> bytes:
+        """Return the keys of objects that were sent, and are no more."""
+        told: list[tuple[int, int]] = []
+        while self._gone and len(told) < _MOST_TOLD:
+            told.append(self._gone.popleft())
+        self._gone.extend((key, times - 1) for key, times in told if times > 1)
+        return b"".join(key.to_bytes(8, byteorder) for key, _ in told)
+
     def clear(self) -> None:
         """Forget all."""
         self._keys.clear()
         self._objects.clear()
+        self._kept.clear()
+        self._sent.clear()
         self.versions.clear()
 
 

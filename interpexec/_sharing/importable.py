@@ -149,3 +149,22 @@ def _finds(finder: "Any", name: str, path: object, origin: str | None) -> bool:
         return False
     # A hook of the program's in `sys.path_hooks` is not in workers.
     return finder is not PathFinder or _module_of(found.loader) in _PYTHONS
+
+
+def is_by_name(obj: "Any") -> bool:
+    """Say whether a receiver finds this very function or class under its name, by an import."""
+    return found_by_name(obj) and obj.__module__ != "__main__" and is_importable(obj.__module__)
+
+
+def found_by_name(obj: "Any") -> bool:
+    """Say whether a module here has this very function or class under its qualified name."""
+    first, *others = obj.__qualname__.split(".")
+    found = top_level(obj.__module__, first)
+    for name in others:
+        found = getattr(found, name, None)
+    return found is obj
+
+
+def top_level(module: str, name: str) -> object:
+    """Return a global of a module, without a module's `__getattr__`: that may do anything."""
+    return getattr(sys.modules.get(module), "__dict__", {}).get(name)

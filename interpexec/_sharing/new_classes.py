@@ -5,7 +5,7 @@ import sys
 from interpexec._core import main_module
 from interpexec._core.cpython import own_builtins
 from interpexec._sharing.identities import IDENTITIES
-from interpexec._sharing.rebuilding import accepts, register
+from interpexec._sharing.rebuilding import names_to_fill, register
 
 own_builtins(globals())
 
@@ -14,10 +14,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from interpexec._sharing.identities import Changed
+
 # The names that `type.__new__` and `_abc` give to a class themselves.
 NOT_SENT = frozenset(
-    {"__dict__", "__weakref__", "_abc_impl", "__abstractmethods__", "__annotations_cache__"}
+    {
+        *("__dict__", "__weakref__", "_abc_impl", "__abstractmethods__", "__annotations_cache__"),
+        "_abc_interpexec_record",  # see `records`
+    }
 )
+REGISTERED = "abc.register"
+"""The name of a part that is no attribute: the classes that an abstract one was told of."""
 
 
 def obtain_class(  # noqa: PLR0913, PLR0917  # the parts of a class
@@ -78,25 +85,32 @@ def _no_hook(_: type, /, **__: object) -> None:
 
 
 def fill_class(
-    cls: "Any", state: "tuple[int, int, dict[str, Any], tuple[type, ...] | None]"
+    cls: "Any", state: "tuple[int, int, Changed, dict[str, Any], tuple[type, ...] | None]"
 ) -> None:
     """Give a class its attributes, past what its metaclass does then."""
-    key, version, attributes, registered = state
-    if not accepts(cls, key, version):
+    key, base, changed, attributes, registered = state
+    is_new = key not in IDENTITIES.versions
+    names = names_to_fill(cls, key, base, changed, attributes)
+    if not names and not is_new:
         return
-    if key in IDENTITIES.versions:
-        for name in vars(cls).keys() - attributes.keys() - NOT_SENT:
-            if type(vars(cls)[name]).__name__ != "member_descriptor":
-                type.__delattr__(cls, name)
-    for name, value in attributes.items():
-        type.__setattr__(cls, name, value)
+    for name in names:
+        if name in attributes:
+            type.__setattr__(cls, name, attributes[name])
+        elif name in vars(cls):
+            type.__delattr__(cls, name)
     if registered is not None:
-        from _abc import _abc_init, _abc_register
+        _register(cls, registered, is_new=is_new)
 
-        _abc_init(cls)
-        for each in registered:
-            _abc_register(cls, each)
-    IDENTITIES.versions[key] = version
+
+def _register(cls: type, registered: "tuple[type, ...]", *, is_new: bool) -> None:
+    """Find the abstract methods of a class; and have others count as derived from it."""
+    from _abc import _abc_init, _abc_register, _get_dump
+
+    known = () if is_new else (reference() for reference in _get_dump(cls)[0])
+    others = [each for each in known if each is not None]
+    _abc_init(cls)
+    for each in (*others, *registered):
+        _abc_register(cls, each)
 
 
 def raw_member(cls: "Any", name: str | None, value: object, data: "tuple[Any, ...]") -> object:

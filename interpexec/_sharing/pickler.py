@@ -153,3 +153,5 @@ def pack(
             del by_thread[thread]
         else:
             by_thread[thread] = outer
+        if reducers.passing:
+            reducers.let_pass()

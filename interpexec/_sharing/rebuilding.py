@@ -18,8 +18,10 @@ A worker imports this when the first definition arrives.
 import _io  # `io` is not in a bare interpreter
 import marshal
 import sys
+from _functools import partial
 from _pickle import Unpickler
 from _thread import RLock
+from _weakref import ref
 
 from interpexec._core import main_module
 from interpexec._core.cpython import PLAIN, NotShareableError, own_builtins
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from types import CellType, CodeType, FunctionType, ModuleType
     from typing import Any
 
+    from interpexec._sharing.identities import Changed
     from interpexec._sharing.package import Packed
 
     type Space = tuple[str, str | None, bool, int]
@@ -58,35 +61,48 @@ _MOST_BYTES = 1 << 23  # of streams whose definitions are kept
 # `__main__` of a worker has these from the beginning; they are the sender's all the same.
 _ALWAYS_SET = frozenset({"__name__", "__doc__", "__file__", "__package__"})
 
-_arrived: dict[int, object] = {}  # definitions, by the number of the stream
+_arrived: dict[int, object] = {}  # definitions of calls, by the number of the stream
 _weights: dict[int, int] = {}  # how long these streams were
 _weight = [0]  # all of them together
 _last: dict[int, int] = Recent(_MOST_KEPT)  # by the id of a definition: the last stream of it
+_came_back: "dict[int, ref[Any]]" = Recent(_MOST_KEPT)  # definitions of results and messages
 _codes = Recent(_MOST_KEPT)
-_spaces: "dict[Space, tuple[dict[str, Any], dict[str, int]]]" = Recent(_MOST_KEPT)
-_modules: "dict[Space, ModuleType]" = Recent(_MOST_KEPT)  # of globals that were made here
+_spaces: "dict[Space, Callable[[], Namespace | None]]" = Recent(_MOST_KEPT)
 
 # The thread that loads holds it: objects that one thread has filled are whole for the others.
 _lock = RLock()
 _updates = [False]  # whether what is here already is to be changed
 
 
-def arrive(number: int, stream: "Packed") -> object:
+def arrive(number: int, stream: "Packed", gone: bytes = b"") -> object:
     """Return the definition of a call, with the changes that were made since an earlier one.
 
     Threads of the caller may send several at once, in any order: each call gets its own.
+    gone: the keys of functions and classes that are no more, and will not be sent again.
     """
     found = _arrived.get(number)
     if found is None or _last.get(id(found)) != number:
         found = _load(number, stream, updates=True)
+        if (before := _last.get(id(found))) != number and before is not None:
+            _drop(before)
         _last[id(found)] = number
+        for key in memoryview(gone).cast("Q"):
+            _drop(_last.get(id(IDENTITIES.get(key)), 0))
     return found
 
 
 def arrive_back(number: int, stream: "Packed") -> object:
-    """Return the definition of a result or a message: it changes nothing that is here."""
-    found = _arrived.get(number)
-    return _load(number, stream, updates=False) if found is None else found
+    """Return the definition of a result or a message: it changes nothing that is here.
+
+    It is not kept alive: its sender has one, and sends it again.
+    """
+    known = _came_back.get(number)
+    found = None if known is None else known()
+    if found is None:
+        found = _load(number, stream, updates=False)
+        if type(found) is _FUNCTION or isinstance(found, type):
+            _came_back[number] = ref(found)
+    return found
 
 
 def _load(number: int, stream: "Packed", *, updates: bool) -> object:
@@ -100,7 +116,7 @@ def _load(number: int, stream: "Packed", *, updates: bool) -> object:
         finally:
             _updates[0] = before
         # A definition with out-of-band data, a socket, say, is let go of when the call ends.
-        if isinstance(stream, bytes | memoryview):
+        if updates and isinstance(stream, bytes | memoryview):
             _keep(number, found, len(stream))
     return found
 
@@ -110,9 +126,14 @@ def _keep(number: int, found: object, weight: int) -> None:
     _weight[0] += weight - _weights.pop(number, 0)
     _arrived[number], _weights[number] = found, weight
     while len(_weights) > _MOST_KEPT or (_weight[0] > _MOST_BYTES and len(_weights) > 1):
-        oldest = next(iter(_weights))
-        _weight[0] -= _weights.pop(oldest)
-        del _arrived[oldest]
+        _drop(next(iter(_weights)))
+
+
+def _drop(number: int) -> None:
+    """Keep a definition no longer."""
+    with _lock:
+        _weight[0] -= _weights.pop(number, 0)
+        _arrived.pop(number, None)
 
 
 def _forget() -> None:
@@ -120,10 +141,10 @@ def _forget() -> None:
     IDENTITIES.clear()
     _arrived.clear()
     _last.clear()
+    _came_back.clear()
     _weights.clear()
     _weight[0] = 0
     _spaces.clear()
-    _modules.clear()
 
 
 main_module.when_run.append(_forget)
@@ -157,41 +178,64 @@ def _unavailable(name: str, error: ImportError) -> object:
 # -- globals ------------------------------------------------------------------------
 
 
-def namespace(space: "Space") -> "tuple[dict[str, Any], dict[str, int]]":
-    """Return the globals of functions, and the versions of those that have come."""
-    found = _spaces.get(space)
+class Namespace:
+    """The globals of functions, and the versions of those that have come."""
+
+    __slots__ = ("__weakref__", "globals", "module", "versions")
+
+    def __init__(self, module: "ModuleType") -> None:
+        self.module = module
+        self.globals = vars(module)
+        self.versions: dict[str, int] = {}
+
+
+_ATTRIBUTE = "__interpexec_namespace__"
+"""The global that keeps a `Namespace`, where the globals are no module's."""
+
+
+def namespace(space: "Space") -> Namespace:
+    """Return the globals of functions."""
+    known = _spaces.get(space)
+    found = None if known is None else known()
     if found is None:
-        found = _spaces[space] = _globals(space), {}
+        found = Namespace(_module_of(space))
+        if space[-1]:  # it goes with the functions
+            found.globals[_ATTRIBUTE] = found
+            _spaces[space] = ref(found)
+        else:
+            _spaces[space] = partial(_same, found)
     return found
 
 
-def _globals(space: "Space") -> "dict[str, Any]":
+def _same(found: Namespace) -> Namespace:
+    return found
+
+
+def _module_of(space: "Space") -> "ModuleType":
     name, package, is_imported, ident = space
     if is_imported:
         __import__(name)
     module = sys.modules.get(name)
     is_module = is_imported or (not ident and (name == "__main__" or not main_module.is_worker()))
     if is_module and module is not None:
-        found = vars(module)
         if package is not None and main_module.is_worker():
-            found["__package__"] = package
-        return found
+            vars(module)["__package__"] = package
+        return module
     import builtins  # of most functions the globals are a module's
 
     made: Any = type(sys)(name)
-    _modules[space] = made
     # A loader and a spec that say nothing make 3.15 warn in every traceback.
     del made.__loader__, made.__spec__
     vars(made).update(__package__=package, __builtins__=builtins)
-    globals_: dict[str, Any] = vars(made)
-    return globals_
+    return made  # type: ignore[no-any-return]  # a module
 
 
 def _bind(space: "Space", name: str, version: int, value: object) -> None:
     """Set a global, unless that was done already: it belongs to this interpreter then."""
     if version == 0:
         return  # a module that is only to be imported
-    globals_, versions = namespace(space)
+    found = namespace(space)
+    globals_, versions = found.globals, found.versions
     known = versions.get(name)
     if known == version:
         return
@@ -242,8 +286,7 @@ def obtain_module(key: int, space: "Space") -> object:
     """Return a module that cannot be imported: its globals come as code mentions them."""
     found = IDENTITIES.get(key)
     if found is None:
-        namespace(space)
-        found = _modules.get(space) or sys.modules[space[0]]
+        found = namespace(space).module
         register(key, found)
     return found
 
@@ -267,23 +310,32 @@ def register(key: int, obj: object) -> None:
     IDENTITIES.set(key, obj)
 
 
-def accepts(obj: object, key: int, version: int) -> bool:
-    """Say whether an object is to be filled with what has come."""
+def names_to_fill(
+    obj: object, key: int, base: int, changed: "Changed", parts: "dict[Any, Any]"
+) -> "Iterable[Any]":
+    """Return the names of the parts of an object that are to be set, or deleted.
+
+    All, if it is new; otherwise those that the sender has changed since they came.
+    """
     if IDENTITIES.get(key) is not obj:
-        return False
+        return ()
     known = IDENTITIES.versions.get(key)
-    if known is None:
-        return True
-    return known not in {version, OWN} and _updates[0]
+    if known is not None and (known == OWN or not _updates[0]):
+        return ()
+    IDENTITIES.versions[key] = base, changed
+    if not known or known[0] != base:
+        return [*parts]
+    before = known[1]
+    return [name for name in before.keys() | changed if before.get(name) != changed.get(name)]
 
 
 def obtain_function(
-    key: int, name: str | None, code: bytes, space: "Space", cells: "tuple[CellType, ...]"
+    key: int, name: str | None, code: bytes, space: "Space", cells: "tuple[CellType, ...] | None"
 ) -> object:
     """Return a function, over the globals of its module."""
     found = obtained(key, name)
     if found is None:
-        found = _FUNCTION(code_of(code), namespace(space)[0], closure=cells or None)
+        found = _FUNCTION(code_of(code), namespace(space).globals, closure=cells)
         register(key, found)
     return found
 
@@ -295,24 +347,25 @@ def code_of(pickled: bytes) -> "CodeType":
     return code
 
 
-def fill_function(
-    function: "Any",
-    state: "tuple[int, int, bytes, tuple[tuple[Any, ...], ...], dict[str, Any], dict[str, Any]]",
-) -> None:
+def fill_function(function: "Any", state: "tuple[int, int, Changed, dict[str | int, Any]]") -> None:
     """Give a function its variables and attributes."""
-    key, version, code, contents, attributes, items = state
-    if not accepts(function, key, version):
-        return
-    if key in IDENTITIES.versions:
-        function.__code__ = code_of(code)
-        function.__dict__.clear()
-    for cell, content in zip(function.__closure__ or (), contents, strict=True):
-        for value in content:  # one, or none
-            cell.cell_contents = value
-    for name, value in attributes.items():
-        setattr(function, name, value)
-    function.__dict__.update(items)
-    IDENTITIES.versions[key] = version
+    key, base, changed, parts = state
+    for name in names_to_fill(function, key, base, changed, parts):
+        if type(name) is int:
+            _set_cell(function.__closure__[name], parts, name)
+        elif name == "__code__":
+            function.__code__ = code_of(parts[name])
+        elif name in parts:
+            setattr(function, name, parts[name])
+        elif name in function.__dict__:
+            delattr(function, name)
+
+
+def _set_cell(cell: "CellType", parts: "dict[str | int, Any]", index: int) -> None:
+    if index in parts:
+        cell.cell_contents = parts[index]
+    else:
+        del cell.cell_contents
 
 
 def fill_with(obj: object, state: "tuple[Callable[[object, Any], None], Any, object]") -> None:

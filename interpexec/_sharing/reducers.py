@@ -15,7 +15,7 @@ from _thread import get_ident
 from interpexec._core import main_module
 from interpexec._core.cpython import NotShareableError, own_builtins
 from interpexec._sharing import packing
-from interpexec._sharing.importable import is_importable
+from interpexec._sharing.importable import is_by_name, is_importable
 
 own_builtins(globals())
 
@@ -35,7 +35,7 @@ registered: "dict[type, Reducer]" = {}
 # these is as fast as none.
 _BY_PICKLE = methodcaller("__reduce_ex__", 5)
 
-_MOST_TYPES = 4096  # so that types which come and go are not kept for ever
+_MOST_TYPES = 4096  # in the table
 
 # The types that `stdlib_types` knows, by name: it is imported when one of them is met.
 _STDLIB_TYPES = frozenset(
@@ -70,6 +70,8 @@ class _Table(dict[type, "Reducer"]):
             self.clear()
             self.update(self.known | registered)
         reducer = self[cls] = _reducer_of(cls)
+        if not is_by_name(cls):
+            passing.append(cls)
         return reducer
 
 
@@ -129,6 +131,18 @@ def checked(cls: type, token: object) -> bytes:
 
 
 _table = _Table()
+
+passing: list[type] = []
+"""Types that nobody can import: a class may be made for one call. See `let_pass`."""
+
+
+def let_pass() -> None:
+    """Forget the types that may come and go: the object that had them was packed."""
+    while passing:
+        try:
+            _table.pop(passing.pop(), None)
+        except IndexError:  # another thread was here
+            return
 
 
 def table() -> _Table:

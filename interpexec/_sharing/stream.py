@@ -5,28 +5,32 @@ receiver. Each part has a key, or a name, and a version: a new one when the part
 it was sent before.
 """
 
-import marshal
 import sys
 import types
 from _functools import partial
-from _operator import attrgetter
-from itertools import repeat
 
 from interpexec._core.cpython import own_builtins
 from interpexec._core.error_text import of_users
-from interpexec._sharing import annotations, classes, loading, new_classes, rebuilding, reducers
+from interpexec._sharing import (
+    annotations,
+    classes,
+    functions,
+    loading,
+    new_classes,
+    rebuilding,
+    reducers,
+)
 from interpexec._sharing.by_value import (
     ValuePickler,
-    found_by_name,
-    is_by_name,
     name_in_program,
     owner_of,
     place_of,
 )
 from interpexec._sharing.changes import Reads
-from interpexec._sharing.identities import HERE, IDENTITIES, OWN, Recent
-from interpexec._sharing.importable import is_importable, real_name
+from interpexec._sharing.identities import IDENTITIES
+from interpexec._sharing.importable import found_by_name
 from interpexec._sharing.names_read import names_of
+from interpexec._sharing.records import namespace_of, record_of
 from interpexec._sharing.unsendable import UnsendableError
 
 own_builtins(globals())
@@ -39,33 +43,7 @@ if TYPE_CHECKING:
     from interpexec._sharing.pickler import Packer
     from interpexec._sharing.rebuilding import Space
 
-_FUNCTION, _MODULE = types.FunctionType, types.ModuleType
-
-ATTRIBUTE = "__interpexec_definition__"
-"""The attribute of a function without a name that has its definition."""
-
-_get_code, _get_cell = attrgetter("__code__"), attrgetter("cell_contents")
-_get_defaults, _get_kwdefaults = attrgetter("__defaults__"), attrgetter("__kwdefaults__")
-
-_versions: "dict[object, tuple[int, int, Reads]]" = Recent(1 << 14)
-"""The key and the version of named definitions, and of globals, with their `Reads`."""
-
-
-def _version(where: object, key: int, reads: Reads) -> int:
-    """Return the version of a part: the one it had, if nothing of it has changed.
-
-    where: by what it is found: a definition in `__main__` by its name; None: it has none.
-    """
-    known = _versions.get(where)
-    if known is not None and known[0] == key and known[2].are_unchanged():
-        return known[1]
-    version = IDENTITIES.next()
-    if known is None:
-        received = IDENTITIES.versions.get(key, OWN)
-        version = version if received == OWN else received
-    if where is not None:
-        _versions[where] = key, version, reads
-    return version
+_MODULE = types.ModuleType
 
 
 class Stream(ValuePickler):
@@ -93,7 +71,7 @@ class Stream(ValuePickler):
         self.dump(root)
         if (name := name_in_program(root)) is not None:
             main = vars(sys.modules["__main__"])
-            self._need(main, _space_of(main), name, frozenset(), f"the program's {name!r}")
+            self._need(main, name, frozenset(), f"the program's {name!r}")
         while self._globals or self._reach():
             *binding, user = self._globals.pop()
             try:
@@ -128,69 +106,46 @@ class Stream(ValuePickler):
     # -- functions
 
     def _function(self, function: "Any") -> "Any":
-        code, space = function.__code__, _space_of(function.__globals__)
+        code, namespace = function.__code__, namespace_of(function.__globals__)
         name, key = name_in_program(function), IDENTITIES.key_of(function)
-        reads = Reads()
-        cells = function.__closure__ or ()
-        contents = tuple(map(_content, cells, code.co_freevars, repeat(code), repeat(reads)))
-        attributes, items = _attributes_of(function, reads)
-        if self._has_annotations:
-            attributes |= annotations.of_function(function)
-        names, changed, mentioned = names_of(code)
-        self._mentioned |= mentioned
-        for content in contents:
-            if content and type(content[0]) is _MODULE:
-                self._import_parts(content[0], mentioned)
-        if self._takes_module(function.__globals__, space, names, changed):
+        record = record_of(function)
+        record.namespace, space = namespace, namespace.space()
+        parts = functions.parts_of(function, has_annotations=self._has_annotations)
+        self._need_globals(function, space, parts)
+        names, changed, _ = names_of(code)
+        if functions.takes_module(function.__globals__, space, names, changed):
             space = space[0], space[1], True, 0
-        else:
-            user = f"function {function.__qualname__!r}"
-            if self._has_annotations:
-                names |= annotations.named_by_function(function)
-            for each in names:
-                self._need(function.__globals__, space, each, mentioned, user)
-        # The definition of a function without a name looks for itself, and keeps nothing alive.
-        if name is not None or function is not self._root:
-            for get in (_get_code, _get_defaults, _get_kwdefaults):
-                reads.note(get, function, get(function))
-        version = _version(name, key, reads)
-        self._reads.add(reads)
-        pickled = marshal.dumps(code)
+        watched = functions.watched_parts(function, parts)
+        # The definition of a function looks for itself, and keeps nothing alive.
+        functions.note_reads(function, watched, self._reads, is_root=function is self._root)
+        sent, pickled = record.update(key, watched), functions.pickled_parts(function, parts)
         return (
             rebuilding.obtain_function,
-            (key, name, pickled, space, cells),
-            (key, version, pickled, contents, attributes, items),
+            (key, name, pickled["__code__"], space, function.__closure__),
+            (key, sent.base, sent.changed, pickled),
             None,
             None,
             rebuilding.fill_function,
         )
 
-    @staticmethod
-    def _takes_module(
-        globals_: "dict[str, Any]",
-        space: "Space",
-        names: frozenset[str],
-        changed: frozenset[str],
-    ) -> bool:
-        """Say whether a function is to have the globals of a module that is imported.
-
-        Where they may change there; but no module is imported for constants alone.
-        """
-        module = sys.modules.get(space[0])
-        if space[0] == "__main__" or module is None or vars(module) is not globals_:
-            return False
-        if not is_importable(space[0]):
-            return False
-        values = (globals_[name] for name in names if name in globals_)
-        return bool(changed) or not all(map(_is_constant, values))
+    def _need_globals(self, function: "Any", space: "Space", parts: "dict[str | int, Any]") -> None:
+        """Have the globals be sent that a function reads, if they are not those of a module."""
+        globals_ = function.__globals__
+        names, changed, mentioned = names_of(function.__code__)
+        self._mentioned |= mentioned
+        for name, value in parts.items():
+            if type(name) is int and type(value) is _MODULE:
+                self._import_parts(value, mentioned)
+        if functions.takes_module(globals_, space, names, changed):
+            return
+        if self._has_annotations:
+            names |= annotations.named_by_function(function)
+        user = f"function {function.__qualname__!r}"
+        for each in names:
+            self._need(globals_, each, mentioned, user)
 
     def _need(
-        self,
-        globals_: "dict[str, Any]",
-        space: "Space",
-        name: str,
-        mentioned: frozenset[str],
-        user: str,
+        self, globals_: "dict[str, Any]", name: str, mentioned: frozenset[str], user: str
     ) -> None:
         """Have a global be sent, too, if there is one."""
         if name == "__builtins__":
@@ -201,17 +156,16 @@ class Stream(ValuePickler):
         if (id(globals_), name) in self._needed:
             return
         self._needed.add((id(globals_), name))
-        reads = Reads()
-        where = id(globals_), name
+        reads, namespace = Reads(), namespace_of(globals_)
         if value is _ABSENT or value is None:
             reads.note(globals_.__contains__, name, value is None)
         if value is not _ABSENT:
             reads.note(globals_.get, name, value)
             reads.watch(value)
-        if value is not _ABSENT or where in _versions:
-            version = _version(where, 0, reads)
+        if value is not _ABSENT or namespace.was_sent(name):
+            version = namespace.version(name, reads)
             sent = rebuilding.absent if value is _ABSENT else value
-            self._globals.append((space, name, version, sent, user))
+            self._globals.append((namespace.space(), name, version, sent, user))
         self._reads.add(reads)
 
     def _import_parts(self, package: "Any", mentioned: frozenset[str]) -> None:
@@ -240,7 +194,7 @@ class Stream(ValuePickler):
     def _module(self, module: "Any") -> "Any":
         """Have a module be made in the receiver. It gets the globals that `_reach` finds."""
         self._modules[id(module)] = module
-        space = _space_of(vars(module))
+        space = namespace_of(vars(module)).space()
         return rebuilding.obtain_module, (IDENTITIES.key_of(module), space)
 
     def _reach(self) -> bool:
@@ -251,11 +205,11 @@ class Stream(ValuePickler):
         for module in [*self._modules.values()]:
             globals_ = vars(module)
             mentioned = globals_.keys() if module is self._root else self._mentioned | _BY_NAME
-            space, user = _space_of(globals_), f"module {module.__name__!r}"
+            user = f"module {module.__name__!r}"
             if module.__name__ != "__main__":
                 self._reads.note(partial(_has_length, globals_), len(globals_), True)
             for name in (globals_.keys() & mentioned) - _OWN_OF_MODULE:
-                self._need(globals_, space, name, frozenset(self._mentioned), user)
+                self._need(globals_, name, frozenset(self._mentioned), user)
         return bool(self._globals)
 
     # -- classes
@@ -269,15 +223,14 @@ class Stream(ValuePickler):
                 attributes.pop(each, None)
         else:
             self._need_named(cls)
-        reads = Reads()
-        classes.note_reads(cls, attributes, reads, deep=not classes.is_enumeration(cls))
-        version = _version(place, key, reads)
-        self._reads.add(reads)
-        body = classes.body_of(cls)
+        registered = classes.registered_with(cls)
+        watched = classes.watched_parts(cls, attributes, registered)
+        classes.note_reads(cls, watched, self._reads)
+        sent = record_of(cls).update(key, watched)
         return (
             new_classes.obtain_class,
-            (key, place, type(cls), cls.__name__, cls.__bases__, body),
-            (key, version, attributes, classes.registered_with(cls)),
+            (key, place, type(cls), cls.__name__, cls.__bases__, classes.body_of(cls)),
+            (key, sent.base, sent.changed, attributes, registered),
             None,
             None,
             new_classes.fill_class,
@@ -287,7 +240,7 @@ class Stream(ValuePickler):
         """Have the classes be sent that annotations name, which are evaluated later."""
         globals_, names = annotations.named_by_class(cls)
         for name in names:
-            self._need(globals_, _space_of(globals_), name, frozenset(), f"class {cls.__name__!r}")
+            self._need(globals_, name, frozenset(), f"class {cls.__name__!r}")
 
 
 class WithoutAnnotations(Stream):
@@ -326,64 +279,3 @@ _NOWHERE: "Space" = ("", None, False, 0)
 
 def _has_length(container: "Sized", length: int) -> bool:
     return len(container) == length
-
-
-def _is_constant(value: object) -> bool:
-    """Say whether a copy of a module's global is as good as itself."""
-    if type(value) is _FUNCTION or isinstance(value, type):
-        return is_by_name(value)
-    return type(value) in _CONSTANTS
-
-
-_CONSTANTS = frozenset({int, float, complex, bool, type(None), str, bytes, type(len), _MODULE})
-
-
-def _space_of(globals_: "dict[str, Any]") -> "Space":
-    name = real_name(str(globals_.get("__name__")))
-    is_module = getattr(sys.modules.get(name), "__dict__", None) is globals_
-    ident = 0 if is_module else id(globals_) << _ID_BITS | HERE
-    return name, globals_.get("__package__"), False, ident
-
-
-_ID_BITS = 20  # of an interpreter's number
-
-
-def _content(cell: "Any", name: str, code: types.CodeType, reads: Reads) -> "tuple[object, ...]":
-    """Return what is in a cell, if there is something."""
-    try:
-        content = cell.cell_contents
-    except ValueError:  # it is empty
-        return ()
-    if name == "__classdict__":  # the body of a class, where annotations look first
-        own = content.keys() & set(code.co_names)
-        return ({each: content[each] for each in own},)
-    reads.note(_get_cell, cell, content)
-    reads.watch(content)
-    return (content,)
-
-
-def _attributes_of(function: "Any", reads: Reads) -> "tuple[dict[str, Any], dict[str, Any]]":
-    """Return what a function has beside its code and its variables."""
-    code, found = function.__code__, {}
-    found["__defaults__"], found["__kwdefaults__"] = function.__defaults__, function.__kwdefaults__
-    reads.watch(function.__defaults__)
-    reads.watch(function.__kwdefaults__)
-    usual = code.co_name, code.co_qualname, function.__globals__.get("__name__"), _doc_of(code), ()
-    names = "__name__", "__qualname__", "__module__", "__doc__", "__type_params__"
-    for name, value in zip(names, usual, strict=True):
-        if getattr(function, name) != value:
-            found[name] = getattr(function, name)
-    items = {name: value for name, value in function.__dict__.items() if name != ATTRIBUTE}
-    for name, value in items.items():
-        reads.note(function.__dict__.get, name, value)
-        reads.watch(value)
-    return found, items
-
-
-def _doc_of(code: "Any") -> str | None:
-    """Return the docstring that a function of this code has from the beginning."""
-    has_doc = code.co_flags & _HAS_DOCSTRING
-    return code.co_consts[0] if has_doc else None
-
-
-_HAS_DOCSTRING = 0x4000000

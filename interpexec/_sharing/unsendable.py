@@ -3,6 +3,7 @@
 from interpexec._core.cpython import NotShareableError
 from interpexec._core.error_text import shown, told
 from interpexec._sharing import pickler
+from interpexec._sharing.records import ATTRIBUTE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -82,5 +83,5 @@ def _parts(obj: "Any") -> "Iterator[tuple[str, object]]":
     for name, value in (obj.__kwdefaults__ or {}).items():
         yield f"the default of {name!r}", value
     for name, value in obj.__dict__.items():
-        if not name.startswith("__interpexec"):
+        if name != ATTRIBUTE:
             yield f"its attribute {name!r}", value
