@@ -12,6 +12,7 @@
     stdlib_types    sockets, files, memory: types that pickle refuses, or copies
     exceptions      exceptions, whatever their classes are like
     importable      which modules a worker can import
+    sentinels       objects that are only themselves: `object()`
     reducers        how pickle reduces each type: the protocol, and what was registered
     import_path     entries of `sys.path` that were added after workers had started
     pickler         pickling an object, and collecting its out-of-band data
@@ -34,6 +35,7 @@
     unsendable      why a definition cannot be sent
     stream          a definition with the globals that it needs, as bytes
     after_run       calls for a worker that runs the program again
+    tries           how a definition is written: the first way that succeeds
     definitions     functions and classes that are sent by value
     pickling        the ladder: the ways to pickle a call, a result or a message
     flatten         a package as bytes alone, for messages in shared memory

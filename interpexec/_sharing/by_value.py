@@ -5,6 +5,7 @@ or a class itself is sent is the business of the picklers that are made of `Valu
 `definitions` and `stream`.
 """
 
+import builtins
 import marshal
 import sys
 import types
@@ -13,7 +14,7 @@ from _pickle import Pickler
 from _thread import _local
 
 from interpexec._core.cpython import NotShareableError, own_builtins
-from interpexec._sharing import bindings, new_objects, rebuilding
+from interpexec._sharing import bindings, new_objects, rebuilding, sentinels
 from interpexec._sharing.identities import IDENTITIES
 from interpexec._sharing.importable import found_by_name, is_by_name, is_importable, top_level
 
@@ -131,8 +132,9 @@ def _proxy(_: object, obj: "Any") -> "Any":
 
 
 def _plain_object(self: "ValuePickler", obj: object) -> "Any":
-    key = new_objects.sentinel_key(obj, is_new=self.makes_sentinels)
-    return NotImplemented if key is None else (new_objects.sentinel, (key,))
+    if self.makes_sentinels:
+        sentinels.keep(obj, IDENTITIES.next)
+    return sentinels.reduce(obj)
 
 
 def _cached(_: object, obj: "Any") -> "Any":
@@ -165,6 +167,14 @@ def _context_variable(_: object, obj: "Any") -> "Any":
     )
 
 
+def _named_sentinel(_: object, obj: "Any") -> "Any":
+    module, name = obj.__module__, obj.__name__
+    if module != "__main__" and is_importable(module) and top_level(module, name) is obj:
+        return NotImplemented
+    key = IDENTITIES.key_of(obj)
+    return new_objects.obtain_sentinel, (key, name_in_program(obj), name, module, repr(obj))
+
+
 def _default(variable: "Any") -> "tuple[object, ...]":
     """Return the default of a context variable, if it has one."""
     try:
@@ -190,6 +200,8 @@ _SPECIAL: "dict[type, Callable[[Any, Any], Any]]" = {
     _local: _thread_local,
     ContextVar: _context_variable,
 }
+if hasattr(builtins, "sentinel"):  # from 3.15 on
+    _SPECIAL[builtins.sentinel] = _named_sentinel
 _TYPES: "dict[type, str]" = {
     value: name
     for name, value in vars(types).items()

@@ -42,7 +42,7 @@ _FIXED_NAMES = frozenset(
         *("pathlib._local.PosixPath", "pathlib.PureWindowsPath", "logging.Logger"),
         *("typing.TypeVar", "typing.ParamSpec", "typing.TypeVarTuple", "typing.NewType"),
         *("typing.TypeAliasType", "_operator.itemgetter", "_operator.attrgetter"),
-        *("_operator.methodcaller", "functools._lru_cache_wrapper"),
+        *("_operator.methodcaller", "functools._lru_cache_wrapper", "builtins.sentinel"),
     }
 )
 _CONTAINERS = frozenset({tuple, list, dict, set, frozenset, bytearray})

@@ -29,7 +29,7 @@ from interpexec._sharing.changes import Reads
 from interpexec._sharing.identities import IDENTITIES
 from interpexec._sharing.importable import found_by_name
 from interpexec._sharing.records import ATTRIBUTE, record_of
-from interpexec._sharing.stream import Stream, WithLoadedModules, WithoutAnnotations
+from interpexec._sharing.tries import TRIES
 
 own_builtins(globals())
 
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from interpexec._sharing.package import Packed
     from interpexec._sharing.pickler import Packer
     from interpexec._sharing.records import Record
+    from interpexec._sharing.stream import Stream
 
 _own_parts_of_function = attrgetter("__code__", "__defaults__", "__kwdefaults__")
 
@@ -149,9 +150,9 @@ def _stream(obj: "Any") -> "tuple[Packed, Reads]":
     """Return the stream of a definition, and what was read for it."""
     reads = Reads()
     try:
-        return _packed(obj, reads, Stream), reads
+        return _packed(obj, reads, TRIES[0]), reads
     except Exception as error:
-        for kind in (WithoutAnnotations, WithLoadedModules):
+        for kind in TRIES[1:]:
             reads = Reads()
             packed = _packed_or_none(obj, reads, kind)
             if packed is not None:
@@ -159,14 +160,14 @@ def _stream(obj: "Any") -> "tuple[Packed, Reads]":
         raise _failure(obj, reads, error) from of_users(error)
 
 
-def _packed_or_none(obj: object, reads: Reads, kind: type[Stream]) -> "Packed | None":
+def _packed_or_none(obj: object, reads: Reads, kind: "type[Stream]") -> "Packed | None":
     try:
         return _packed(obj, reads, kind)
     except Exception:
         return None
 
 
-def _packed(obj: object, reads: Reads, kind: type[Stream]) -> "Packed":
+def _packed(obj: object, reads: Reads, kind: "type[Stream]") -> "Packed":
     def dump(obj: object, packer: "Packer") -> None:
         kind(packer, reads).write(obj)
 

@@ -1,5 +1,6 @@
 """Classes that have arrived: made without their bodies, then filled. See `rebuilding`."""
 
+import copyreg
 import sys
 
 from interpexec._core import main_module
@@ -111,6 +112,17 @@ def _register(cls: type, registered: "tuple[type, ...]", *, is_new: bool) -> Non
     _abc_init(cls)
     for each in (*others, *registered):
         _abc_register(cls, each)
+
+
+class Registration:
+    """How objects of a class are reduced, for the receiver's `copyreg`."""
+
+    def __init__(self, cls: type, reducer: object) -> None:
+        self._parts = cls, reducer
+
+    def __reduce__(self) -> "tuple[object, ...]":
+        """Be registered, where it is unpickled."""
+        return copyreg.pickle, self._parts
 
 
 def raw_member(cls: "Any", name: str | None, value: object, data: "tuple[Any, ...]") -> object:

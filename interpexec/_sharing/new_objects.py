@@ -1,7 +1,6 @@
 """Objects that have arrived of types which pickle does not know. See `rebuilding`."""
 
 from interpexec._core.cpython import own_builtins
-from interpexec._sharing.identities import IDENTITIES
 from interpexec._sharing.rebuilding import code_of, obtained, register
 
 own_builtins(globals())
@@ -10,9 +9,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType
     from typing import Any
-
-_sentinels: dict[int, object] = {}  # by key
-_sentinel_keys: dict[int, int] = {}  # by id
 
 
 def make_code(pickled: bytes) -> "CodeType":
@@ -37,29 +33,23 @@ def obtain_context_variable(key: int, name: str | None, own_name: str, *default:
     return found
 
 
+def obtain_sentinel(key: int, place: str | None, name: str, module: str, text: str) -> object:
+    """Return a `sentinel`, which 3.15 has brought. text: its repr."""
+    found: Any = obtained(key, place)
+    if found is None:
+        import builtins
+
+        found = builtins.sentinel(name, repr=text)  # type: ignore[attr-defined]  # from 3.15 on
+        found.__module__ = module
+        register(key, found)
+    return found
+
+
 def make_partial_method(function: "Any", args: "tuple[Any, ...]", keywords: "Any") -> object:
     """Return a partial method: from 3.14 on pickle cannot make one."""
     from functools import partialmethod
 
     return partialmethod(function, *args, **keywords)
-
-
-def sentinel(key: int) -> object:
-    """Return the `object()` that has this key."""
-    found = _sentinels.get(key)
-    if found is None:
-        found = object()
-        _sentinels[key], _sentinel_keys[id(found)] = found, key
-    return found
-
-
-def sentinel_key(obj: object, *, is_new: bool) -> int | None:
-    """Return the key of an `object()`. is_new: give it one, and keep it."""
-    key = _sentinel_keys.get(id(obj))
-    if key is None and is_new:
-        key = IDENTITIES.next()
-        _sentinels[key], _sentinel_keys[id(obj)] = obj, key
-    return key
 
 
 def obtain_cached(

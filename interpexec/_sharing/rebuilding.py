@@ -189,7 +189,7 @@ class Namespace:
         self.versions: dict[str, int] = {}
 
 
-_ATTRIBUTE = "__interpexec_namespace__"
+NAMESPACE = "__interpexec_namespace__"
 """The global that keeps a `Namespace`, where the globals are no module's."""
 
 
@@ -200,7 +200,7 @@ def namespace(space: "Space") -> Namespace:
     if found is None:
         found = Namespace(_module_of(space))
         if space[-1]:  # it goes with the functions
-            found.globals[_ATTRIBUTE] = found
+            found.globals[NAMESPACE] = found
             _spaces[space] = ref(found)
         else:
             _spaces[space] = partial(_same, found)

@@ -12,9 +12,11 @@ sees which parts are new, and leaves all others as they are there.
 """
 
 import sys
+from _functools import partial
 from _weakref import ref
 
 from interpexec._core.cpython import own_builtins
+from interpexec._core.sigint import unbroken
 from interpexec._sharing.changes import Reads
 from interpexec._sharing.identities import IDENTITIES, OWN, Recent
 from interpexec._sharing.importable import real_name
@@ -23,6 +25,7 @@ own_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from types import ModuleType
     from typing import Any
 
     from interpexec._sharing.identities import Changed
@@ -196,6 +199,24 @@ def namespace_of(globals_: "dict[str, Any]") -> Namespace:
                 _of_modules.pop(ident, None)
         _of_modules[id(globals_)] = found
     return found
+
+
+def namespace_of_module(module: "ModuleType") -> Namespace:
+    """Return what was sent of the globals of a module; it is kept as long as the module."""
+    found, ident = namespace_of(vars(module)), id(module)
+    known = _modules.get(ident)
+    if known is None or known[0]() is not module:
+        _modules[ident] = ref(module, partial(_forget_module, ident)), found
+    return found
+
+
+_modules: "dict[int, tuple[ref[ModuleType], Namespace]]" = {}
+
+
+@unbroken
+def _forget_module(ident: int, reference: "ref[ModuleType]") -> None:
+    if ident in _modules and _modules[ident][0] is reference:
+        del _modules[ident]
 
 
 class _Forget:

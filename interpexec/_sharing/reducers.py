@@ -102,6 +102,10 @@ def _own_reducer_of(cls: type) -> "Reducer":
         return stdlib_types.reducer_of(cls) or _BY_PICKLE
     if any("__share__" in vars(base) for base in cls.__mro__):
         return _reduce_by_protocol
+    if cls is object:
+        from interpexec._sharing import sentinels  # few programs have any
+
+        return sentinels.reduce
     if issubclass(cls, BaseException):
         from interpexec._sharing import exceptions  # most workers never fail
 

@@ -5,6 +5,7 @@ receiver. Each part has a key, or a name, and a version: a new one when the part
 it was sent before.
 """
 
+import copyreg
 import sys
 import types
 from _functools import partial
@@ -15,7 +16,6 @@ from interpexec._sharing import (
     annotations,
     classes,
     functions,
-    loading,
     new_classes,
     rebuilding,
     reducers,
@@ -28,9 +28,8 @@ from interpexec._sharing.by_value import (
 )
 from interpexec._sharing.changes import Reads
 from interpexec._sharing.identities import IDENTITIES
-from interpexec._sharing.importable import found_by_name
 from interpexec._sharing.names_read import names_of
-from interpexec._sharing.records import namespace_of, record_of
+from interpexec._sharing.records import namespace_of, namespace_of_module, record_of
 from interpexec._sharing.unsendable import UnsendableError
 
 own_builtins(globals())
@@ -50,7 +49,7 @@ class Stream(ValuePickler):
     """Writes a definition and the globals that it needs: a row of pickles with one memo."""
 
     makes_sentinels = True
-    _has_annotations = True
+    has_annotations = True
 
     def __init__(self, packer: "Packer", reads: Reads) -> None:
         """Begin. reads: gets all that is read."""
@@ -110,7 +109,7 @@ class Stream(ValuePickler):
         name, key = name_in_program(function), IDENTITIES.key_of(function)
         record = record_of(function)
         record.namespace, space = namespace, namespace.space()
-        parts = functions.parts_of(function, has_annotations=self._has_annotations)
+        parts = functions.parts_of(function, has_annotations=self.has_annotations)
         self._need_globals(function, space, parts)
         names, changed, _ = names_of(code)
         if functions.takes_module(function.__globals__, space, names, changed):
@@ -138,7 +137,7 @@ class Stream(ValuePickler):
                 self._import_parts(value, mentioned)
         if functions.takes_module(globals_, space, names, changed):
             return
-        if self._has_annotations:
+        if self.has_annotations:
             names |= annotations.named_by_function(function)
         user = f"function {function.__qualname__!r}"
         for each in names:
@@ -194,7 +193,7 @@ class Stream(ValuePickler):
     def _module(self, module: "Any") -> "Any":
         """Have a module be made in the receiver. It gets the globals that `_reach` finds."""
         self._modules[id(module)] = module
-        space = namespace_of(vars(module)).space()
+        space = namespace_of_module(module).space()
         return rebuilding.obtain_module, (IDENTITIES.key_of(module), space)
 
     def _reach(self) -> bool:
@@ -218,7 +217,7 @@ class Stream(ValuePickler):
         self._begun.add(cls)
         place, key = place_of(cls), IDENTITIES.key_of(cls)
         attributes = classes.attributes_of(cls)
-        if not self._has_annotations:
+        if not self.has_annotations:
             for each in annotations.NAMES:
                 attributes.pop(each, None)
         else:
@@ -227,6 +226,7 @@ class Stream(ValuePickler):
         watched = classes.watched_parts(cls, attributes, registered)
         classes.note_reads(cls, watched, self._reads)
         sent = record_of(cls).update(key, watched)
+        self._register(cls)
         return (
             new_classes.obtain_class,
             (key, place, type(cls), cls.__name__, cls.__bases__, classes.body_of(cls)),
@@ -236,6 +236,15 @@ class Stream(ValuePickler):
             new_classes.fill_class,
         )
 
+    def _register(self, cls: type) -> None:
+        """Have the receiver reduce objects of a class as was registered here."""
+        reducer = copyreg.dispatch_table.get(cls)
+        if reducer is not None:
+            self._reads.note(copyreg.dispatch_table.get, cls, reducer)
+            sent = new_classes.Registration(cls, reducer)
+            what = f"copyreg.dispatch_table[{cls.__qualname__}]"
+            self._globals.append((_NOWHERE, what, 0, sent, f"class {cls.__qualname__!r}"))
+
     def _need_named(self, cls: type) -> None:
         """Have the classes be sent that annotations name, which are evaluated later."""
         globals_, names = annotations.named_by_class(cls)
@@ -243,34 +252,11 @@ class Stream(ValuePickler):
             self._need(globals_, name, frozenset(), f"class {cls.__name__!r}")
 
 
-class WithoutAnnotations(Stream):
-    """The second try, where something cannot be sent: few functions look at their annotations."""
-
-    _has_annotations = False
-
-
-class WithLoadedModules(WithoutAnnotations):
-    """The last try: modules from files that no worker finds are loaded from these there."""
-
-    def by_value(self, obj: "Any") -> "Any":
-        """Return what loads the module of a function or a class, and finds it there."""
-        if found_by_name(obj) and obj.__module__ != "__main__":
-            source = loading.source_of_definition(obj)
-            if source is not None:
-                return loading.load_definition, source
-        return super().by_value(obj)
-
-    def definition(self, obj: object) -> "Any":
-        """Return what loads a module; or write the parts of something."""
-        source = loading.source_of(obj) if isinstance(obj, _MODULE) else None
-        return super().definition(obj) if source is None else (loading.load, source)
-
-
 _BY_NAME = frozenset({"__getattr__"})  # of a module: called for other names
 _OWN_OF_MODULE = frozenset(
     {
         *("__name__", "__package__", "__builtins__", "__cached__"),
-        *("__loader__", "__spec__", "__path__"),
+        *("__loader__", "__spec__", "__path__", rebuilding.NAMESPACE),
     }
 )
 _ABSENT = object()
