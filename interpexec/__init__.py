@@ -22,12 +22,14 @@ if _sys.version_info < (3, 13):  # noqa: UP036  # the reader may run any Python
 __version__ = "0.1.0.dev0"
 
 _MODULES = {
+    "Batch": "interpexec._map.outcome",
     "BrokenInterpreterPool": "interpexec.errors",
     "CallFuture": "interpexec._pool.future",
     "ChannelClosedError": "interpexec.errors",
     "ChannelEmptyError": "interpexec.errors",
     "ChannelFullError": "interpexec.errors",
     "ExecutionFailed": "interpexec.errors",
+    "Feed": "interpexec._map.feed",
     "Group": "interpexec._pool.group",
     "InterpreterPoolExecutor": "interpexec.executor",
     "NotShareableError": "interpexec.errors",

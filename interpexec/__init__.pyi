@@ -14,6 +14,8 @@ from interpexec._core.current_call import current_task as current_task
 from interpexec._core.current_call import shield as shield
 from interpexec._core.current_worker import Worker as Worker
 from interpexec._core.current_worker import current_worker as current_worker
+from interpexec._map.feed import Feed as Feed
+from interpexec._map.outcome import Batch as Batch
 from interpexec._map.outcome import Outcome as Outcome
 from interpexec._map.results import Results as Results
 from interpexec._pool.future import CallFuture as CallFuture
@@ -37,12 +39,14 @@ from interpexec.executor import InterpreterPoolExecutor as InterpreterPoolExecut
 __version__: str
 
 __all__ = [
+    "Batch",
     "BrokenInterpreterPool",
     "CallFuture",
     "ChannelClosedError",
     "ChannelEmptyError",
     "ChannelFullError",
     "ExecutionFailed",
+    "Feed",
     "Group",
     "InterpreterPoolExecutor",
     "NotShareableError",

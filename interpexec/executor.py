@@ -201,10 +201,10 @@ class InterpreterPoolExecutor(Maps, ThreadPoolExecutor):  # type: ignore[misc]  
         """Say whether a subclass, or a program on this object, has replaced `submit`."""
         return type(self).submit is not InterpreterPoolExecutor.submit or "submit" in vars(self)
 
-    def _job_maker(self, request: "MapRequest") -> "Callable[..., Job]":
+    def _job_maker(self, request: "MapRequest", kind: type[Job] = Job) -> "Callable[..., Job]":
         """Return a function that makes the job of a map."""
         # An object that `with_options` returned may not live as long as the map.
-        return partial(Job, self._whole or self, self._scheduler, request, limit=self._limit)
+        return partial(kind, self._whole or self, self._scheduler, request, limit=self._limit)
 
     def group(self) -> Group:
         """Return a group of calls, for a `with` block: they end together; see `Group`."""

@@ -65,6 +65,9 @@ if TYPE_CHECKING:
         def cut_off(self, *, keep_first: bool = False) -> int:
             """Take the items away, once; return how many."""
 
+        def take_early(self) -> bytes | None:
+            """Take the outcomes that are there, pickled; None if that cannot be."""
+
 
 # How many orders are remembered for calls that are not running. One can be early by
 # some bytecodes only, for a call that was just taken.
@@ -117,8 +120,9 @@ class Interruptible:
         """The locks that the call holds, to be released if it is stopped."""
         self._items: Items | None = None
         self._asks: deque[int] = deque()
-        self.answer: Callable[[int, int], None] = _nothing
-        """Tells the pool how many items were cut off. Takes the id of the ask, and the number."""
+        self.answer: Callable[[int, int, bytes | None], None] = _nothing
+        """Tells the pool how many items were cut off. Takes the id of the ask, the number, and the
+        pickled outcomes of the items before them, if any were taken."""
 
     def arm(self, call_id: int) -> bool:
         """Begin a call; return False when it was stopped before that: skip it."""
@@ -208,25 +212,27 @@ class Interruptible:
         self._items = items
         while self._asks:  # they came before this: one item is enough then
             if (ask := _pop(self._asks)) is not None:
-                self.answer(ask, items.cut_off(keep_first=True))
+                self.answer(ask, items.cut_off(keep_first=True), None)
 
-    def ask_for_items(self, call_id: int, ask: int) -> None:
+    def ask_for_items(self, call_id: int, ask: int, *, takes_outcomes: bool = False) -> None:
         """Cut off the items that a call has not begun, and answer how many. By the helper.
 
         Each ask is answered once: here, when the items begin, or when the call has ended.
+        takes_outcomes: the outcomes that are there are taken, too.
         """
         self._asks.append(ask)
         items = self._items  # first: if they are the next call's, the ask was answered already
         if self.armed != call_id:
             self.answer_asks()
         elif items is not None and (mine := _pop(self._asks)) is not None:
-            self.answer(mine, items.cut_off())
+            early = items.take_early() if takes_outcomes else None
+            self.answer(mine, items.cut_off(), early)
 
     def answer_asks(self) -> None:
         """Answer each ask with 0: the call is over, or had no items."""
         while self._asks:  # after each call: nearly always there is none
             if (ask := _pop(self._asks)) is not None:
-                self.answer(ask, 0)
+                self.answer(ask, 0, None)
 
     def raise_shield(self) -> None:
         """Let nothing be thrown from here on, until `lower_shield`."""
@@ -315,5 +321,5 @@ def _pop(ids: "deque[int]") -> int | None:
     return first
 
 
-def _nothing(_ask: int, _count: int) -> None:
+def _nothing(_ask: int, _count: int, _early: bytes | None) -> None:
     """Tell nobody."""

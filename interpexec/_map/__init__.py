@@ -17,8 +17,12 @@
     call_maker   the calls that are made of a function and items
     request      the arguments of a map, checked
     reader       reading the iterables
+    asks         asking workers for what their calls have not begun
     job          one map, from its iterables to its outcomes
     opening      opening a call that has ended
+    window       how much of a feed may be in flight
+    feed_job     a map whose items are put in, and whose results go out early
+    feed         the object that a program puts items in, and takes outcomes out
     results      what they return, for users: an iterator that can be closed
     iterators    the iterators of `map`, `imap_unordered` and `outcomes`
     via_submit   maps through a `submit` that a program has replaced

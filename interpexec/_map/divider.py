@@ -43,12 +43,17 @@ class Divider:
         out: "Iterable[Chunk]",
         idle: int,
         answered: "Callable[[Future[object]], object]",
+        *,
+        takes_outcomes: bool = False,
     ) -> None:
-        """Ask the workers of as many chunks as there are idle workers, each chunk once."""
+        """Ask the workers of as many chunks as there are idle workers, each chunk once.
+
+        takes_outcomes: those that are there come with the answer.
+        """
         for chunk in out:
             if chunk.state is not WHOLE or len(chunk.items) == 1:
                 continue
-            future = self._scheduler.ask_items(chunk.future)  # type: ignore[arg-type]  # it is out
+            future = self._scheduler.ask_items(chunk.future, takes_outcomes=takes_outcomes)  # type: ignore[arg-type]  # it is out
             if future is None:
                 continue  # it is about to begin: the job is told again of idle workers soon
             chunk.move(ASKED)

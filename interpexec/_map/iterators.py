@@ -14,7 +14,7 @@ from interpexec._core.sigint import keep_whole, protected, unbroken
 from interpexec._core.waiting import Deadline
 from interpexec._map.chunk_list import Chunk
 from interpexec._map.job import Job
-from interpexec._map.opening import described, failed, opened
+from interpexec._map.opening import outcomes_of
 from interpexec._map.outcomes import Outcomes
 from interpexec._map.results import Ordered, Results
 from interpexec._pool.parking import Parker
@@ -22,7 +22,6 @@ from interpexec._pool.parking import Parker
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
-    from concurrent.futures import Future
 
     from interpexec._map.opening import Opened
 
@@ -67,7 +66,7 @@ class InOrder:
             while not self._is_over and (following := job.after(chunk)) is not None:
                 chunk = following
                 del following
-                self._outcomes = outcomes = _outcomes(job, chunk, self._deadline)
+                self._outcomes = outcomes = outcomes_of(job, chunk, self._deadline)
                 self._given += len(outcomes)
                 if not job.is_bounded:
                     self._values = outcomes.take_all()
@@ -100,37 +99,6 @@ class InOrder:
         return max(self._job.items_read - self._given, 0) + rest
 
 
-def _outcomes(job: Job, chunk: Chunk, deadline: Deadline) -> "Opened":
-    """Wait for a call and return the outcomes of its items; or raise its exception."""
-    future = chunk.future
-    try:
-        return opened(job, chunk, future.result(deadline.remaining()))
-    except BaseException as error:
-        if not is_of(future, error):
-            late = described(job, chunk) if isinstance(error, TimeoutError) else ""
-            future.cancel()
-            if future.done():
-                job.forget(chunk)
-            if late:
-                raise TimeoutError(f"timed out waiting for {late}") from None
-            raise
-        if (outcomes := failed(job, chunk, error)) is None:
-            raise
-        return outcomes
-    finally:
-        # One is a reference to the result; and the traceback of an exception would keep all.
-        del job, chunk, future
-
-
-def is_of(future: "Future[object]", error: BaseException) -> bool:
-    """Say whether an exception is the outcome of a call, and not that of waiting for it."""
-    if not future.done():
-        return False
-    if future.cancelled():
-        return isinstance(error, CancelledError)
-    return error is future.exception()
-
-
 class Arrivals[T]:
     """Things that have arrived, first in, first out. Many threads put, one takes."""
 
@@ -143,6 +111,10 @@ class Arrivals[T]:
         self._items.append(item)
         if (parker := self._parker) is not None:
             parker.wake()
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._items)
 
     def get(self, deadline: Deadline) -> T:
         """Take the first thing; wait for it. TimeoutError when the time is over.
@@ -236,7 +208,7 @@ class Unordered(Results[object]):
             raise CancelledError
         self._taken += 1
         try:
-            return _outcomes(self._job, chunk, self._deadline)
+            return outcomes_of(self._job, chunk, self._deadline)
         except StopIteration as error:
             self._job.refill()
             raise RuntimeError("the function raised StopIteration") from error

@@ -17,6 +17,7 @@ from functools import partial
 from interpexec._core import main_module
 from interpexec._core.error_text import without_frames
 from interpexec._core.sigint import protected, unbroken
+from interpexec._map.asks import Asks
 from interpexec._map.backlog import Backlog
 from interpexec._map.call_maker import CallMaker
 from interpexec._map.chunk_list import FINISHED, Chunk, ChunkList
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from interpexec._pool.scheduler import Scheduler
 
 
-class Job:
+class Job(Asks):
     """The items of a map that are not settled. From any thread of the caller's side.
 
     `_lock` guards all that stands below it in `__init__`. It is taken before the
@@ -255,7 +256,7 @@ class Job:
             if chunk.state is not FINISHED and self._life.stage is not RELEASED:
                 self._guard(self._finish, chunk)
 
-    def _guard(self, step: "Callable[..., None]", chunk: Chunk, *args: int) -> None:
+    def _guard(self, step: "Callable[..., None]", chunk: Chunk, *args: object) -> None:
         """Take a step with a chunk; the map ends where that fails half way. Under the lock."""
         try:
             step(chunk, *args)
@@ -295,34 +296,7 @@ class Job:
         finally:
             self._is_filling = was_filling
 
-    def workers_are_idle(self) -> None:
-        """Take from busy workers what they have not begun, for others that are idle, if any.
-
-        By the collector, when that may be so.
-        """
-        with self._lock:
-            if self._backlog.count or self._sizer.is_fixed or self._life.stage is RELEASED:
-                return
-            if (idle := self._scheduler.idle()) > 0:
-                self._divider.ask(list(self._out.values()), idle, self._on_answer)
-
-    def _on_answer(self, future: "Future[object]") -> None:
-        """Learn how many items a call has handed back. By the collector."""
-        chunk = self._divider.asked.pop(future)
-        if self._life.stage is RELEASED:
-            return
-        if future.cancelled() or future.exception() is not None:
-            return  # its worker is gone
-        with self._lock:
-            if (count := future.result()) and self._life.stage is not RELEASED:
-                self._guard(self._take_back, chunk, count)  # type: ignore[arg-type]  # an int
-
-    def _take_back(self, chunk: Chunk, count: int) -> None:
-        self._divide(chunk, len(chunk.items) - count)
-        self._fill()
-
     setattr(_on_done, MARK, True)  # see `future`
-    setattr(_on_answer, MARK, True)
 
     # -- iterating -------------------------------------------------------------------
 

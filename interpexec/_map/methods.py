@@ -4,12 +4,17 @@ A type checker compares the iterables with the parameters of the function, for u
 iterables: the overloads are those that typeshed has for `map`.
 """
 
+from functools import partial
 from typing import overload
 
 from interpexec._map import via_submit
+from interpexec._map.feed import Feed
+from interpexec._map.feed_job import FeedJob
 from interpexec._map.iterators import Unordered
 from interpexec._map.iterators import ordered as in_order
 from interpexec._map.request import MapRequest
+from interpexec._map.window import Window
+from interpexec._pool import arguments
 
 TYPE_CHECKING: bool = False  # annotated, for jedi: it skips the block otherwise
 if TYPE_CHECKING:
@@ -33,7 +38,9 @@ class Maps:
 
         def _has_own_submit(self) -> bool: ...
 
-        def _job_maker(self, request: MapRequest) -> "Callable[..., Job]": ...
+        def _job_maker(
+            self, request: MapRequest, kind: "type[Job]" = ...
+        ) -> "Callable[..., Job]": ...
 
     @overload
     def map[A, R](
@@ -312,6 +319,42 @@ class Maps:
         """
         request = MapRequest(fn, iterables, chunksize, buffersize, timeout, wants_outcomes=True)
         return self._ordered(request) if ordered else self._unordered(request)  # type: ignore[return-value]
+
+    def feed[A, R](
+        self,
+        fn: "Callable[[A], R]",
+        /,
+        *,
+        ordered: bool = True,
+        chunksize: int | None = None,
+        buffersize: int | None = None,
+        buffer_bytes: int | None = None,
+    ) -> "Feed[A, R]":
+        """Return a map whose items the program puts in, from any thread, as they come.
+
+        Where the items come from a socket, a pipe or a person, a thread reads them and calls
+        `feed.put(item)`; another one iterates over the feed, for an `Outcome` of each item, as
+        in `outcomes`. An item is sent to a worker at once when one is free, and an outcome is there
+        as soon as it can be: no reading holds it up, and (where values are numbers, strings or
+        bytes) it waits for slow items behind it in its call for some 25 ms at most.
+
+        ordered: in the order of the items; else as they arrive.
+        chunksize: as in `map`.
+        buffersize: how many items may be in flight, put in and not yet taken out: then `put`
+            blocks. None: no bound.
+        buffer_bytes: how many bytes of items (numbers do not count) may be in flight; then
+            `put` blocks. And how many of results; then no further items are sent to the workers
+            until some are taken. None: no bound. The bytes of one call may come on top.
+
+        Each call is sent to the workers directly: a `submit` that is overridden is not asked.
+        Raises TypeError or ValueError, naming the argument.
+        """
+        request = MapRequest(fn, ((),), chunksize, None, wants_outcomes=True)
+        window = Window(
+            arguments.buffersize(buffersize), arguments.buffersize(buffer_bytes, "buffer_bytes")
+        )
+        make = partial(self._job_maker(request, FeedJob), most_bytes=buffer_bytes)
+        return Feed(make, ordered=ordered, window=window)  # type: ignore[arg-type]  # it makes a FeedJob
 
     def _ordered(self, request: MapRequest) -> "Results[object]":
         if self._has_own_submit():

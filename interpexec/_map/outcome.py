@@ -52,13 +52,16 @@ _make = partial(tuple.__new__, Outcome)
 """Makes an outcome of a tuple, in C."""
 
 
-class Settled:
-    """The outcomes of the items of a call that has ended. Used like `Outcomes`."""
+class Batch[A, R]:
+    """The outcomes of consecutive items of a map, whose call has ended.
+
+    Iterate over it, or over the rest of it, for the `Outcome` of each item.
+    """
 
     def __init__(
         self,
         first: int,
-        items: "Sequence[object]",
+        items: "Sequence[A]",
         outcomes: "Outcomes | None",
         error: BaseException | None = None,
     ) -> None:
@@ -67,20 +70,38 @@ class Settled:
         first: the number of the first one. outcomes: None where the whole call has failed: with
         `error`.
         """
-        self._first = first
-        self._items = items
+        self.first = first
+        """The number of the first item in the map, from 0."""
+        self.items = items
+        """The items."""
         self._outcomes = outcomes
         self._error = error
-        times = outcomes.times if outcomes is not None else None
-        self._seconds = [ns / 1e9 for ns in times] if times else [None] * len(items)
+        self._times = outcomes.times if outcomes is not None else None
         self._taken = 0
 
     def __len__(self) -> int:
-        """Return how many were not taken yet."""
-        return len(self._items) - self._taken
+        """Return how many outcomes were not taken yet."""
+        return len(self.items) - self._taken
 
-    def take(self) -> "Outcome[object, object]":
-        """Return the next one."""
+    def __iter__(self) -> "Iterator[Outcome[A, R]]":
+        """Take the outcomes, one after another."""
+        while self:
+            yield self.take()
+
+    def values(self) -> "list[R] | None":
+        """Take all values at once, where every item has one, a number, str, bytes or None.
+
+        Else None; then nothing is taken.
+        """
+        if self._outcomes is None or self._taken:
+            return None
+        values = self._outcomes.all_values()
+        if values is not None:
+            self._taken = len(self.items)
+        return values  # type: ignore[return-value]  # of what the function returns
+
+    def take(self) -> "Outcome[A, R]":
+        """Take the next outcome. There must be one."""
         index = self._taken
         self._taken += 1
         value: object = None
@@ -91,8 +112,11 @@ class Settled:
                 value = outcomes.take()
             except NotShareableError as reason:  # it cannot be made here
                 error = reason.with_traceback(None)
-        item, seconds = self._items[index], self._seconds[index]
-        return Outcome(self._first + index, item, value, error, seconds)
+        item, seconds = self.items[index], self._seconds(index)
+        return Outcome(self.first + index, item, value, error, seconds)  # type: ignore[arg-type]  # of what the function returns
+
+    def _seconds(self, index: int) -> float | None:
+        return self._times[index] / 1e9 if self._times else None
 
     def take_all(self) -> "Iterator[object]":
         """Return an iterator in C over all of them; over none if `take` is needed for one."""
@@ -101,13 +125,7 @@ class Settled:
         values = outcomes.take_all()
         if outcomes:
             return iter(())
-        start, self._taken = self._taken, len(self._items)
-        rows = zip(
-            count(self._first + start),
-            self._items[start:],
-            values,
-            repeat(None),
-            self._seconds[start:],
-            strict=False,
-        )
+        start, self._taken = self._taken, len(self.items)
+        times = [ns / 1e9 for ns in self._times[start:]] if self._times else repeat(None)
+        rows = zip(count(self.first + start), self.items[start:], values, repeat(None), times)
         return iter(list(map(_make, rows)))  # a list, which knows its length

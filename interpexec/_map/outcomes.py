@@ -31,6 +31,8 @@ def weight_if_sure(values: "Iterable[object]") -> int | None:
     types = set(map(type, values))
     if not types <= _SURE:
         return None
+    if types <= _SIZED:
+        return sum(map(len, values))  # type: ignore[arg-type]  # all have a length
     return 0 if types.isdisjoint(_SIZED) else _weight(values)
 
 
@@ -51,11 +53,12 @@ class Outcomes:
         weight: int = 0,
         is_sure: bool = False,
         times: "list[int] | None" = None,
+        early: int = 0,
     ) -> None:
         """Hold the values of the first items.
 
         spent: ns in the function. weight: bytes, of the values. times: ns in each item, where
-        they are wanted.
+        they are wanted. early: how many items are before these, whose outcomes were taken early.
         """
         self._values = values
         self._failures = failures or {}
@@ -65,6 +68,7 @@ class Outcomes:
         self.weight = weight
         self._is_sure = is_sure  # they are numbers and the like
         self.times = times
+        self.early = early
         self._taken = 0
         self.provenance: Provenance | None = None
         """In the main interpreter: the items behind them."""
@@ -77,7 +81,11 @@ class Outcomes:
             values = [self._pickle(index, value) for index, value in enumerate(values)]
             weight = _weight(values)
         more = self._failures, self._after_main, not is_sure, self.spent, weight, is_sure
-        return Outcomes, (values, *more, *([self.times] if self.times else ()))
+        return Outcomes, (
+            values,
+            *more,
+            *([self.times, self.early] if self.times or self.early else ()),
+        )
 
     def _pickle(self, index: int, value: object) -> "Packed":
         if index not in self._failures:
@@ -91,6 +99,10 @@ class Outcomes:
     def __len__(self) -> int:
         """Return how many items have not been taken yet."""
         return max(len(self._values) - self._taken, 0)
+
+    def are_sure(self) -> bool:
+        """Say whether no value can fail to be pickled. In the worker."""
+        return weight_if_sure(self._values) is not None
 
     def failed(self) -> "Iterable[int]":
         """Return the places of the items that have failed."""
@@ -123,6 +135,13 @@ class Outcomes:
         if self.provenance is not None:
             self.provenance.explain(error, index)
         return error
+
+    def all_values(self) -> "list[object] | None":
+        """Take all values, if they are numbers and the like and none failed; else None."""
+        if not self._is_sure or self._failures or self._taken:
+            return None
+        values, self._values = self._values, []
+        return values
 
     def take_all(self) -> "Iterator[object]":
         """Return an iterator in C over all values; over none if `take` is needed for one.

@@ -4,14 +4,17 @@ from contextlib import suppress
 
 from interpexec._core.error_text import short_repr
 from interpexec._map.items import NOTHING, Items
-from interpexec._map.outcome import Settled
+from interpexec._map.outcome import Batch
 from interpexec._map.outcomes import Outcomes, opened
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from typing import Any
 
     from interpexec._map.backlog import Backlog
+
+    type Opened = Outcomes | Batch[Any, Any]
 
 _MOST_ARGUMENTS = 4
 """The most arguments of an item that are shown."""
@@ -98,7 +101,7 @@ class Record:
             arguments = {place: items.arguments(place) for place in places}
         return Provenance(self._name, items.first, count, arguments)
 
-    def open(self, value: object, provenance: Provenance | None) -> "Outcomes | Settled":
+    def open(self, value: object, provenance: Provenance | None) -> "Opened":
         """Return what became of the items of a call that has this value.
 
         provenance: None where nobody wants the rest of the map.
@@ -106,13 +109,15 @@ class Record:
         outcomes = opened(value, provenance)
         if not self._keeps_all or provenance is None:
             return outcomes
-        return Settled(provenance.first, provenance.items(), outcomes)
+        return Batch(provenance.first, provenance.items(), outcomes)
 
-    def open_failed(self, error: BaseException, provenance: Provenance | None) -> "Settled | None":
+    def open_failed(
+        self, error: BaseException, provenance: Provenance | None
+    ) -> "Batch[Any, Any] | None":
         """Let the error of a call name its items; return their outcomes, if these are wanted."""
         if provenance is None:
             return None
         provenance.explain(error)
         if not self._keeps_all or not provenance.count:
             return None
-        return Settled(provenance.first, provenance.items(), None, error)
+        return Batch(provenance.first, provenance.items(), None, error)

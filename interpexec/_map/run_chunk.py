@@ -11,8 +11,16 @@ is pickled by itself, when it is read, so that each can fail by itself.
 Items that a call has not begun are taken from it when other workers have nothing to do
 (`Interruptible.ask_for_items`); and it hands them back when it has taken much longer than
 it was made for. `Outcomes` are then of the first items only.
+
+The outcomes of items before a slow one can be taken while that runs (`take_early`). The call
+then answers with the others only. Two threads meet there, and one C call decides how many
+outcomes are taken early: the first `setdefault` of a word.
+1. The helper comes first: it notes how many there are. The running thread, at the end, finds that
+   number, and leaves so many out.
+2. The running thread comes first: it notes 0. The helper finds that, and takes none.
 """
 
+from _pickle import dumps
 from collections import deque
 from itertools import islice
 from operator import sub
@@ -31,6 +39,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from interpexec._sharing.package import Packed
+
+
+_COUNT = "count"
 
 
 class ChunkRun:
@@ -60,12 +71,15 @@ class ChunkRun:
         self._is_timed = is_timed
         self._values: list[object] = []
         self._remaining = Remaining(deque(columns[0]))
+        self.cut_off = self._remaining.cut_off
+        self._begun = 0
+        self._taken: dict[str, int] = {}  # how many outcomes were taken early: see above
 
     def run(self, fn: "Callable[..., object]") -> Outcomes:
         """Call `fn(*item)` for each item that is not taken away."""
         thread, values = current_call.this_thread(), self._values
-        begun = monotonic_ns()
-        thread.begin_items(self._remaining)
+        self._begun = begun = monotonic_ns()
+        thread.begin_items(self)
         results = self._each(fn)
         # The clock is looked at between some items. How many depends on what it says.
         count, is_over = 1, False
@@ -87,12 +101,36 @@ class ChunkRun:
             if self._budget and spent > self._budget:
                 self._remaining.cut_off()
             count = self._affordable(2 * count, spent)
-        times: list[int] = []
+        return self._outcomes(self._taken.setdefault(_COUNT, 0), len(values), spent)
+
+    def _outcomes(self, start: int, end: int, spent: int) -> Outcomes:
+        """Return the outcomes of the items between two places. spent: ns."""
+        values, failures, times = self._values, self._failures, []
+        if start or end < len(values):
+            values = values[start:end]
+        if failures:  # also of items that were handed back
+            failures = {at - start: each for at, each in failures.items() if start <= at < end}
         if self._is_timed and values:
+            before = self._values[start - 1][1] if start else self._begun  # type: ignore[index]  # a pair
             values, stamps = map(list, zip(*values, strict=True))
-            times = list(map(sub, stamps, [begun, *stamps]))
+            times = list(map(sub, stamps, [before, *stamps]))
         after_main = main_module.was_run()
-        return Outcomes(values, self._failures, after_main=after_main, spent=spent, times=times)
+        return Outcomes(
+            values, failures, after_main=after_main, spent=spent, times=times, early=start
+        )
+
+    def take_early(self) -> bytes | None:
+        """Take the outcomes that are there, and return them pickled. By the helper, once.
+
+        None where there are none, or where one might fail to be pickled: that may run the user's
+        code, or import something, beside the call.
+        """
+        count = len(self._values)
+        early = self._outcomes(0, count, monotonic_ns() - self._begun)
+        if not count or not early.are_sure():
+            return None
+        pickled = dumps(early, 5)
+        return pickled if self._taken.setdefault(_COUNT, count) == count else None
 
     def _each(self, fn: "Callable[..., object]") -> "Iterator[object]":
         """Return an iterator that calls the function for the next item."""

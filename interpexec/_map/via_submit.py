@@ -10,7 +10,8 @@ from itertools import batched, islice
 from operator import length_hint
 
 from interpexec._core.waiting import Deadline
-from interpexec._map.iterators import Arrivals, is_of
+from interpexec._map.iterators import Arrivals
+from interpexec._map.opening import is_of
 from interpexec._map.plain_chunk import starmapped
 from interpexec._map.provenance import Provenance, Record
 from interpexec._map.results import Ordered, Results

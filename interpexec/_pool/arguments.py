@@ -247,13 +247,13 @@ def chunksize(value: int | None) -> int | None:
     return number
 
 
-def buffersize(value: int | None) -> int | None:
-    """Return the bound on the items in flight."""
+def buffersize(value: int | None, name: str = "buffersize") -> int | None:
+    """Return a bound on what is in flight. name: of the argument."""
     if value is None:
         return None
-    number = _integer(value, "buffersize")
+    number = _integer(value, name)
     if number < 1:
-        raise ValueError(f"buffersize must be None or > 0, got {shown(value)}")
+        raise ValueError(f"{name} must be None or > 0, got {shown(value)}")
     return number
 
 

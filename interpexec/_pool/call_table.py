@@ -44,6 +44,9 @@ if TYPE_CHECKING:
         def workers_are_idle(self) -> None:
             """Learn that workers have nothing to do."""
 
+        def look(self) -> None:
+            """See whether a call takes long."""
+
         def renew_lock(self) -> None:
             """Make a new lock, in a forked child."""
 

@@ -94,6 +94,7 @@ class Canceller:
         if vacancies:
             self._dispatcher.dispatch()
         self._dispatcher.look_for_idle()
+        self._dispatcher.let_sources_look()
         state.tell_watchers()  # of workers that were abandoned
         if state.is_terminating and not state.is_quiet.is_open:
             # To see whether only workers are left that cannot end.

@@ -66,11 +66,13 @@ class ControlCalls:
             worker.control.broadcast(future._call_id, payload)
         return future
 
-    def ask_items(self, call: "AnyFuture") -> "AnyFuture | None":
-        """Take from a call the items that it has not begun; return the future of their number.
+    def ask_items(self, call: "AnyFuture", *, takes_outcomes: bool = False) -> "AnyFuture | None":
+        """Take from a call the items that it has not begun.
 
-        When its worker ends before that, the future is cancelled. None when the call is
-        not running. If it is about to, the sources are told again of idle workers soon.
+        Return the future of their number, and of the pickled outcomes that were there: None where
+        there are none, or they are not wanted, or some can fail to be pickled. When the worker
+        ends before that, the future is cancelled. None when the call is not running. If it is
+        about to, the sources are told again of idle workers soon.
         """
         state = self._state
         with state.lock:
@@ -81,7 +83,7 @@ class ControlCalls:
                     state.nudge()
                 return None
             future = self._asked(worker, "")
-            worker.control.ask_items(future._call_id, call._call_id)
+            worker.control.ask_items(future._call_id, call._call_id, takes_outcomes=takes_outcomes)
             return future
 
     def _asked(self, worker: "WorkerThread", name: str, loan: "Loan | None" = None) -> "AnyFuture":

@@ -49,9 +49,12 @@ class ControlChannel:
         """Ask for the frames of what the worker runs; they come as a value."""
         self._send(STACK, call_id)
 
-    def ask_items(self, call_id: int, of: int) -> None:
-        """Take from a call what it has not begun; the number of items comes as a value."""
-        self._send(ITEMS, call_id, of.to_bytes(8, "little"))
+    def ask_items(self, call_id: int, of: int, *, takes_outcomes: bool) -> None:
+        """Take from a call what it has not begun, and the outcomes that are there, if wanted.
+
+        The number of items comes as a value, with the pickled outcomes or None.
+        """
+        self._send(ITEMS, call_id, of.to_bytes(8, "little") + bytes([takes_outcomes]))
 
     def go(self) -> None:
         """Let a successor take its first call."""

@@ -184,6 +184,15 @@ class Dispatcher:
         for source in list(self._state.table.sources):
             source.workers_are_idle()
 
+    def let_sources_look(self) -> None:
+        """Have the sources look at their calls, if there are any: the clock was due."""
+        if self._state.table.sources:
+            self._state.todo.append(self._look)
+
+    def _look(self) -> None:
+        for source in list(self._state.table.sources):
+            source.look()
+
     def end_sources(self, error: BaseException | None) -> None:
         """Have the sources bring no further call. Takes the lock, and must not be under it.
 

@@ -145,6 +145,22 @@ class Scheduler:
             self.state.refuse_if_over()
             self.state.table.sources.add(source)
 
+    def look_in(self, seconds: float) -> None:
+        """Have the sources look at their calls in so many seconds, if not earlier."""
+        state = self.state
+        with state.lock:
+            if state.clock.expect(seconds):
+                state.nudge()
+
+    def running(self) -> "dict[AnyFuture, float]":
+        """Return since when (`monotonic`) each running call runs."""
+        state = self.state
+        with state.lock:
+            if state.link is None:
+                return {}
+            out, since = state.table.out, state.workers.running(state.link)
+            return {out[call_id]: each for call_id, each in since.items() if call_id in out}
+
     def release(self, source: "Source") -> None:
         """Learn that a source brings no further call. From anywhere, as `close`."""
         self.state.table.sources.discard(source)

@@ -6,7 +6,8 @@
       .stop_call(id)  -- Order STOP ---->    TaskCancelled is thrown at that call
       .broadcast(id)  -- Order CALL ---->    ... and on to the Broadcasts thread
       .ask_stack(id)  -- Order STACK --->    the frames of the running call
-      .ask_items(id)  -- Order ITEMS --->    what it has not begun is taken from it
+      .ask_items(id)  -- Order ITEMS --->    what it has not begun is taken from it, and the
+                                             outcomes that are there, if they are wanted
       .go()           -- Order GO ------>    a successor may take its first call
 
 The answers are sent with those of the calls. It is the "pending-call callback
@@ -71,7 +72,7 @@ _END = 0
 
 type Order = tuple[int, int, "Message"]
 """The kind of an order, the id of a call, and more about it: for CALL the call itself, for
-ITEMS the id of the call that has them."""
+ITEMS the id of the call that has them, and whether outcomes are wanted."""
 
 type Frames = list[tuple[str, int, str]]
 """File, line and function of each frame, the outermost first."""
@@ -94,7 +95,7 @@ class Helper:
         self._orders = orders
         self._worker = worker
         self.calls = Interruptible(this_thread())
-        self.calls.answer = self._send_count
+        self.calls.answer = self._send_items
         self._broadcasts = Broadcasts(name, worker, self.calls)
         self._may_go = allocate_lock()
         self._may_go.acquire()
@@ -189,7 +190,8 @@ class Helper:
         elif what == STACK:
             self._send_stack(call_id)
         elif what == ITEMS:
-            self.calls.ask_for_items(int.from_bytes(message[:8], "little"), call_id)
+            of, takes_outcomes = int.from_bytes(message[:8], "little"), bool(message[8])
+            self.calls.ask_for_items(of, call_id, takes_outcomes=takes_outcomes)
         else:
             self._may_go.release()
 
@@ -218,8 +220,8 @@ class Helper:
         _signal.pthread_kill(thread.thread.ident, self._signal)
         return self._pauses.pop(0) if len(self._pauses) > 1 else self._pauses[0]
 
-    def _send_count(self, call_id: int, count: int) -> None:
-        self._worker.reply((dumps(count, 5), None), call_id)
+    def _send_items(self, call_id: int, count: int, early: bytes | None) -> None:
+        self._worker.reply((dumps((count, early), 5), None), call_id)
 
     def _send_stack(self, call_id: int) -> None:
         self._worker.reply((dumps(self._frames(), 5), None), call_id)

@@ -84,7 +84,7 @@ class Asked:
     def __init__(self) -> None:
         self.thread = Interruptible(None)
         self.answers: list[tuple[int, int]] = []
-        self.thread.answer = lambda ask, count: self.answers.append((ask, count))
+        self.thread.answer = lambda ask, count, _: self.answers.append((ask, count))
 
     def begin(self, call_id: int) -> None:
         """Begin a call of ten items."""

@@ -16,7 +16,7 @@ import sizing_tasks
 import tasks
 from gates import TIME_LIMIT, Gate
 from interpexec import InterpreterPoolExecutor, NotShareableError, Outcome, aio
-from interpexec._map.outcome import Settled
+from interpexec._map.outcome import Batch
 
 pytestmark = pytest.mark.fast
 
@@ -242,10 +242,10 @@ def test_all_at_once_or_one_by_one_is_the_same() -> None:
     """`take_all` declines where a value may fail."""
     from interpexec._map.outcomes import Outcomes
 
-    sure = Settled(5, ["a", "b"], Outcomes([1, 2], is_sure=True, times=[10**9, 5 * 10**8]))
+    sure = Batch(5, ["a", "b"], Outcomes([1, 2], is_sure=True, times=[10**9, 5 * 10**8]))
     assert list(sure.take_all()) == [Outcome(5, "a", 1, None, 1.0), Outcome(6, "b", 2, None, 0.5)]
     assert not sure
-    unsure = Settled(5, ["a", "b"], Outcomes([1, 2]))
+    unsure = Batch(5, ["a", "b"], Outcomes([1, 2]))
     assert list(unsure.take_all()) == []
     assert [unsure.take(), unsure.take()] == [
         Outcome(5, "a", 1, None, None),

@@ -13,8 +13,10 @@ from typing import Any, Literal, assert_type
 import interpexec
 import interpexec.aio
 from interpexec import (
+    Batch,
     CallFuture,
     ExecutionFailed,
+    Feed,
     Group,
     InterpreterPoolExecutor,
     Outcome,
@@ -102,6 +104,12 @@ def maps(pool: InterpreterPoolExecutor) -> None:
     assert_type(list(pool.outcomes(half, [1])), list[Outcome[int, float]])
     assert_type(next(pool.outcomes(repeat, ["a"], [1])).item, tuple[str, int])
     assert_type(next(pool.outcomes(half, [1], ordered=False)).result(), float)
+    feed = pool.feed(half, buffersize=3)
+    feed.put("a")  # type: ignore[arg-type]
+    assert_type(feed, Feed[int, float])
+    assert_type(next(feed), Outcome[int, float])
+    assert_type(next(feed.batches()), Batch[int, float])
+    assert_type(next(feed.batches()).values(), list[float] | None)
     pool.outcomes(half, ["a"])  # type: ignore[arg-type]
     pool.map(max, [1], [2], [3], [4], [5], [6], [7])
     pool.map(half, ["a"])  # type: ignore[arg-type]

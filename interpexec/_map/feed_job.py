@@ -1,0 +1,197 @@
+"""A map whose items are put in bit by bit, and whose results go out as soon as they can.
+
+A result does not wait for a slow item behind it in its call: a call of several items that has
+run for HOLD is asked for what it has, and goes on with the item that it is at.
+
+    chunk:    a b c D e f            D takes long
+    answer:   the outcomes of a b c; e and f are handed back
+    then:     [a b c] is a chunk that has ended, [D] runs on, [e f] goes to any worker
+
+The answer and the reply of the call come from two threads of the worker, in any order. So a
+chunk that was asked ends only when its answer is there, if its call has ended before that.
+"""
+
+from concurrent.futures import Future
+from time import monotonic
+
+from interpexec._core.sigint import interruptibly, protected
+from interpexec._map.chunk_list import WHOLE, Chunk
+from interpexec._map.chunk_size import BUDGET
+from interpexec._map.job import Job
+from interpexec._map.lifecycle import EXHAUSTED, READING, READS, RELEASED
+from interpexec._map.outcomes import Outcomes
+from interpexec._pool.done_callbacks import MARK
+from interpexec._sharing import unpickling
+from interpexec.errors import WorkerLostError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from interpexec._map.items import Items
+
+HOLD = 1.25 * BUDGET / 1e9
+"""Seconds for which a result may wait for later ones in its call. More than a call takes whose
+items are alike, or messages would be sent for nothing."""
+
+
+class FeedJob(Job):
+    """The items of a feed that are not settled. From any thread of the caller's side."""
+
+    _is_prompt = True
+
+    def __init__(self, *args: "Any", most_bytes: int | None, **kwargs: "Any") -> None:
+        """Make one that has no items yet.
+
+        most_bytes: of results that were not taken; then no further items are sent to the
+            workers. The rest is as of `Job`.
+        """
+        super().__init__(*args, **kwargs)
+        self._most_bytes = most_bytes
+        self._bytes = 0  # of results that were not taken
+        self._divided: set[Chunk] = set()  # those whose first outcomes have come early
+        with self._lock:
+            self._life.move(READING)
+
+    # -- items in --------------------------------------------------------------------
+
+    @protected
+    def put(self, values: "list[object]") -> float:
+        """Put items behind the others; return their bytes. One thread at a time.
+
+        Raises what `submit` raises.
+        """
+        self._scheduler.refuse_if_over()
+        reader = self._reader
+        items: Items = interruptibly(self._maker.items, [values], reader.count)
+        with self._lock:
+            if self._life.stage not in READS:
+                raise RuntimeError("the feed is closed")
+            self._accept()
+            reader.count += len(values)
+            weight = items.weight * len(items)
+            self._backlog.append(items)
+            self._fill()
+        return weight
+
+    def end(self) -> None:
+        """Learn that no further items come."""
+        with self._lock:
+            if self._life.move(EXHAUSTED):
+                self._fill()
+
+    # -- results out -----------------------------------------------------------------
+
+    def is_done(self) -> bool:
+        """Say whether all items have come, and every chunk of them has ended."""
+        with self._lock:
+            return not (self._backlog.count or self._out or self._life.stage in READS)
+
+    def taken(self, chunk: Chunk) -> None:
+        """Learn that a chunk's results are taken: there is room for others."""
+        if self._most_bytes is None or not (weight := _weight(chunk)):
+            return
+        with self._lock:
+            was_full = self._is_full()
+            self._bytes -= weight
+            if was_full and not self._is_full():
+                self._fill()
+
+    def _is_full(self) -> bool:
+        return self._most_bytes is not None and self._bytes > self._most_bytes
+
+    def _cut(self) -> "Items | None":
+        return None if self._is_full() else super()._cut()
+
+    def _tell(self, chunk: Chunk) -> None:
+        self._bytes += _weight(chunk)
+        super()._tell(chunk)
+
+    # -- promptness ------------------------------------------------------------------
+
+    def _send(self, chunk: Chunk) -> None:
+        super()._send(chunk)
+        if _may_hold(chunk):
+            self._scheduler.look_in(HOLD)
+
+    def _finish(self, chunk: Chunk) -> None:
+        if chunk in self._divider.asked.values():
+            return  # the answer comes
+        self._make_up(chunk)
+        super()._finish(chunk)
+        # A worker has begun another call, perhaps.
+        if any(map(_may_hold, self._out.values())):
+            self._scheduler.look_in(HOLD)
+
+    def look(self) -> None:
+        """Ask the calls that have run for HOLD for what they have. By the collector."""
+        with self._lock:
+            if self._sizer.is_fixed or self._life.stage is RELEASED:
+                return
+            late, least, now = [], HOLD, monotonic()
+            running = self._scheduler.running()
+            for future, chunk in self._out.items():
+                if _may_hold(chunk) and (since := running.get(future)) is not None:  # type: ignore[call-overload]  # a call of this pool
+                    left = since + HOLD - now
+                    least = min(least, left)
+                    if left <= 0:
+                        late.append(chunk)
+            if late:
+                self._divider.ask(late, len(late), self._on_answer, takes_outcomes=True)
+            elif least < HOLD:
+                self._scheduler.look_in(least)
+
+    def _on_answer(self, future: "Future[object]") -> None:
+        """Learn what a call has handed out, and back. By the collector."""
+        with self._lock:
+            chunk = self._divider.asked.pop(future)
+            if self._life.stage is RELEASED:
+                return
+            count: int = 0
+            early: bytes | None = None
+            if not future.cancelled() and future.exception() is None:
+                count, early = future.result()  # type: ignore[misc]  # a pair
+            if early is not None:
+                self._guard(self._hand_out, chunk, early)
+            if count:
+                self._guard(self._take_back, chunk, count)
+        if chunk.future.done():
+            self.finish(chunk)
+
+    setattr(_on_answer, MARK, True)  # see `future`
+
+    def _hand_out(self, chunk: Chunk, early: bytes) -> None:
+        """Make a chunk that has ended of the items whose outcomes have come. Under the lock."""
+        outcomes: Outcomes = unpickling.loads_value(early, after_main=False)  # type: ignore[assignment]
+        piece = self.chunks.insert(Chunk(chunk.items.cut(len(outcomes))), chunk)
+        piece.future = Future()
+        piece.future.set_result(outcomes)
+        piece.finish(self.record.answered(piece.items, outcomes))
+        self._divided.add(chunk)
+        self._tell(piece)
+
+    def _make_up(self, chunk: Chunk) -> None:
+        """Fail the items whose outcomes were taken early, and did not arrive. Under the lock."""
+        future = chunk.future
+        if chunk in self._divided:
+            self._divided.remove(chunk)
+        elif not future.cancelled() and future.exception() is None:
+            value = future.result()
+            if isinstance(value, Outcomes) and value.early:
+                lost = self.chunks.insert(Chunk(chunk.items.cut(value.early)), chunk)
+                error = WorkerLostError("the worker ran out of memory when it sent the outcome")
+                self._settle(lost, error)
+
+
+def _may_hold(chunk: Chunk) -> bool:
+    """Say whether results may wait in the call of a chunk, for later ones."""
+    return chunk.state is WHOLE and len(chunk.items) > 1
+
+
+def _weight(chunk: Chunk) -> int:
+    """Return the bytes of a chunk's results."""
+    future = chunk.future
+    if future.cancelled() or future.exception() is not None:
+        return 0
+    value = future.result()
+    return value.weight if isinstance(value, Outcomes) else 0
