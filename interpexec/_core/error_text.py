@@ -53,9 +53,12 @@ def without_frames[E: BaseException](error: E) -> E:
     A frame holds those of its callers, and all their variables: for example a future that has
     such an error, and so itself. Where code of the user's was running, a note tells it.
     """
-    seen = set()
-    link: BaseException | None = error
-    while link is not None and id(link) not in seen:
+    seen: set[int] = set()
+    links: list[BaseException | None] = [error]
+    while links:
+        link = links.pop()
+        if link is None or id(link) in seen:
+            continue
         seen.add(id(link))
         trace = link.__traceback__
         while trace is not None and _is_ours(trace):
@@ -63,7 +66,7 @@ def without_frames[E: BaseException](error: E) -> E:
         BaseException.with_traceback(link, None)
         if trace is not None:
             _note(link, trace)
-        link = link.__cause__ or link.__context__
+        links += link.__cause__, link.__context__  # both: the second one may not be shown
     return error
 
 

@@ -200,10 +200,11 @@ def _pack_by_names(call: "Call", error: Exception) -> "Packed | None":
     """
     if not main_module.can_run_again():
         return None
-    if not isinstance(error, NotShareableError):
-        error = _explain_call(call, error)
+    # As text: an error that this frame keeps would keep this frame, and so those of its callers.
+    is_told = isinstance(error, NotShareableError)
+    reason = str(error) if is_told else str(_explain_call(call, error))
     fn, args, kwargs = call
-    because = main_module.Because(str(error), fn), args, kwargs
+    because = main_module.Because(reason, fn), args, kwargs
     try:
         packed = pickler.pack(because, _dump_by_names, lends=True)
         return packed if names_program(packed) else None
@@ -211,7 +212,7 @@ def _pack_by_names(call: "Call", error: Exception) -> "Packed | None":
         from interpexec._sharing import after_run  # few programs mix these
 
     try:
-        return after_run.pack(call, str(error))
+        return after_run.pack(call, reason)
     except Exception:  # the first error is the better one
         return None
 
