@@ -16,6 +16,7 @@ from interpexec._pool import arguments, ending, wake_signal
 from interpexec._pool.cancelling import TERMINATION_LIMIT
 from interpexec._pool.future import REFUSED, CallFuture
 from interpexec._pool.group import Group
+from interpexec._pool.monitored import Monitored
 from interpexec._pool.scheduler import Scheduler
 from interpexec._pool.settings import Settings
 from interpexec._pool.state import PoolState
@@ -25,12 +26,12 @@ from interpexec.errors import NotShareableError
 TYPE_CHECKING: bool = False  # annotated, for jedi: it skips the block otherwise
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from contextvars import ContextVar
     from threading import Thread
     from types import EllipsisType, TracebackType
     from typing import Any, Literal, Self
 
     from interpexec._map.request import MapRequest
-    from interpexec._pool.introspection import WorkerInfo
 
 __all__ = ["InterpreterPoolExecutor"]
 
@@ -39,7 +40,7 @@ _counter = count()
 unbroken(weakref.finalize.__call__)  # Python would drop an interrupt that came in it
 
 
-class InterpreterPoolExecutor(Maps, ThreadPoolExecutor):  # type: ignore[misc]  # `map` is typed more strictly
+class InterpreterPoolExecutor(Maps, Monitored, ThreadPoolExecutor):  # type: ignore[misc]  # `map` is typed more strictly
     """Runs calls in subinterpreters, each with its own GIL, in this process.
 
     >>> with InterpreterPoolExecutor() as pool:  # doctest: +SKIP
@@ -82,6 +83,7 @@ class InterpreterPoolExecutor(Maps, ThreadPoolExecutor):  # type: ignore[misc]  
         on_error: "Literal['wait', 'cancel']" = "wait",
         finalizer: "Callable[..., object] | None" = None,
         finalargs: "Iterable[object]" = (),
+        contextvars: "Iterable[ContextVar[Any]]" = (),
     ) -> None:
         """Make a pool. Nothing is started before the first `submit`.
 
@@ -108,6 +110,7 @@ class InterpreterPoolExecutor(Maps, ThreadPoolExecutor):  # type: ignore[misc]  
             call; `terminate_workers()` and Ctrl-C stop it after 0.1 s. If it raises, the logger
             `interpexec` is told. Where there is one, the worker that takes another one's place
             runs its initializer after that one's finalizer.
+        contextvars: variables whose values in the caller's context go with each call.
 
         Raises TypeError or ValueError, naming the argument.
         """
@@ -126,6 +129,7 @@ class InterpreterPoolExecutor(Maps, ThreadPoolExecutor):  # type: ignore[misc]  
         self._scheduler = Scheduler(PoolState(settings))
         self._whole: Self | None = None  # of which `with_options` has made this one
         self._limit: float | None = None
+        self._carry(contextvars)
         self._cancels_on_error = arguments.on_error(on_error)
         wake_signal.prepare()
         watch()
@@ -167,7 +171,7 @@ class InterpreterPoolExecutor(Maps, ThreadPoolExecutor):  # type: ignore[misc]  
         main_module.refuse_while_unpickling()
         watch()
         try:
-            payload = pickling.dumps_call(fn, args, kwargs)
+            payload = self._dumps_call(fn, args, kwargs)
         except NotShareableError as error:
             return _refused(error)
         try:
@@ -176,7 +180,12 @@ class InterpreterPoolExecutor(Maps, ThreadPoolExecutor):  # type: ignore[misc]  
             if noted:
                 deliver()
 
-    def with_options(self, *, timeout: "float | EllipsisType | None" = ...) -> "Self":
+    def with_options(
+        self,
+        *,
+        timeout: "float | EllipsisType | None" = ...,
+        contextvars: "Iterable[ContextVar[Any]] | EllipsisType" = ...,
+    ) -> "Self":
         """Return an executor over the same workers that treats its calls differently.
 
         timeout: the seconds that each call may run, a float > 0; None: no limit. They
@@ -184,6 +193,9 @@ class InterpreterPoolExecutor(Maps, ThreadPoolExecutor):  # type: ignore[misc]  
             are over, the future gets a TimeoutError that names the limit and the
             function, the call is interrupted as by `Future.cancel()`, and its worker
             is replaced. A chunk of a map is one call; without a `chunksize`, each item is.
+        contextvars: variables (`contextvars.ContextVar`) whose values in the calling context, at
+            `submit` or `map`, are copied into each call. It has a context of its own, whose
+            changes the next one does not see. NotShareableError when a value cannot be sent.
 
         >>> pool.with_options(timeout=5).submit(f, x)  # doctest: +SKIP
 
@@ -195,7 +207,14 @@ class InterpreterPoolExecutor(Maps, ThreadPoolExecutor):  # type: ignore[misc]  
         view._whole = self._whole or self  # noqa: SLF001  # of this class
         if timeout is not ...:
             view._limit = arguments.limit(timeout)  # of this class
+        if contextvars is not ...:
+            view._carry(contextvars)  # noqa: SLF001  # of this class
         return view
+
+    def _carry(self, contextvars: "Iterable[ContextVar[Any]]") -> None:
+        """Have calls be sent with the values of context variables."""
+        carrier = self._carrier = arguments.carrier(contextvars)
+        self._dumps_call = pickling.dumps_call if carrier is None else carrier.dumps_call
 
     def _has_own_submit(self) -> bool:
         """Say whether a subclass, or a program on this object, has replaced `submit`."""
@@ -203,6 +222,8 @@ class InterpreterPoolExecutor(Maps, ThreadPoolExecutor):  # type: ignore[misc]  
 
     def _job_maker(self, request: "MapRequest", kind: type[Job] = Job) -> "Callable[..., Job]":
         """Return a function that makes the job of a map."""
+        if self._carrier is not None:
+            request.fn = self._carrier.bind(request.fn)
         # An object that `with_options` returned may not live as long as the map.
         return partial(kind, self._whole or self, self._scheduler, request, limit=self._limit)
 
@@ -303,32 +324,8 @@ class InterpreterPoolExecutor(Maps, ThreadPoolExecutor):  # type: ignore[misc]  
         arguments.function(fn)
         self._scheduler.refuse_if_over()
         main_module.refuse_while_unpickling()
-        dump = partial(pickling.dumps_call, fn, args, kwargs)
+        dump = partial(self._dumps_call, fn, args, kwargs)
         return self._scheduler.broadcast(dump, arguments.name_of(fn))  # type: ignore[return-value]  # of what `fn` returns
-
-    def workers(self) -> "list[WorkerInfo]":
-        """Return what each worker is doing at this moment; see `WorkerInfo`.
-
-        Does not block, and asks nobody: the workers write it into memory that this
-        reads. For monitoring, as often as you like.
-        """
-        from interpexec._pool import introspection  # few programs ask
-
-        return introspection.workers(self._scheduler.state)
-
-    def dump_stacks(self, timeout: float = 1.0) -> str:
-        """Return the Python stacks of the running calls, as text, while they run.
-
-        timeout: the seconds to wait for the workers' answers. One that runs C code
-            which keeps the GIL of its interpreter, like a long `re.match`, cannot
-            answer; the text says so.
-
-        From any thread; blocks for some milliseconds. Raises TypeError or ValueError for a
-        timeout that is no positive number.
-        """
-        from interpexec._pool import introspection  # few programs ask
-
-        return introspection.stacks(self._scheduler, arguments.limit(timeout))
 
     @property
     def _threads(self) -> "set[Thread]":  # type: ignore[override]  # a view of the scheduler

@@ -47,6 +47,7 @@ EXPECTED = {
     "Share a class of your own": f"{64 * 24}\n",
     "Share without a pool": "b'hello'\n",
     "Know which worker runs a call": "[0, 1]\nTrue\n",
+    "Send context variables with each call": "['first: spam', 'second: spam']\n",
     "Prepare each worker, and clear up after it": "[0, 1] 300\n",
 }
 

@@ -135,7 +135,10 @@ class ChunkRun:
     def _each(self, fn: "Callable[..., object]") -> "Iterator[object]":
         """Return an iterator that calls the function for the next item."""
         first, *others = self._remaining.take(), *self._columns[1:]
-        results = map(self._unpickle_and(fn) if self._are_pickled else fn, first, *others)
+        maps: Callable[..., Iterator[object]] = map
+        if (parts := getattr(type(fn), "interpexec_parts", None)) is not None:
+            fn, maps = parts(fn)  # see `context_values`
+        results = maps(self._unpickle_and(fn) if self._are_pickled else fn, first, *others)
         return zip(results, iter(monotonic_ns, None), strict=False) if self._is_timed else results
 
     def _unpickle_and(self, fn: "Callable[..., object]") -> "Callable[[Packed], object]":

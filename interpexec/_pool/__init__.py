@@ -43,7 +43,9 @@ Beside the scheduler, for the executor:
 
     ending           the end of a pool, for the thread that waits for it
     group            calls that end together
+    call_pickler     calls that are sent with something beside them
     arguments        the checks of public arguments
+    monitored        the methods of the executor that say
     introspection    what the workers are doing, for people to read
 
 It imports `_core`, `_sharing`, and of `_worker` what both sides share.

@@ -15,9 +15,11 @@ from interpexec._sharing import pickling
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+    from contextvars import ContextVar
     from typing import Any
 
+    from interpexec._pool.call_pickler import CallPickler
     from interpexec._sharing.package import Packed
 
 
@@ -124,6 +126,16 @@ def finalizer(function: object, args: object) -> OwnCall:
     """Return the call of the finalizer."""
     arguments = _tuple(args, "finalargs")
     return _own_call(function, "finalizer", partial(_dump_finalizer, arguments))
+
+
+def carrier(variables: "Iterable[ContextVar[Any]]") -> "CallPickler | None":
+    """Return what pickles calls with the values of context variables; None: there are none."""
+    if isinstance(variables, tuple | list) and not variables:
+        return None
+    from interpexec._pool.call_pickler import CallPickler  # few programs need them
+    from interpexec._sharing.context_values import ContextVariables
+
+    return CallPickler(ContextVariables(variables))
 
 
 def _own_call(function: object, what: str, dump: "Callable[[object], Packed]") -> OwnCall:

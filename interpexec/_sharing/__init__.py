@@ -30,6 +30,8 @@
     records         what is known of functions and classes that were sent
     classes         the parts of a class that is sent
     typing_parts    type variables, aliases, markers of dataclasses
+    context_variables
+                    how a context variable is sent
     by_value        what is sent by value, and pickled how
     functions       the parts of a function that is sent
     unsendable      why a definition cannot be sent
@@ -38,6 +40,7 @@
     tries           how a definition is written: the first way that succeeds
     definitions     functions and classes that are sent by value
     pickling        the ladder: the ways to pickle a call, a result or a message
+    context_values  the values of context variables, sent with a call
     flatten         a package as bytes alone, for messages in shared memory
     tokens          bytes that name an object which waits for its receiver
     source_lines    source lines for a traceback, of code that is in no file

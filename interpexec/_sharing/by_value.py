@@ -9,12 +9,18 @@ import builtins
 import marshal
 import sys
 import types
-from _contextvars import Context, ContextVar
+from _contextvars import ContextVar
 from _pickle import Pickler
 from _thread import _local
 
 from interpexec._core.cpython import NotShareableError, own_builtins
-from interpexec._sharing import bindings, new_objects, rebuilding, sentinels
+from interpexec._sharing import (
+    bindings,
+    context_variables,
+    new_objects,
+    rebuilding,
+    sentinels,
+)
 from interpexec._sharing.identities import IDENTITIES
 from interpexec._sharing.importable import found_by_name, is_by_name, is_importable, top_level
 
@@ -158,13 +164,7 @@ def _thread_local(_: object, __: object) -> "Any":
 
 
 def _context_variable(_: object, obj: "Any") -> "Any":
-    key = IDENTITIES.key_of(obj)
-    return new_objects.obtain_context_variable, (
-        key,
-        name_in_program(obj),
-        obj.name,
-        *_default(obj),
-    )
+    return context_variables.recipe_of(obj)
 
 
 def _named_sentinel(_: object, obj: "Any") -> "Any":
@@ -173,14 +173,6 @@ def _named_sentinel(_: object, obj: "Any") -> "Any":
         return NotImplemented
     key = IDENTITIES.key_of(obj)
     return new_objects.obtain_sentinel, (key, name_in_program(obj), name, module, repr(obj))
-
-
-def _default(variable: "Any") -> "tuple[object, ...]":
-    """Return the default of a context variable, if it has one."""
-    try:
-        return (Context().run(variable.get),)
-    except LookupError:
-        return ()
 
 
 def _partial_method(_: object, obj: "Any") -> "Any":

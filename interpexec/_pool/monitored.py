@@ -1,0 +1,38 @@
+"""The methods of an executor that tell what its workers do."""
+
+from interpexec._pool import arguments
+
+TYPE_CHECKING: bool = False  # annotated, for jedi: it skips the block otherwise
+if TYPE_CHECKING:
+    from interpexec._pool.introspection import WorkerInfo
+    from interpexec._pool.scheduler import Scheduler
+
+
+class Monitored:
+    """`workers` and `dump_stacks`: a base class of the executor."""
+
+    _scheduler: "Scheduler"
+
+    def workers(self) -> "list[WorkerInfo]":
+        """Return what each worker is doing at this moment; see `WorkerInfo`.
+
+        Does not block, and asks nobody: the workers write it into memory that this
+        reads. For monitoring, as often as you like.
+        """
+        from interpexec._pool import introspection  # few programs ask
+
+        return introspection.workers(self._scheduler.state)
+
+    def dump_stacks(self, timeout: float = 1.0) -> str:
+        """Return the Python stacks of the running calls, as text, while they run.
+
+        timeout: the seconds to wait for the workers' answers. One that runs C code
+            which keeps the GIL of its interpreter, like a long `re.match`, cannot
+            answer; the text says so.
+
+        From any thread; blocks for some milliseconds. Raises TypeError or ValueError for a
+        timeout that is no positive number.
+        """
+        from interpexec._pool import introspection  # few programs ask
+
+        return introspection.stacks(self._scheduler, arguments.limit(timeout))
