@@ -53,7 +53,17 @@ _MODULES = {
 
 __all__ = [*_MODULES]  # noqa: PLE0604  # they are strings
 
-_SUBMODULES = ("aio", "buffers", "channels", "errors", "executor", "pool", "sharing", "sync")
+_SUBMODULES = (
+    "aio",
+    "buffers",
+    "channels",
+    "errors",
+    "executor",
+    "joblib",
+    "pool",
+    "sharing",
+    "sync",
+)
 
 
 def __getattr__(name: str) -> object:

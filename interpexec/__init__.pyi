@@ -5,6 +5,7 @@ from interpexec import buffers as buffers
 from interpexec import channels as channels
 from interpexec import errors as errors
 from interpexec import executor as executor
+from interpexec import joblib as joblib
 from interpexec import pool as pool
 from interpexec import sharing as sharing
 from interpexec import sync as sync

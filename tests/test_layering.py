@@ -167,6 +167,9 @@ ORDER = [
     "_ports.imap",
     "_ports.feeders",
     "pool",
+    "_ports.joblib_worker",
+    "_ports.joblib_backend",
+    "joblib",
 ]
 
 # The packages that each one may import, beside itself and `errors`.

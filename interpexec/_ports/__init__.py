@@ -8,6 +8,11 @@ The parts of `interpexec.pool.Pool`, in the words of `multiprocessing`:
     imap         the iterators of `imap` and `imap_unordered`
     feeders      the threads that read the iterables of these
 
-They use the executor as any program does. Nothing here is imported by workers: the functions
-that run there are in `_map/plain_chunk.py`.
+The backend of `interpexec.joblib`, in the words of joblib:
+
+    joblib_worker    running a batch; joblib in a worker
+    joblib_backend   what joblib calls
+
+They use the executor as any program does. Workers import `joblib_worker`, and for a `Pool`
+`_map/plain_chunk.py`.
 """

@@ -4,9 +4,14 @@ import logging
 from queue import SimpleQueue
 from threading import Lock, Thread
 
+from interpexec._core.sigint import keep_whole
+from interpexec._pool.parking import Latch
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+keep_whole()
 
 _logger = logging.getLogger("interpexec")
 
@@ -22,9 +27,10 @@ class CallbackThread:
         """Start nothing yet. name: of the thread."""
         self._name = name
         self._steps: SimpleQueue[Callable[[], object]] = SimpleQueue()
-        self._lock = Lock()  # guards the two below, for an instant
+        self._lock = Lock()  # guards the three below, for an instant
         self._expected = 0
         self._thread: Thread | None = None
+        self._is_over = Latch(is_open=True)  # open when no step is expected
 
     def expect(self) -> None:
         """Have the thread wait for one more step. RuntimeError if there can be no thread."""
@@ -33,6 +39,7 @@ class CallbackThread:
                 thread = Thread(target=self._run, name=self._name)
                 thread.start()
                 self._thread = thread
+                self._is_over.close()
             self._expected += 1
 
     def put(self, step: "Callable[[], object]") -> None:
@@ -41,6 +48,7 @@ class CallbackThread:
 
     def join(self) -> None:
         """Wait until no step is expected any more, and the thread has ended."""
+        self._is_over.wait()  # Ctrl-C is heard in it
         if (thread := self._thread) is not None:
             thread.join()
 
@@ -60,4 +68,6 @@ class CallbackThread:
             with self._lock:
                 self._expected -= 1
                 go_on = bool(self._expected)
+                if not go_on:
+                    self._is_over.open()
         return go_on

@@ -17,6 +17,9 @@ The last feeder of a pool that was closed shuts the executor down.
 
 from threading import Lock, Semaphore, Thread, current_thread
 
+from interpexec._core.sigint import keep_whole
+from interpexec._pool.parking import Latch
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
 
     from interpexec._ports.imap import IMapIterator
     from interpexec.executor import InterpreterPoolExecutor
+
+keep_whole()
 
 _AHEAD = 64
 """Calls in flight for each worker. With fewer, workers wait for the feeder where calls are
@@ -42,6 +47,7 @@ class Feeders:
         self._most = most_ahead * _AHEAD
         self._lock = Lock()  # guards what follows, for an instant
         self._running: dict[Thread, IMapIterator[Any]] = {}
+        self._are_over = Latch(is_open=True)  # open when none runs
         self._is_closed = False
         self.is_stopped = False
         """Whether the pool was terminated: no feeder goes on then."""
@@ -60,12 +66,15 @@ class Feeders:
                 raise ValueError("Pool not running")
             thread.start()
             self._running[thread] = results
+            self._are_over.close()
 
     def end_of(self, thread: Thread) -> None:
         """Learn that a feeder has come to its end. In its thread."""
         with self._lock:
             self._running.pop(thread)
             is_last = self._is_closed and not self._running
+            if not self._running:
+                self._are_over.open()
         if is_last:
             self._executor.shutdown(wait=False)
 
@@ -90,6 +99,7 @@ class Feeders:
         """Wait for the end of them all."""
         with self._lock:
             threads = list(self._running)
+        self._are_over.wait()  # Ctrl-C is heard in it
         for thread in threads:
             thread.join()
 

@@ -9,19 +9,25 @@ A feeder (`feeders`) makes the calls, whether results are taken or not, as in
 """
 
 from collections import deque
-from concurrent.futures import CancelledError, Future
-from threading import Condition
+from concurrent.futures import CancelledError
+from threading import Lock
 
+from interpexec._core.sigint import keep_whole, protected
 from interpexec._core.waiting import Deadline
 from interpexec._pool.done_callbacks import MARK
+from interpexec._pool.parking import Parker
 from interpexec._ports.failures import as_multiprocessing, timeout_error
+from interpexec._ports.results import pending
 
 TYPE_CHECKING: bool = False  # annotated, for jedi: it skips the block otherwise
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from concurrent.futures import Future
     from typing import Any, Self
 
     type AnyCall = Future[Any]
+
+keep_whole()
 
 
 class IMapIterator[T]:
@@ -36,7 +42,8 @@ class IMapIterator[T]:
         self._name = name
         self._is_ordered = is_ordered
         self._are_chunks = are_chunks
-        self._condition = Condition()  # guards all below
+        self._lock = Lock()  # guards all below, for an instant
+        self._sleepers: list[Parker] = []  # of the threads in `next`
         self._ready: deque[AnyCall] = deque()
         self._early: dict[int, AnyCall] = {}
         """By their numbers, those that were settled before their turn."""
@@ -53,6 +60,7 @@ class IMapIterator[T]:
     def __next__(self) -> T:
         return self.next()
 
+    @protected
     def next(self, timeout: float | None = None) -> T:
         """Return the next result; wait for it.
 
@@ -61,28 +69,41 @@ class IMapIterator[T]:
         the end.
         """
         deadline = Deadline(timeout)
-        with self._condition:
-            while True:
-                for value in self._values:
-                    return value
-                call = self._next_ready(deadline)
-                value = self._value(call)
-                del call
-                if not self._are_chunks:
-                    return value
-                self._values = iter(value)
+        while True:
+            with self._lock:
+                if (found := self._take()) is not None:
+                    return found[0]
+                if deadline.remaining() == 0:
+                    raise timeout_error()
+                sleeper = Parker()
+                self._sleepers.append(sleeper)
+            try:
+                sleeper.wait(deadline.remaining())
+            finally:
+                with self._lock:
+                    self._sleepers.remove(sleeper)
 
-    def _next_ready(self, deadline: Deadline) -> "AnyCall":
-        """Take the next call that is ready; wait for it. Under the lock."""
-        while not self._ready:
-            if self._is_cut:
-                self._is_cut, self._length = False, self._turn
-                raise CancelledError
-            if self._turn == self._length:
-                raise StopIteration
-            if not self._condition.wait(deadline.remaining()):
-                raise timeout_error()
-        return self._ready.popleft()
+    def _take(self) -> "tuple[T] | None":
+        """Return the next result, if it is ready, in a tuple; StopIteration at the end.
+
+        Under the lock.
+        """
+        while True:
+            for value in self._values:
+                return (value,)
+            if not self._ready:
+                break
+            value = self._value(self._ready.popleft())
+            if not self._are_chunks:
+                return (value,)
+            self._values = iter(value)
+            del value
+        if self._is_cut:
+            self._is_cut, self._length = False, self._turn
+            raise CancelledError
+        if self._turn == self._length:
+            raise StopIteration
+        return None
 
     def _value(self, call: "AnyCall") -> "Any":
         """Return the value of a call that is settled; raise its exception."""
@@ -104,31 +125,36 @@ class IMapIterator[T]:
 
     def end(self, length: int) -> None:
         """Learn how many calls there are in all."""
-        with self._condition:
+        with self._lock:
             self._length = length
-            self._condition.notify_all()
+            self._wake()
 
     def fail(self, number: int, error: BaseException) -> None:
         """End with an exception of the iterable, in the place of a call."""
-        call: AnyCall = Future()
+        call = pending()
         call.set_exception(error)
         self.settled(number, call)
         self.end(number + 1)
 
     def cut(self) -> None:
         """Expect nothing more, since the pool was terminated: the end is a CancelledError."""
-        with self._condition:
+        with self._lock:
             self._is_cut = self._length is None or self._turn < self._length
-            self._condition.notify_all()
+            self._wake()
+
+    def _wake(self) -> None:
+        """Have the threads look that wait. Under the lock."""
+        for sleeper in self._sleepers:
+            sleeper.wake()
 
     def settled(self, number: int, call: "AnyCall") -> None:
         """Put a settled call among the ready ones, when its turn has come."""
-        with self._condition:
+        with self._lock:
             self._early[number if self._is_ordered else self._turn] = call
             while self._turn in self._early:
                 self._ready.append(self._early.pop(self._turn))
                 self._turn += 1
-            self._condition.notify_all()
+            self._wake()
 
 
 def _not_the_end(error: BaseException) -> BaseException:
@@ -157,6 +183,6 @@ class _Place:
 
     def renew_lock(self) -> None:
         """Make a new lock: in a forked child, nobody is left to release the old one."""
-        self._results._condition = Condition()  # noqa: SLF001  # of this module
+        self._results._lock = Lock()  # noqa: SLF001  # of this module
 
     setattr(fill, MARK, True)  # see `done_callbacks`

@@ -8,24 +8,38 @@ An exception in one chunk costs no other chunk, as in `multiprocessing`: all of 
 computed, and the first exception that came is raised.
 """
 
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError
 from functools import partial
 from itertools import chain
 from threading import Lock
 
 from interpexec._core.error_text import shown
+from interpexec._core.sigint import keep_whole, protected
 from interpexec._pool.done_callbacks import MARK
+from interpexec._pool.future import REFUSED, CallFuture
 from interpexec._ports.failures import as_multiprocessing, timeout_error
 
 TYPE_CHECKING: bool = False  # annotated, for jedi: it skips the block otherwise
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from concurrent.futures import Future
     from typing import Any
 
     from interpexec._ports.callbacks import CallbackThread
 
     type OnResult = Callable[[Any], object] | None
     type OnError = Callable[[BaseException], object] | None
+
+
+keep_whole()
+
+
+def pending() -> "CallFuture[Any]":
+    """Return a future of no call, which somebody here settles.
+
+    A thread that waits for it hears Ctrl-C, which it might miss in the standard library's.
+    """
+    return CallFuture(REFUSED, None, None)
 
 
 class Callbacks:
@@ -40,7 +54,7 @@ class Callbacks:
                 raise TypeError(f"{name} must be a callable or None, got {shown(value)}")
         self._thread = thread
         self._on_result, self._on_error = on_result, on_error
-        self._told: Future[Any] = Future()
+        self._told = pending()
         self._name = ""
 
     def behind(self, call: "Future[Any]", name: str) -> "Future[Any]":
@@ -106,6 +120,7 @@ class AsyncResult[T]:
         self._future = future
         self._name = name
 
+    @protected
     def get(self, timeout: float | None = None) -> T:
         """Return the value, or raise the exception of the call.
 
@@ -125,6 +140,7 @@ class AsyncResult[T]:
         finally:
             del error  # its traceback has this frame
 
+    @protected
     def wait(self, timeout: float | None = None) -> None:
         """Wait until the result is ready, for at most `timeout` seconds; None: for ever."""
         try:
@@ -151,7 +167,7 @@ class Chunks:
     """The chunks of one map. `whole` is settled when every one of them is."""
 
     def __init__(self) -> None:
-        self.whole: Future[list[Any]] = Future()
+        self.whole: Future[list[Any]] = pending()
         self._calls: list[Future[list[Any]]] = []
         self._lock = Lock()  # guards the two below, for an instant
         self._left = 1
@@ -167,7 +183,7 @@ class Chunks:
 
     def seal(self, error: BaseException | None = None) -> None:
         """Take no more chunks. error: of the iterable, in the place of the next one."""
-        last: Future[Any] = Future()
+        last = pending()
         last.set_result([]) if error is None else last.set_exception(error)
         self._one_less(last)
 

@@ -112,7 +112,7 @@ def test_an_endless_iterable_is_read_some_way_ahead(
             results.next(0.05)
         assert read == list(range(5))
         gate.open()
-        assert sorted(next(results) for _ in range(100))[:3] == [0, 1, 2]
+        assert len({next(results) for _ in range(100)}) == 100
 
 
 def test_an_exception_costs_its_item(method: str) -> None:

@@ -137,6 +137,8 @@ def pools() -> None:
     pool.imap(half, ["a"])  # type: ignore[arg-type]
     pool.apply(half, 3)  # type: ignore[arg-type]
     interpexec.pool.Pool("2")  # type: ignore[arg-type]
+    interpexec.joblib.register(make_default=True)
+    interpexec.joblib.register(make_default="yes")  # type: ignore[arg-type]
 
 
 async def asynchronous(pool: InterpreterPoolExecutor) -> None:

@@ -1,0 +1,29 @@
+"""Functions of a module that imports joblib, as users write them."""
+
+from joblib import Parallel, delayed
+
+import tasks
+
+ready: list[str] = []
+
+
+def get_ready(word: str) -> None:
+    """Do what initializers do."""
+    ready.append(word)
+
+
+def is_ready(_: object = None) -> list[str]:
+    """Return what `get_ready` was given in this interpreter."""
+    return ready
+
+
+def where(count: int) -> list[int]:
+    """Return in which interpreters the calls of a `Parallel` run."""
+    calls = (delayed(tasks.interpreter)() for _ in range(count))
+    return Parallel(n_jobs=2)(calls)  # type: ignore[no-any-return]  # it has no types
+
+
+def where_inside(count: int) -> tuple[int, list[list[int]]]:
+    """Return where this runs, and where the calls run of a `Parallel` in a `Parallel`."""
+    found = Parallel(n_jobs=2, prefer="threads")(delayed(where)(count) for _ in range(2))
+    return tasks.interpreter(), found
