@@ -6,7 +6,7 @@
 from functools import cache
 
 from interpexec._core.late_errors import ExecutionFailed
-from interpexec._sharing.pickling import RESULT
+from interpexec._sharing.diagnose import RESULT
 from interpexec.errors import NotShareableError
 
 TYPE_CHECKING: bool = False  # annotated, for jedi: it skips the block otherwise
@@ -28,20 +28,19 @@ def timeout_error() -> type[Exception]:
 def as_multiprocessing(error: BaseException, name: str) -> BaseException:
     """Return the exception that `multiprocessing` raises where a call has ended by this one.
 
-    That of the pickling, with our words as a note, where an argument cannot be sent;
-    MaybeEncodingError where the result cannot. Any other one is the call's own, and its cause
-    has the worker's traceback in `tb`.
+    The user's own, with our words as a note, where it was raised in the pickling of an argument;
+    MaybeEncodingError where the result cannot be sent. Any other one is the call's own, and its
+    cause has the worker's traceback in `tb`.
 
     name: of the function.
     """
     cause = error.__cause__
-    if isinstance(error, NotShareableError) and isinstance(cause, Exception):
-        if not isinstance(cause, ExecutionFailed):
-            return _with_note(cause, str(error))
-        if str(error).startswith(RESULT):
-            return _not_encoded(error, name)
     if isinstance(cause, ExecutionFailed):
         cause.tb = f'\n"""\n{cause.excinfo.errdisplay}\n"""'  # type: ignore[attr-defined]  # as RemoteTraceback
+    elif isinstance(error, NotShareableError) and isinstance(cause, Exception):
+        return _with_note(cause, str(error))
+    if isinstance(error, NotShareableError) and str(error).startswith(RESULT):
+        return _not_encoded(error, name)
     return error
 
 

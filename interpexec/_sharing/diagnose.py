@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _FOREIGN = "\0"  # before a reason that is not a NotShareableError's
 _FUNCTION, _NAMED = "the function", ("function ", "class ")  # it says itself what it is
-_RESULT = "the result"
+RESULT = "the result"  # where the error of one begins
 _METHODS = MethodType, BuiltinMethodType
 _DEEPEST = 50
 _MOST_PARTS = 10_000  # of one object
@@ -33,7 +33,7 @@ def explain(
         return NotShareableError(reason)
     if path.startswith(f"{_FUNCTION}."):
         path = path.removeprefix("the ")  # `function.__self__` is code
-    hint = way_out(part, "return" if where == _RESULT else "pass")
+    hint = way_out(part, "return" if where == RESULT else "pass")
     if hint is None and not reason.startswith(_FOREIGN):
         return NotShareableError(f"{path}: {reason}")
     why = hint or f"{reason.removeprefix(_FOREIGN)} ({OTHERWISE})"

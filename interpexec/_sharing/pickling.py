@@ -35,9 +35,6 @@ if TYPE_CHECKING:
 
     type Call = tuple[Callable[..., object], tuple[object, ...], dict[str, object]]
 
-RESULT = "the result"
-"""The name of a result in the error that names a part of it which cannot be sent."""
-
 _FUNCTION = type(lambda: None)
 
 
@@ -244,4 +241,4 @@ def dumps_value(value: object) -> "Packed":
     """Pickle a result, in a worker. Raises NotShareableError, naming the part, if it cannot be."""
     if type(value) in PLAIN:
         return dumps(value, 5)
-    return RESULTS.pack_or_explain(value, RESULT)
+    return RESULTS.pack_or_explain(value, "the result")

@@ -151,7 +151,7 @@ def test_an_exception_of_the_iterable_is_raised() -> None:
 
 
 @pytest.mark.usefixtures("two")
-def test_what_cannot_be_sent_is_named() -> None:
+def test_an_unsendable_object_is_named() -> None:
     """In the call, and in its result."""
     with pytest.raises(Exception, match=r"lock.* cannot be sent|cannot be sent.*lock"):
         Parallel()(delayed(tasks.same)(threading.Lock()) for _ in range(2))

@@ -13,6 +13,7 @@ import pytest
 import mishaps
 import tasks
 from gates import TIME_LIMIT
+from interpexec import NotShareableError
 from pools import gated_pool, pool_of
 
 pytestmark = pytest.mark.fast
@@ -78,15 +79,22 @@ def test_an_exception_has_the_remote_traceback() -> None:
     assert "return a / b" in str(cause)
 
 
-def test_an_argument_that_cannot_be_sent_fails_as_its_pickling() -> None:
-    """The exception is pickle's, or the user's own; a note names the argument."""
+def test_an_argument_that_cannot_be_sent_is_refused() -> None:
+    """By name; where the user's own code refuses, its exception is raised, with that as a note."""
     with pool_of(1) as pool:
         for ask in (pool.apply, pool.map):
             for _ in range(2):
-                with pytest.raises(TypeError, match="cannot pickle") as caught:
+                with pytest.raises(NotShareableError, match=r"lock.*cannot|cannot.*lock"):
                     ask(tasks.same, (threading.Lock(),))
-                (note,) = [each for each in caught.value.__notes__ if "cannot be sent" in each]
-                assert "lock" in note
+                own = _Refusing()
+                with pytest.raises(LookupError, match="mine") as caught:
+                    ask(tasks.same, (own,))
+                assert [each for each in caught.value.__notes__ if "cannot be sent" in each]
+
+
+class _Refusing:
+    def __reduce__(self) -> str:
+        raise LookupError("mine")
 
 
 def test_a_result_that_cannot_be_sent_says_so() -> None:

@@ -14,7 +14,7 @@ import pytest
 import stoppable
 import tasks
 from gates import TIME_LIMIT
-from interpexec import BrokenInterpreterPool, InterpreterPoolExecutor
+from interpexec import BrokenInterpreterPool, InterpreterPoolExecutor, NotShareableError
 from interpexec.pool import AsyncResult, Pool
 from pools import gated_pool, pool_of
 from stops import Pipe, finish, start
@@ -172,7 +172,7 @@ def test_a_pool_cannot_be_sent() -> None:
     with pool_of(1) as pool:
         with pytest.raises(NotImplementedError, match="cannot be passed between processes"):
             pickle.dumps(pool)
-        with pytest.raises(NotImplementedError):
+        with pytest.raises(NotShareableError, match="cannot be passed between processes"):
             pool.apply(tasks.same, (pool,))
 
 
