@@ -85,7 +85,7 @@ def test_a_time_limit_cancels_the_task_too(begun: Pipe, told: Pipe) -> None:
     """A time limit waits for the end of the shield to raise; the future does not wait."""
     # The module is imported before the call's time begins.
     with pool_of(1, initializer=shielded.task_here) as pool:
-        future = pool.with_options(timeout=2).submit(
+        future = pool.with_options(timeout=1).submit(
             shielded.poll_shielded, begun.writer, told.writer
         )
         assert isinstance(future.exception(TIME_LIMIT), TimeoutError)
