@@ -29,6 +29,7 @@ EXPECTED = {
         "[0, 1, 4]\n"
     ),
     "Use it from asyncio": "[[1], {}]\n",
+    "Map over items that arrive bit by bit": "SPAM\nEGGS\n",
     "Prepare each worker once": "[True, False]\n",
     "Stop a call that takes too long": (
         "endless was stopped: it ran for more than 0.2 s\nTrue 1024\n"
@@ -55,6 +56,9 @@ EXPECTED = {
     "Prepare each worker, and clear up after it": "[0, 1] 300\n",
 }
 
+INPUT = {"Map over items that arrive bit by bit": "spam\neggs\n"}
+"""The standard input of programs that read it."""
+
 
 @pytest.mark.parametrize("title", PROGRAMS)
 def test_the_recipe_works(title: str, tmp_path: Path) -> None:
@@ -64,7 +68,10 @@ def test_the_recipe_works(title: str, tmp_path: Path) -> None:
     program = tmp_path / "program.py"
     program.write_text(PROGRAMS[title])
     command = [sys.executable, "-W", "error", str(program)]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    given = INPUT.get(title, "")
+    run = subprocess.run(
+        command, input=given, capture_output=True, text=True, timeout=60, check=False
+    )
     assert (run.returncode, run.stderr) == (0, "")
     assert run.stdout == EXPECTED.get(title, run.stdout) != ""
 
