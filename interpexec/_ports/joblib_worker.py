@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     type Task = tuple[Callable[..., object], tuple[object, ...], dict[str, object]]
 
-_READER = "joblib._multiprocessing_helpers"
-"""The module of joblib that looks into the environment."""
+_READER, _REGISTRY = "joblib._multiprocessing_helpers", "joblib.parallel"
+"""The modules of joblib that look into the environment, and know the backends."""
 
 
 def run_batch(tasks: "list[Task]") -> list[object]:
@@ -36,7 +36,7 @@ def prepare(initializer: "Callable[..., object] | None", args: "tuple[object, ..
 
 
 class _SerialJoblib:
-    """Finds the module in which joblib decides about processes, and has it decide for none."""
+    """Finds two modules of joblib, and has them do without processes."""
 
     def __init__(self, loader: "Any") -> None:
         """loader: that of the module."""
@@ -47,7 +47,7 @@ class _SerialJoblib:
         cls, name: str, path: "Sequence[str] | None" = None, target: "ModuleType | None" = None
     ) -> "ModuleSpec | None":
         """Return None for every other module."""
-        if name != _READER:
+        if name not in {_READER, _REGISTRY}:
             return None
         from importlib.machinery import PathFinder  # few workers import joblib
 
@@ -60,7 +60,16 @@ class _SerialJoblib:
         return getattr(self._loader, name)
 
     def exec_module(self, module: "ModuleType") -> None:
-        """Run the module. It sees another environment; that of the process is not changed."""
+        """Run the module."""
+        if module.__name__ == _READER:
+            self._exec_without_processes(module)
+            return
+        self._loader.exec_module(module)
+        # Where a call inside a call names the backend, that is not an error.
+        module.BACKENDS["interpexec"] = module.SequentialBackend
+
+    def _exec_without_processes(self, module: "ModuleType") -> None:
+        """Run a module that sees another environment; that of the process is not changed."""
         import os
 
         environment = os.environ

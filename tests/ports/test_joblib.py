@@ -173,7 +173,7 @@ def test_a_timeout_ends_the_wait(begun: Pipe, told: Pipe) -> None:
 def test_nested_calls_run_one_after_another() -> None:
     """In the worker of the outer call, however they are asked for, from a module with joblib."""
     for place, inner in Parallel()(delayed(joblib_tasks.where_inside)(3) for _ in range(3)):
-        assert inner == [[place] * 3] * 2
+        assert inner == [[place] * 3] * 3
         assert place != tasks.interpreter()
 
 

@@ -25,5 +25,6 @@ def where(count: int) -> list[int]:
 
 def where_inside(count: int) -> tuple[int, list[list[int]]]:
     """Return where this runs, and where the calls run of a `Parallel` in a `Parallel`."""
-    found = Parallel(n_jobs=2, prefer="threads")(delayed(where)(count) for _ in range(2))
-    return tasks.interpreter(), found
+    hints: list[dict[str, str]] = [{}, {"prefer": "threads"}, {"backend": "interpexec"}]
+    calls = [(Parallel(n_jobs=2, **hint), delayed(where)(count)) for hint in hints]
+    return tasks.interpreter(), [parallel([call])[0] for parallel, call in calls]
