@@ -18,15 +18,17 @@ from typing import overload
 from interpexec._aio import ending
 from interpexec._aio.group import Group
 from interpexec._aio.iterators import Unordered, in_order
-from interpexec._aio.request import check, request_of
+from interpexec._aio.request import check, job_maker
 from interpexec.executor import InterpreterPoolExecutor
 
 TYPE_CHECKING: bool = False  # annotated, for jedi: it skips the block otherwise
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+    from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable
     from typing import Any
 
     from interpexec._map.outcome import Outcome
+
+    type Source[T] = Iterable[T] | AsyncIterable[T]
 
 __all__ = ["Group", "group", "imap_unordered", "map", "outcomes", "run", "shutdown"]
 
@@ -69,7 +71,7 @@ async def shutdown(executor: InterpreterPoolExecutor, *, cancel_futures: bool = 
 def map[A, R](
     executor: InterpreterPoolExecutor,
     fn: "Callable[[A], R]",
-    first: "Iterable[A]",
+    first: "Source[A]",
     /,
     *,
     chunksize: int | None = None,
@@ -79,8 +81,8 @@ def map[A, R](
 def map[A, B, R](
     executor: InterpreterPoolExecutor,
     fn: "Callable[[A, B], R]",
-    first: "Iterable[A]",
-    second: "Iterable[B]",
+    first: "Source[A]",
+    second: "Source[B]",
     /,
     *,
     chunksize: int | None = None,
@@ -90,9 +92,9 @@ def map[A, B, R](
 def map[A, B, C, R](
     executor: InterpreterPoolExecutor,
     fn: "Callable[[A, B, C], R]",
-    first: "Iterable[A]",
-    second: "Iterable[B]",
-    third: "Iterable[C]",
+    first: "Source[A]",
+    second: "Source[B]",
+    third: "Source[C]",
     /,
     *,
     chunksize: int | None = None,
@@ -102,10 +104,10 @@ def map[A, B, C, R](
 def map[A, B, C, D, R](
     executor: InterpreterPoolExecutor,
     fn: "Callable[[A, B, C, D], R]",
-    first: "Iterable[A]",
-    second: "Iterable[B]",
-    third: "Iterable[C]",
-    fourth: "Iterable[D]",
+    first: "Source[A]",
+    second: "Source[B]",
+    third: "Source[C]",
+    fourth: "Source[D]",
     /,
     *,
     chunksize: int | None = None,
@@ -115,11 +117,11 @@ def map[A, B, C, D, R](
 def map[A, B, C, D, E, R](
     executor: InterpreterPoolExecutor,
     fn: "Callable[[A, B, C, D, E], R]",
-    first: "Iterable[A]",
-    second: "Iterable[B]",
-    third: "Iterable[C]",
-    fourth: "Iterable[D]",
-    fifth: "Iterable[E]",
+    first: "Source[A]",
+    second: "Source[B]",
+    third: "Source[C]",
+    fourth: "Source[D]",
+    fifth: "Source[E]",
     /,
     *,
     chunksize: int | None = None,
@@ -129,21 +131,21 @@ def map[A, B, C, D, E, R](
 def map[R](
     executor: InterpreterPoolExecutor,
     fn: "Callable[..., R]",
-    first: "Iterable[Any]",
-    second: "Iterable[Any]",
-    third: "Iterable[Any]",
-    fourth: "Iterable[Any]",
-    fifth: "Iterable[Any]",
-    sixth: "Iterable[Any]",
+    first: "Source[Any]",
+    second: "Source[Any]",
+    third: "Source[Any]",
+    fourth: "Source[Any]",
+    fifth: "Source[Any]",
+    sixth: "Source[Any]",
     /,
-    *others: "Iterable[Any]",
+    *others: "Source[Any]",
     chunksize: int | None = None,
     buffersize: int | None = None,
 ) -> "AsyncGenerator[R]": ...
 def map[R](
     executor: InterpreterPoolExecutor,
     fn: "Callable[..., R]",
-    *iterables: "Iterable[object]",
+    *iterables: "Source[object]",
     chunksize: int | None = None,
     buffersize: int | None = None,
 ) -> "AsyncGenerator[R]":
@@ -154,20 +156,24 @@ def map[R](
         calls for each worker, of `chunksize` items, or one. For many short items, give
         some thousands.
 
-    The iterables are read in the event loop, as far as `buffersize` lets them. When
+    The iterables, ordinary or asynchronous ones, are read in the event loop, as far as
+    `buffersize` lets them; asynchronous ones in a task of their own, so that results come while
+    they wait. An exception of theirs comes behind the results of the items before it. When
     an item raises, when the task that iterates is cancelled, or the iterator is
     closed (`contextlib.aclosing`), everything in flight is cancelled, what runs
-    included. Raises TypeError or ValueError at once, naming the argument.
+    included, and the reading. (As by `async for`, an asynchronous generator is not closed: where
+    that matters, do it by another `aclosing`.) Raises TypeError or ValueError at once, naming the
+    argument.
     """
-    request = request_of(executor, fn, iterables, chunksize, buffersize)
-    return in_order(executor._job_maker(request)())  # type: ignore[return-value]  # noqa: SLF001  # a class of this package
+    maker = job_maker(executor, fn, iterables, chunksize, buffersize)
+    return in_order(*maker)  # type: ignore[return-value]  # of what `fn` returns
 
 
 @overload
 def imap_unordered[A, R](
     executor: InterpreterPoolExecutor,
     fn: "Callable[[A], R]",
-    first: "Iterable[A]",
+    first: "Source[A]",
     /,
     *,
     chunksize: int | None = None,
@@ -177,8 +183,8 @@ def imap_unordered[A, R](
 def imap_unordered[A, B, R](
     executor: InterpreterPoolExecutor,
     fn: "Callable[[A, B], R]",
-    first: "Iterable[A]",
-    second: "Iterable[B]",
+    first: "Source[A]",
+    second: "Source[B]",
     /,
     *,
     chunksize: int | None = None,
@@ -188,9 +194,9 @@ def imap_unordered[A, B, R](
 def imap_unordered[A, B, C, R](
     executor: InterpreterPoolExecutor,
     fn: "Callable[[A, B, C], R]",
-    first: "Iterable[A]",
-    second: "Iterable[B]",
-    third: "Iterable[C]",
+    first: "Source[A]",
+    second: "Source[B]",
+    third: "Source[C]",
     /,
     *,
     chunksize: int | None = None,
@@ -200,10 +206,10 @@ def imap_unordered[A, B, C, R](
 def imap_unordered[A, B, C, D, R](
     executor: InterpreterPoolExecutor,
     fn: "Callable[[A, B, C, D], R]",
-    first: "Iterable[A]",
-    second: "Iterable[B]",
-    third: "Iterable[C]",
-    fourth: "Iterable[D]",
+    first: "Source[A]",
+    second: "Source[B]",
+    third: "Source[C]",
+    fourth: "Source[D]",
     /,
     *,
     chunksize: int | None = None,
@@ -213,11 +219,11 @@ def imap_unordered[A, B, C, D, R](
 def imap_unordered[A, B, C, D, E, R](
     executor: InterpreterPoolExecutor,
     fn: "Callable[[A, B, C, D, E], R]",
-    first: "Iterable[A]",
-    second: "Iterable[B]",
-    third: "Iterable[C]",
-    fourth: "Iterable[D]",
-    fifth: "Iterable[E]",
+    first: "Source[A]",
+    second: "Source[B]",
+    third: "Source[C]",
+    fourth: "Source[D]",
+    fifth: "Source[E]",
     /,
     *,
     chunksize: int | None = None,
@@ -227,21 +233,21 @@ def imap_unordered[A, B, C, D, E, R](
 def imap_unordered[R](
     executor: InterpreterPoolExecutor,
     fn: "Callable[..., R]",
-    first: "Iterable[Any]",
-    second: "Iterable[Any]",
-    third: "Iterable[Any]",
-    fourth: "Iterable[Any]",
-    fifth: "Iterable[Any]",
-    sixth: "Iterable[Any]",
+    first: "Source[Any]",
+    second: "Source[Any]",
+    third: "Source[Any]",
+    fourth: "Source[Any]",
+    fifth: "Source[Any]",
+    sixth: "Source[Any]",
     /,
-    *others: "Iterable[Any]",
+    *others: "Source[Any]",
     chunksize: int | None = None,
     buffersize: int | None = None,
 ) -> "Unordered[R]": ...
 def imap_unordered[R](
     executor: InterpreterPoolExecutor,
     fn: "Callable[..., R]",
-    *iterables: "Iterable[object]",
+    *iterables: "Source[object]",
     chunksize: int | None = None,
     buffersize: int | None = None,
 ) -> "Unordered[R]":
@@ -250,14 +256,13 @@ def imap_unordered[R](
     An exception costs its own item only: it is raised by the `anext()` that meets it,
     and the next one goes on. Otherwise as `map`.
     """
-    request = request_of(executor, fn, iterables, chunksize, buffersize)
-    return Unordered(executor._job_maker(request))  # noqa: SLF001  # a class of this package
+    return Unordered(*job_maker(executor, fn, iterables, chunksize, buffersize))
 
 
 def outcomes[R](
     executor: InterpreterPoolExecutor,
     fn: "Callable[..., R]",
-    *iterables: "Iterable[Any]",
+    *iterables: "Source[Any]",
     ordered: bool = True,
     chunksize: int | None = None,
     buffersize: int | None = None,
@@ -266,6 +271,5 @@ def outcomes[R](
 
     ordered: in the order of the items; else as they arrive. Otherwise as `map`.
     """
-    request = request_of(executor, fn, iterables, chunksize, buffersize, wants_outcomes=True)
-    make = executor._job_maker(request)  # noqa: SLF001  # a class of this package
-    return in_order(make()) if ordered else Unordered(make)  # type: ignore[return-value]
+    maker = job_maker(executor, fn, iterables, chunksize, buffersize, wants_outcomes=True)
+    return in_order(*maker) if ordered else Unordered(*maker)  # type: ignore[return-value]

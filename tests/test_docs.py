@@ -43,6 +43,7 @@ EXPECTED = {
     "Stop at a place of your own choosing": "True\n",
     "Have types checked": "11\n[1, 2]\n",
     "Change something in every worker, while calls run": "False\nTrue\n",
+    "Map over what arrives, in asyncio": "5\n4\n5\n",
     "Map in an asyncio server": "7\n8\n9\nstopped\n",
     "Serve connections with all workers": "READY\nSTEADY\nGO\n!\n",
     "Scan a large corpus in place": "256\n",

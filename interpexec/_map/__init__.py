@@ -16,6 +16,7 @@
     lifecycle    the stages of a map, and the table of its moves
     call_maker   the calls that are made of a function and items
     request      the arguments of a map, checked
+    inlet        items that come one by one, in the iterables' place
     reader       reading the iterables
     asks         asking workers for what their calls have not begun
     job          one map, from its iterables to its outcomes

@@ -62,7 +62,7 @@ class FeedJob(Job):
         Raises what `submit` raises.
         """
         self._scheduler.refuse_if_over()
-        reader = self._reader
+        reader = self.reader
         items: Items = interruptibly(self._maker.items, [values], reader.count)
         with self._lock:
             if self._life.stage not in READS:

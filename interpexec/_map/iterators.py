@@ -68,7 +68,7 @@ class InOrder:
                 del following
                 self._outcomes = outcomes = outcomes_of(job, chunk, self._deadline)
                 self._given += len(outcomes)
-                if not job.is_bounded:
+                if job.reader.bound is None:
                     self._values = outcomes.take_all()
                     yield self._values
                 if outcomes:
@@ -96,7 +96,7 @@ class InOrder:
         if self._is_over:
             return 0
         rest = len(self._outcomes) + length_hint(self._values)
-        return max(self._job.items_read - self._given, 0) + rest
+        return max(self._job.reader.count - self._given, 0) + rest
 
 
 class Arrivals[T]:
@@ -187,7 +187,7 @@ class Unordered(Results[object]):
         """Return how many results are to come, of the items that were read so far."""
         if self._is_over:
             return 0
-        return max(self._job.items_read - self._given, 0) + len(self._open)
+        return max(self._job.reader.count - self._given, 0) + len(self._open)
 
     @unbroken
     def __del__(self) -> None:

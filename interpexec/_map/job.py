@@ -81,7 +81,7 @@ class Job(Asks):
             chunksize = 1
         self._maker = CallMaker(request.fn, chunksize, is_timed=request.wants_outcomes)
         self.record = Record(request.name, wants_outcomes=request.wants_outcomes)
-        self._reader = Reader(request.iterables, self._maker.items, buffersize)
+        self.reader = Reader(request.iterables, self._maker.items, buffersize)
         self._life = Lifecycle()  # RELEASED is set without the lock
         self._lock = threading.RLock()
         self._sizer = make_sizer(chunksize, buffersize, scheduler.max_workers)
@@ -96,14 +96,10 @@ class Job(Asks):
         self._divider = Divider(scheduler, self._sizer, self.chunks)
 
     @property
-    def is_bounded(self) -> bool:
-        """Whether a bound says how many items may be in flight."""
-        return self._reader.bound is not None
-
-    @property
-    def items_read(self) -> int:
-        """How many items have been read so far."""
-        return self._reader.count
+    def is_reading(self) -> bool:
+        """Whether more items may be read."""
+        with self._lock:  # a move to the end appends a chunk, too
+            return self._life.stage in READS
 
     # -- reading: the thread that iterates ---------------------------------------
 
@@ -115,7 +111,7 @@ class Job(Asks):
         exception of the iterables comes behind their last item.
         """
         origin = self.chunks.last
-        for count in self._reader.first():
+        for count in self.reader.first():
             if self._life.stage not in READS:
                 break
             self._take_in(count)
@@ -127,7 +123,7 @@ class Job(Asks):
     @protected
     def refill(self) -> None:
         """Read one more item, where there is a bound, since one is about to be yielded."""
-        if self._reader.bound is None or self._life.stage not in READS:
+        if self.reader.bound is None or self._life.stage not in READS:
             return
         if self._executor() is None:
             with self._lock:
@@ -138,19 +134,19 @@ class Job(Asks):
             self._take_in(1)
         except Exception as error:  # it was shut down: that comes behind what is there
             with self._lock:
-                self._reader.end_with(error)
+                self.reader.end_with(error)
                 self._life.move(EXHAUSTED)
                 self._fill()
 
     def _take_in(self, count: int) -> None:
         """Read so many items, or as many as there are, and submit."""
-        items = self._reader.read(count)
+        items = self.reader.read(count)
         with self._lock:
             if items and self._life.stage in SUBMITS:
                 self._accept()
                 self._backlog.append(items)
             # After the items, lest an error come before them.
-            if self._reader.is_at_end:
+            if self.reader.is_at_end:
                 self._life.move(EXHAUSTED)
             self._fill()
 
@@ -180,7 +176,7 @@ class Job(Asks):
             while len(self._out) < self._sizer.most_out and (items := self._cut()):
                 self._send(self.chunks.append(items))
             is_read = not (self._backlog.count or self._life.stage in READS)
-            if is_read and (error := self._reader.take_error()) is not None:
+            if is_read and (error := self.reader.take_error()) is not None:
                 self._settle(self.chunks.append(NOTHING), error)
         finally:
             self._is_filling = False

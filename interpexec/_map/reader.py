@@ -7,6 +7,7 @@ from interpexec._core.cpython import NotShareableError
 from interpexec._core.error_text import without_frames
 from interpexec._core.sigint import interruptibly
 from interpexec._map.chunk_size import MOST
+from interpexec._map.inlet import Inlet
 from interpexec._map.items import NOTHING, Items
 
 TYPE_CHECKING = False
@@ -27,8 +28,10 @@ class Reader:
     ) -> None:
         """make: makes items of arguments (`CallMaker.items`). bound: of the items in flight."""
         self.bound = bound
-        self._is_single = len(iterables) == 1
-        self._iterator = iter(iterables[0]) if self._is_single else zip(*iterables, strict=False)
+        first = iterables[0] if len(iterables) == 1 else zip(*iterables, strict=False)
+        self._is_fed = isinstance(first, Inlet)
+        self._is_single = first.is_single if isinstance(first, Inlet) else len(iterables) == 1
+        self._iterator = iter(first)
         self._make = make
         self.is_at_end = False
         self.error: Exception | None = None
@@ -38,7 +41,7 @@ class Reader:
 
     def first(self) -> "Iterator[int]":
         """Yield how many items to read next, until as many were read as may be in flight."""
-        count, left = 1, self.bound
+        count, left = 1, 0 if self._is_fed else self.bound
         while left != 0:
             begun = monotonic_ns()
             yield count if left is None else min(count, left)

@@ -218,14 +218,16 @@ def mappable(fn: object, iterables: tuple[object, ...]) -> "tuple[Iterator[objec
     if not callable(fn):
         raise TypeError(f"fn must be a callable, got {shown(fn)}")
     function(fn)
-    return tuple(_iterator(each, f"iterables[{index}]") for index, each in enumerate(iterables))
+    return tuple(iterator(each, f"iterables[{index}]") for index, each in enumerate(iterables))
 
 
-def _iterator(value: object, name: str) -> "Iterator[object]":
+def iterator(value: object, name: str) -> "Iterator[object]":
+    """Return the iterator over an iterable that is no asynchronous one."""
     try:
         return iter(value)  # type: ignore[call-overload,no-any-return]  # that is the question
     except TypeError as error:
-        raise TypeError(f"{name} must be iterable, got {shown(value)}: {error}") from None
+        hint = " (the maps of interpexec.aio take it)" if hasattr(type(value), "__aiter__") else ""
+        raise TypeError(f"{name} must be iterable, got {shown(value)}: {error}{hint}") from None
 
 
 def limit(value: object) -> float | None:

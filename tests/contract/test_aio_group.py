@@ -60,14 +60,14 @@ def test_the_first_failure_stops_the_others(
             async with aio.group(pool) as group:
                 failing = group.submit(tasks.pass_gate_and_fail, door.handle, LookupError(7))
                 running = group.submit(stoppable.spin_and_clean, begun.writer, told.writer)
-                pending = [group.submit(stoppable.note, told.writer) for _ in range(200)]
+                pending = [group.submit(stoppable.spin, begun.writer) for _ in range(20)]
                 await hear(begun)
                 door.open()
                 await asyncio.Event().wait()  # for ever: it is interrupted
         assert caught.value is failing.exception()
         assert running.cancelled()
-        assert sum(each.cancelled() for each in pending) > 100
-        assert told.rest().replace(b"!", b"") == b"wio"
+        assert all(each.cancelled() for each in pending)
+        assert told.rest() == b"wio"
         assert is_over(group)
         task = asyncio.current_task()
         assert task is not None
@@ -153,12 +153,12 @@ def test_several_failures_come_as_a_group(in_block: bool) -> None:
             async with aio.group(pool) as group:
                 for number in range(2):
                     group.submit(tasks.pass_gate_and_fail, door.handle, LookupError(number))
-                cancelled = [group.submit(tasks.same, n) for n in range(20)]
+                others = [group.submit(tasks.same, n) for n in range(20)]
                 await asyncio.to_thread(door.await_knocks, 2)
                 asyncio.get_running_loop().call_soon(door.open)
                 if in_block:
                     raise ValueError("mine")
-        assert any(call.cancelled() for call in cancelled)
+        assert all(call.done() for call in others)  # cancelled, or run by the worker that was free
         kinds = [type(error) for error in caught.value.exceptions]
         assert kinds == [LookupError, LookupError] + [ValueError] * in_block
         assert is_over(group)

@@ -141,6 +141,11 @@ def pools() -> None:
     interpexec.joblib.register(make_default="yes")  # type: ignore[arg-type]
 
 
+async def words() -> AsyncGenerator[str]:
+    """Yield words."""
+    yield "spam"
+
+
 async def asynchronous(pool: InterpreterPoolExecutor) -> None:
     """Check `interpexec.aio`, and a pool as asyncio's executor."""
     assert_type(await interpexec.aio.run(pool, repeat, "a", times=3), str)
@@ -149,6 +154,11 @@ async def asynchronous(pool: InterpreterPoolExecutor) -> None:
         assert_type(value, str)
     async for number in interpexec.aio.imap_unordered(pool, half, [1]):
         assert_type(number, float)
+    source = interpexec.aio.map(pool, half, [1])
+    assert_type(interpexec.aio.map(pool, abs, source), AsyncGenerator[float])
+    async for value in interpexec.aio.imap_unordered(pool, repeat, words(), [1]):
+        assert_type(value, str)
+    interpexec.aio.map(pool, half, words())  # type: ignore[arg-type]
     interpexec.aio.map(pool, half, ["a"])  # type: ignore[arg-type]
     interpexec.aio.imap_unordered(pool, half, ["a"])  # type: ignore[arg-type]
     await interpexec.aio.run(pool, half, "a")  # type: ignore[arg-type]
