@@ -11,19 +11,21 @@ So rebinding is seen, and a change in place. Numbers, strings, functions, classe
 what is immutable are compared by their identity alone.
 """
 
+import sys
 from _operator import call, is_
 from _pickle import Pickler
 from functools import partial
 from io import BytesIO
 
 from interpexec._sharing import reducers
+from interpexec._sharing.importable import spec_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
     from typing import Any
 
-_FUNCTION = type(lambda: None)
+_FUNCTION, _MODULE = type(lambda: None), type(reducers)
 _FIXED: frozenset[type] = frozenset(
     {
         *(int, float, complex, bool, type(None), str, bytes, range, type(...), object),
@@ -94,6 +96,19 @@ class Reads:
             elif not _is_fixed(cls):
                 self._seen[id(value)] = value
                 self._watch_pickle(value)
+
+    def watch_module(self, value: object) -> None:
+        """Note the module of something that is sent by name: that may be loaded again."""
+        if type(value) is _MODULE:
+            module: Any = value
+        elif type(value) is _FUNCTION or isinstance(value, type):
+            module = sys.modules.get(value.__module__)
+        else:
+            return
+        name = getattr(module, "__name__", "__main__")
+        is_own = name != "__main__" and name.partition(".")[0] not in sys.stdlib_module_names
+        if is_own and spec_of(module) is not None:
+            self.note(spec_of, module, spec_of(module))
 
     def _watch_items(self, value: "Any") -> "list[object]":
         if type(value) is dict:

@@ -22,7 +22,12 @@ given: list[str] = [*sys.path]
 settled: list[str] = [*sys.path]
 """`sys.path`, unless it has changed since the last look. See `import_path`."""
 
-_known: "dict[str, tuple[ModuleType, bool]]" = {}
+_known: "dict[str, tuple[ModuleType, object, bool]]" = {}
+"""Modules, their specs, and whether they can be imported, by name."""
+
+_reloaded: "dict[str, ModuleType]" = {}
+"""Modules that were loaded again since they were asked about, by name."""
+
 _places: list[str] = []
 """Directories that were the current one when a module was found by a relative entry."""
 
@@ -40,16 +45,64 @@ def is_importable(name: str) -> bool:
     if module is None:
         return False
     known = _known.get(name)
-    if known is None or known[0] is not module:
-        known = _known[name] = module, _is_found(name, module)
-        encoded = name.encode()
-        if not known[1] and name != "__main__" and len(encoded) < _SHORT:
-            unimportable.append(b"\x8c" + bytes([len(encoded)]) + encoded)
-    return known[1]
+    if known is None or known[0] is not module or known[1] is not spec_of(module):
+        known = _look(name, module)
+    return known[2]
+
+
+def _look(name: str, module: "ModuleType") -> "tuple[ModuleType, object, bool]":
+    """Find out whether a module can be imported.
+
+    One that was loaded again since the last look (`importlib.reload`, a notebook's autoreload)
+    is not what workers have imported before that. (It has another spec then.)
+    """
+    _note_reload(name)
+    is_found = _reloaded.get(name) is not module and _is_found(name, module)
+    known = _known[name] = module, spec_of(module), is_found
+    encoded = name.encode()
+    if not is_found and name != "__main__" and len(encoded) < _SHORT:
+        unimportable.append(b"\x8c" + bytes([len(encoded)]) + encoded)
+    return known
+
+
+def _note_reload(name: str) -> None:
+    known = _known.get(name)
+    if known is None:
+        return
+    now = spec_of(known[0])
+    # (Of another type it is when autoreload was not there yet.)
+    if now is not known[1] and type(now) is type(known[1]):
+        _reloaded[name] = known[0]
+
+
+def spec_of(module: object) -> object:
+    """Return an object that is another one when a module was loaded again."""
+    spec = getattr(module, "__spec__", None)
+    return _stamp(spec) if AUTORELOAD in sys.modules else spec
+
+
+AUTORELOAD = "IPython.extensions.autoreload"
+"""A module of IPython: where it is loaded, modules may change in place, as their files do."""
+
+
+def _stamp(spec: object) -> object:
+    """Return an object that is another one when the file of a module has changed."""
+    origin: Any = getattr(spec, "origin", None)
+    try:
+        time = os.stat(origin).st_mtime_ns  # noqa: PTH116  # pathlib is dear to import
+    except (OSError, TypeError):
+        return spec  # it has no file
+    stamp = origin, time, id(spec)
+    return _stamps.setdefault(stamp, stamp)
+
+
+_stamps: dict[object, object] = {}
 
 
 def forget() -> None:
     """Look for each module again: `sys.path` has changed."""
+    for name in [*_known]:
+        _note_reload(name)
     _known.clear()
     unimportable.clear()
 

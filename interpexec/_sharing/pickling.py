@@ -21,7 +21,7 @@ from _pickle import dumps
 from interpexec._core import current_call, main_module
 from interpexec._core.cpython import PLAIN, NotShareableError, own_builtins
 from interpexec._sharing import pickler, reducers
-from interpexec._sharing.importable import is_importable, settled, unimportable
+from interpexec._sharing.importable import AUTORELOAD, is_importable, settled, unimportable
 
 own_builtins(globals())
 
@@ -126,7 +126,7 @@ def _definition_of(fn: object) -> "Definition":
 
 
 _last_named: object = None
-"""The function that had a name when it was last asked for: most calls are of the same one."""
+"""The code of the function that had a name when it was last asked for: most calls are of it."""
 
 
 def _has_new_entries() -> bool:
@@ -141,12 +141,12 @@ def _has_new_entries() -> bool:
 def _has_name(fn: "Callable[..., object]") -> bool:
     """Say whether a function is found under its name in a module that workers can import."""
     global _last_named  # noqa: PLW0603  # see there
-    if fn is _last_named:
+    if (code := fn.__code__) is _last_named:
         return True
     module = fn.__module__
     if module == "__main__" or "<" in fn.__qualname__ or not is_importable(module):
         return False
-    _last_named = fn
+    _last_named = code if AUTORELOAD not in sys.modules else None
     return True
 
 

@@ -161,6 +161,7 @@ class Stream(ValuePickler):
         if value is not _ABSENT:
             reads.note(globals_.get, name, value)
             reads.watch(value)
+            reads.watch_module(value)
         if value is not _ABSENT or namespace.was_sent(name):
             version = namespace.version(name, reads)
             sent = rebuilding.absent if value is _ABSENT else value

@@ -1,6 +1,5 @@
-"""Definitions of notebooks, doctests, test modules and the interactive prompt are sent, too."""
+"""Definitions of doctests, test modules and the interactive prompt are sent, too."""
 
-import json
 import os
 import select
 import subprocess
@@ -9,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from every_definition import PROGRAM, statements
-from programs import IMPORT, PATHS, ROOT, TIME_LIMIT, output, run
+from programs import PATHS, ROOT, TIME_LIMIT, output, run
 
 DOCTEST = '''
 def helper(n):
@@ -132,55 +130,3 @@ def _read(terminal: int, limit: float) -> bytes:
         return os.read(terminal, 1 << 16)
     except OSError:  # the program has ended
         return b""
-
-
-KERNEL = """
-import json, sys
-from jupyter_client.kernelspec import KernelSpec
-from jupyter_client.manager import KernelManager
-
-manager = KernelManager()
-manager._kernel_spec = KernelSpec(
-    argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-)
-manager.start_kernel()
-client = manager.client()
-client.start_channels()
-
-def show(message):
-    content = message["content"]
-    print(content.get("text", ""), *content.get("traceback", ()), end="")
-
-try:
-    client.wait_for_ready(timeout=100)
-    for cell in json.load(open(sys.argv[1])):
-        client.execute_interactive(cell, output_hook=show, timeout=100)
-finally:
-    client.stop_channels()
-    manager.shutdown_kernel(now=True)
-"""
-
-
-def test_a_real_notebook(tmp_path: Path) -> None:
-    """Every statement of a program is a cell; then a program that `%run` runs."""
-    pytest.importorskip("ipykernel")
-    pytest.importorskip("jupyter_client")
-    (tmp_path / "other.py").write_text(
-        IMPORT + "FACTOR = 5\ndef other(n): return n * FACTOR\npool = InterpreterPoolExecutor(1)\n"
-    )
-    cells = [*statements(PROGRAM), f"%run {tmp_path / 'other.py'}"]
-    cells += ["print('run', pool.submit(other, 2).result())"]
-    cells += ["cause = pool.submit(lambda: 1 / 0).exception().__cause__"]
-    cells += ["print('marked', str(cause).count('~~^~~'))"]
-    cells += ["%%time\nprint('time', pool.submit(other, 3).result())", "pool.shutdown()"]
-    (tmp_path / "cells").write_text(json.dumps(cells))
-    environment = {"IPYTHONDIR": str(tmp_path), "PYTHONWARNINGS": "default"}
-    done = run("-c", KERNEL, tmp_path / "cells", environment=environment)
-    text = done.stdout
-    assert done.returncode == 0, done.stderr
-    assert "expected" not in text
-    assert "Traceback" not in text
-    assert text.count("ok\n") == PROGRAM.count("\ncheck(")
-    assert "run 10" in text
-    assert "time 15" in text
-    assert "marked 1" in text

@@ -188,6 +188,34 @@ def test_a_path_that_is_added_later(tmp_path: Path, elsewhere: Path) -> None:
     assert output(path, elsewhere.parent, tmp_path / "front") == "\n".join(lines) + "\n"
 
 
+def test_a_module_that_is_loaded_again(tmp_path: Path) -> None:
+    """By `importlib.reload`: workers, which have imported it, use what is there now."""
+    (tmp_path / "helper.py").write_text("def get(): return TEXT\nTEXT = 'first'\n")
+    program = """
+        import importlib, os, pathlib
+        import helper
+        from helper import get
+
+        def inner(): return helper.get(), get()
+
+        with InterpreterPoolExecutor(1) as pool:
+            def show():
+                print(*pool.submit(inner).result(), end=" ")
+                print(pool.submit(helper.get).result(), pool.submit(lambda: helper.TEXT).result())
+            show()
+            path = pathlib.Path(helper.__file__)
+            path.write_text("def get(): return TEXT * 2\\nTEXT = 'second'\\n")
+            os.utime(path, (2e9, 2e9))
+            show()
+            importlib.reload(helper)
+            show()
+    """
+    lines = ["first first first first"] * 2
+    # The old function reads the new globals, as it does here.
+    lines.append("secondsecond second secondsecond second")
+    assert output(write(tmp_path / "program.py", program)).splitlines() == lines
+
+
 @pytest.mark.parametrize("when", ["before", "between", "after"])
 def test_a_change_of_the_current_directory(tmp_path: Path, elsewhere: Path, when: str) -> None:
     """`sys.path[0] == ''`: before the pool, before its second worker, before its first call."""
