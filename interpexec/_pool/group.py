@@ -94,7 +94,7 @@ class Group:
         self._state = NEW
         self._count = 0  # of the calls that are not over, and those that are being submitted
         self._calls: set[Future[Any]] = set()  # that are not finished
-        self._stopped: list[int] = []  # ids of those that were cancelled: workers may run them
+        self._stopped: list[CallFuture[Any]] = []  # were to be cancelled: workers may run them
         self._errors: list[BaseException] = []
         self._was_cancelled = False  # by `cancel()`
         self._idle = Latch()
@@ -215,7 +215,7 @@ class Group:
     def _cancel(self, calls: "list[Future[Any]]") -> None:
         ours = [each for each in calls if isinstance(each, CallFuture)]
         with self._lock:
-            self._stopped += [each._call_id for each in ours]
+            self._stopped += ours
         cancel_all(ours, are_listed=True)
         for each in calls:
             if not isinstance(each, CallFuture):
@@ -285,8 +285,10 @@ class Group:
         """Wait until no worker runs a call that was cancelled; at most so many seconds."""
         with self._lock:
             stopped, self._stopped = self._stopped, []
-        if stopped and self._pool.cancel_running:
-            self._pool.await_calls(frozenset(stopped), limit)
+        # Of one that was finished, its worker sends no more news.
+        ids = frozenset(each._call_id for each in stopped if each.cancelled())
+        if ids and self._pool.cancel_running:
+            self._pool.await_calls(ids, limit)
 
     def _end(self) -> None:
         with self._lock:

@@ -39,7 +39,7 @@ _REFUSAL_HINT = (
 
 _OPTIONS = {
     **dict.fromkeys(
-        ("timeout", "retries", "retry_on", "name", "priority"),
+        ("timeout", "contextvars", "retries", "retry_on", "name", "priority"),
         "pool.with_options({}=...).submit(...)",
     ),
     **dict.fromkeys(("chunksize", "buffersize"), "pool.map(..., {}=...)"),

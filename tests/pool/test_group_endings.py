@@ -7,6 +7,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
+from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
@@ -18,6 +19,8 @@ from gates import TIME_LIMIT, Gate, gated
 from groups import is_over
 from interpexec import CallFuture, InterpreterPoolExecutor
 from interpexec._pool import group as group_module
+from interpexec._pool.done_callbacks import MARK
+from interpexec._pool.group import Group
 from stops import Pipe, pool_of, run, start
 
 pytestmark = pytest.mark.fast
@@ -204,3 +207,37 @@ def test_leaving_keeps_nothing(pool: InterpreterPoolExecutor) -> None:
         assert [each() for each in gone] == [None] * 3
     finally:
         gc.enable()
+
+
+def test_a_failed_call_is_not_waited_for_in_its_worker(
+    door: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The race that would make leaving wait for the limit, in steps.
+
+    1. a call fails; its worker has answered, and still seems to run it
+    2. the block is left by that error, before the call's callbacks have run
+    3. all calls of the group are cancelled: this one is finished, and its worker has no news
+    """
+    is_leaving = threading.Event()
+    on_done, cancel = Group._on_done, Group._cancel
+
+    def wait_and_note(group: Group, future: Future[object]) -> None:
+        assert is_leaving.wait(TIME_LIMIT)
+        on_done(group, future)
+
+    def tell_and_cancel(group: Group, calls: list[Future[object]]) -> None:
+        cancel(group, calls)
+        is_leaving.set()
+
+    setattr(wait_and_note, MARK, True)
+    monkeypatch.setattr(Group, "_on_done", wait_and_note)
+    monkeypatch.setattr(Group, "_cancel", tell_and_cancel)
+    with pool_of(1) as pool:
+        pool.submit(stoppable.linger_after_answers, door.handle).result(TIME_LIMIT)
+        door.let_in()
+        waits: list[frozenset[int]] = []
+        monkeypatch.setattr(pool._scheduler, "await_calls", lambda ids, _: waits.append(ids))
+        with pytest.raises(LookupError), pool.group() as group:
+            group.submit(tasks.fail, LookupError(1)).result(TIME_LIMIT)
+        assert not waits
+        door.open()
