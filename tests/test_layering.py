@@ -92,6 +92,7 @@ ORDER = [
     "_worker.control",
     "_worker.health",
     "_worker.retirement",
+    "_worker.inherited",
     "_worker.main",
     "_map.outcomes",
     "_map.hand_back",

@@ -15,6 +15,7 @@ from interpexec._core.sigint import keep_whole
 from interpexec._pool.control_channel import ControlChannel
 from interpexec._pool.lending import FOR_INITIALIZERS, LOANS
 from interpexec._sharing.importable import path_for_worker
+from interpexec._worker import inherited
 from interpexec._worker.wire import seal, unseal
 from interpexec.errors import WorkerLostError
 
@@ -96,6 +97,7 @@ class WorkerThread(threading.Thread):
         self.seat, self.index = seat, index
         self.number = number
         self.control = ControlChannel()
+        self._inherited = inherited.take()  # as it is for the thread that wants this worker
         self.interpreter_id: int | None = None  # before there is one
         self.is_ready = False  # it has said so
         self.stopped = -1, ""  # the id and the name of the call that was stopped in it
@@ -193,6 +195,7 @@ class WorkerThread(threading.Thread):
             main_module.describe(),
             (initializer is not None, finalizer is not None),
             (begun, self._pool.settings.max_tasks, self._is_successor),
+            self._inherited,
         )
         requests, replies = self._link.tokens(self.seat)
         slot = self._link.slots.view(self.seat)

@@ -9,6 +9,7 @@
     threads     threads below `threading`, which many workers never import
     control     the thread that follows the pool's orders, and the one for broadcasts
     health      whether calls have damaged the interpreter
+    inherited   settings of the interpreter that the program has changed
     retirement  the end of a worker that may run only so many calls
     main        the worker, from its first moment to its last
 

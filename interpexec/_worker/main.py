@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 
     from interpexec._core.cancellation import Interruptible
     from interpexec._sharing.package import Packed
+    from interpexec._worker.inherited import Inherited
     from interpexec._worker.retirement import Retirement
 
 type Setup = tuple[int, int, Token, Token, Token, memoryview, bytes, wire.Message, wire.Message]
@@ -59,10 +60,15 @@ pickled Config; the calls of the initializer and the finalizer. The number is th
 of these, too."""
 
 type Config = tuple[
-    current_call.Identity, list[str], main_module.Origin | None, tuple[bool, bool], Career
+    current_call.Identity,
+    list[str],
+    main_module.Origin | None,
+    tuple[bool, bool],
+    Career,
+    Inherited | None,
 ]
 """Index and name, sys.argv, how the program was started, whether there are an initializer and a
-finalizer, the career."""
+finalizer, the career; settings that are taken over when they are unpickled."""
 
 type Career = tuple[float, int | None, bool]
 """When the pool began to make this worker; after how many calls it ends; whether it is a
@@ -110,7 +116,7 @@ def _set_up(queue: Fifo) -> "tuple[Worker, Helper, Career]":
     setup: Setup = queue.recv()  # type: ignore[assignment]
     number, seat, requests, replies, control, slot, pickled, *calls = setup
     config: Config = _pickle.loads(pickled)  # our own bytes
-    current_call.identity, sys.argv[:], origin, are_there, career = config
+    current_call.identity, sys.argv[:], origin, are_there, career, _ = config
     _, name = current_call.identity
     first, last = (
         wire.unseal(call)[0] if is_there else None
