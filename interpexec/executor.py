@@ -12,7 +12,7 @@ from interpexec._core.late_errors import BrokenInterpreterPool
 from interpexec._core.sigint import deliver, noted, unbroken, watch
 from interpexec._map.job import Job
 from interpexec._map.methods import Maps
-from interpexec._pool import arguments, ending, wake_signal
+from interpexec._pool import arguments, ending, option_checks, wake_signal
 from interpexec._pool.cancelling import TERMINATION_LIMIT
 from interpexec._pool.future import REFUSED, CallFuture
 from interpexec._pool.group import Group
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from typing import Any, Literal, Self
 
     from interpexec._map.request import MapRequest
+    from interpexec._pool.options import CallOptions
 
 __all__ = ["InterpreterPoolExecutor"]
 
@@ -128,7 +129,7 @@ class InterpreterPoolExecutor(Maps, Monitored, ThreadPoolExecutor):  # type: ign
         )
         self._scheduler = Scheduler(PoolState(settings))
         self._whole: Self | None = None  # of which `with_options` has made this one
-        self._limit: float | None = None
+        self._options: CallOptions | None = None
         self._carry(contextvars)
         self._cancels_on_error = arguments.on_error(on_error)
         wake_signal.prepare()
@@ -145,8 +146,8 @@ class InterpreterPoolExecutor(Maps, Monitored, ThreadPoolExecutor):  # type: ign
         parts = ["broken"] if broken else ["shut down"] if closed else []
         parts.append(f"{len(state.workers.active)} of {self._max_workers} workers")
         parts.append(f"{len(state.table)} calls")
-        if self._limit is not None:
-            parts.append(f"timeout={self._limit:g}")
+        if self._options is not None:
+            parts.append(str(self._options))
         return f"<{type(self).__name__} {self._thread_name_prefix}: {', '.join(parts)}>"
 
     def submit[**P, T](
@@ -172,18 +173,21 @@ class InterpreterPoolExecutor(Maps, Monitored, ThreadPoolExecutor):  # type: ign
         watch()
         try:
             payload = self._dumps_call(fn, args, kwargs)
+            return scheduler.submit(payload, arguments.name_of(fn), self._options)  # type: ignore[return-value]  # of what `fn` returns
         except NotShareableError as error:
             return _refused(error)
-        try:
-            return scheduler.submit(payload, arguments.name_of(fn), self._limit)  # type: ignore[return-value]  # of what `fn` returns
         finally:
             if noted:
                 deliver()
 
-    def with_options(
+    def with_options(  # noqa: PLR0913  # one for each
         self,
         *,
         timeout: "float | EllipsisType | None" = ...,
+        retries: "int | EllipsisType" = ...,
+        retry_on: "type[BaseException] | tuple[type[BaseException], ...] | EllipsisType" = ...,
+        name: "str | EllipsisType | None" = ...,
+        priority: "int | EllipsisType" = ...,
         contextvars: "Iterable[ContextVar[Any]] | EllipsisType" = ...,
     ) -> "Self":
         """Return an executor over the same workers that treats its calls differently.
@@ -197,7 +201,19 @@ class InterpreterPoolExecutor(Maps, Monitored, ThreadPoolExecutor):  # type: ign
             `submit` or `map`, are copied into each call. It has a context of its own, whose
             changes the next one does not see. NotShareableError when a value cannot be sent.
 
+        retries: how often a call is run again that has failed, was out of time, or was lost
+            with its worker; an int >= 0. Its future waits for the last attempt, whose error has
+            a note for each of the earlier ones. Arguments that can be sent only once cannot be
+            sent again. In a map each item is a call then; with a `chunksize` a chunk is, and an
+            item that fails in it is not run again.
+        retry_on: an exception class, or a tuple of some, after which that is done. By default
+            every Exception but NotShareableError.
+        name: of these calls, in place of the function's: in `workers()`, errors and logs.
+        priority: calls of a higher one are sent before those that wait; an int, 0 by default.
+            A call that runs, or is about to, is not reordered.
+
         >>> pool.with_options(timeout=5).submit(f, x)  # doctest: +SKIP
+        >>> pool.with_options(retries=2, retry_on=OSError).map(fetch, urls)  # doctest: +SKIP
 
         It is light, and has all the methods of the executor; `shutdown()` is that of
         the whole pool. Options that are left out stay as they are. Raises TypeError or
@@ -205,8 +221,14 @@ class InterpreterPoolExecutor(Maps, Monitored, ThreadPoolExecutor):  # type: ign
         """
         view = copy(self)
         view._whole = self._whole or self  # noqa: SLF001  # of this class
-        if timeout is not ...:
-            view._limit = arguments.limit(timeout)  # of this class
+        given = {
+            "timeout": timeout,
+            "retries": retries,
+            "retry_on": retry_on,
+            "name": name,
+            "priority": priority,
+        }
+        view._options = option_checks.changed(self._options, given)  # noqa: SLF001  # of this class
         if contextvars is not ...:
             view._carry(contextvars)  # noqa: SLF001  # of this class
         return view
@@ -225,7 +247,7 @@ class InterpreterPoolExecutor(Maps, Monitored, ThreadPoolExecutor):  # type: ign
         if self._carrier is not None:
             request.fn = self._carrier.bind(request.fn)
         # An object that `with_options` returned may not live as long as the map.
-        return partial(kind, self._whole or self, self._scheduler, request, limit=self._limit)
+        return partial(kind, self._whole or self, self._scheduler, request, options=self._options)
 
     def group(self) -> Group:
         """Return a group of calls, for a `with` block: they end together; see `Group`."""

@@ -5,12 +5,12 @@ import _pickle
 from interpexec._map import run_chunk
 from interpexec._map.chunk_size import BUDGET
 from interpexec._map.items import Items, calls, packed
+from interpexec._pool.options import CallOptions
 from interpexec._sharing import package, pickler, pickling
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from interpexec._map.request import MapRequest
     from interpexec._sharing.package import Packed
 
 
@@ -18,12 +18,23 @@ class CallMaker:
     """Makes items of arguments, and calls of items."""
 
     def __init__(
-        self, fn: "Callable[..., object]", chunksize: int | None, *, is_timed: bool = False
+        self, request: "MapRequest", options: "CallOptions | None", *, is_counted: bool
     ) -> None:
-        """chunksize: items in a call; None: as measured. is_timed: say how long each item took."""
-        self._fn = fn
-        self._is_timed = is_timed
-        self._is_call_per_item = chunksize == 1 and not is_timed
+        """Make calls for a map.
+
+        Where no chunksize is given, each item is a call of its own if calls have a limit, or are
+        run again when they fail, or are counted.
+        """
+        treated = options or CallOptions()
+        chunksize = request.chunksize
+        if chunksize is None and (treated.are_per_item or is_counted):
+            chunksize = 1
+        self.chunksize = chunksize
+        """Items in a call; None: as measured."""
+        self._fn = request.fn
+        self._is_timed = request.wants_outcomes
+        self._is_repeated = treated.retries > 0
+        self._is_call_per_item = chunksize == 1 and not self._is_timed
         # The ns after which a call begins no further item. 0: no end.
         self._budget = BUDGET if chunksize is None else 0
         self._function: Packed = b""  # pickled once, for all chunks
@@ -54,7 +65,7 @@ class CallMaker:
         columns, failures = items.sendable()
         arguments: tuple[object, ...] = function, columns, failures, self._budget, items.are_pickled
         if self._is_timed:
-            arguments += (True,)
+            arguments += True, self._is_repeated and len(items) == 1
         call: tuple[object, ...] = run_chunk.run, arguments, {}
         is_light = items.is_bare and isinstance(function, bytes)
         return _pickle.dumps(call, 5) if is_light else pickler.pack(call, lends=True)

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
     from interpexec._map.request import MapRequest
     from interpexec._pool.future import AnyFuture
+    from interpexec._pool.options import CallOptions
     from interpexec._pool.scheduler import Scheduler
 
 
@@ -62,29 +63,25 @@ class Job(Asks):
         scheduler: "Scheduler",
         request: "MapRequest",
         *,
-        limit: float | None,
+        options: "CallOptions | None",
         arrived: "Callable[[Chunk], object] | None" = None,
     ) -> None:
         """Make one that has read nothing yet.
 
-        limit: the seconds that a call may run. Where no chunksize is given, calls are of one item
-            each if there is a limit, or if calls are counted. arrived: told of each chunk that
-            is finished. It must not block.
+        options: of the calls. arrived: told of each chunk that is finished. It must not block.
         """
         # Weak: if the executor is dropped, the iterator ends with what was read, as in the stdlib.
         self._executor = weakref.ref(executor)
         self._scheduler = scheduler
-        self._name, chunksize, buffersize = request.name, request.chunksize, request.buffersize
-        self._limit = limit
+        self._name, buffersize = request.name, request.buffersize
+        self._options = options
         self._arrived = arrived
-        if chunksize is None and (limit is not None or scheduler.max_tasks is not None):
-            chunksize = 1
-        self._maker = CallMaker(request.fn, chunksize, is_timed=request.wants_outcomes)
+        self._maker = CallMaker(request, options, is_counted=scheduler.max_tasks is not None)
         self.record = Record(request.name, wants_outcomes=request.wants_outcomes)
         self.reader = Reader(request.iterables, self._maker.items, buffersize)
         self._life = Lifecycle()  # RELEASED is set without the lock
         self._lock = threading.RLock()
-        self._sizer = make_sizer(chunksize, buffersize, scheduler.max_workers)
+        self._sizer = make_sizer(self._maker.chunksize, buffersize, scheduler.max_workers)
         # The pool has accepted this as long as there is a backlog, or something is out.
         self._backlog = Backlog()
         self._out: dict[Future[object], Chunk] = {}
@@ -212,7 +209,7 @@ class Job(Asks):
             return
         try:
             call = self._maker.call(chunk.items)
-            future = self._scheduler.submit(call, self._name, self._limit, source=self)
+            future = self._scheduler.submit(call, self._name, self._options, source=self)
         except Exception as error:  # no thread, no memory, or it cannot be sent
             self._settle(chunk, without_frames(error))
             return

@@ -307,7 +307,7 @@ class Maps:
     ) -> "Results[Outcome[Any, R]]":
         """Return an iterator over one `Outcome` for each item of a map: nothing ends early.
 
-        An outcome has the item, its position, the value or the error, and the seconds that the
+        An outcome has the item, its index, the value or the error, and the seconds that the
         function ran. No error of an item is raised, whether the function raised it, or the item
         or its value cannot be sent, or the call ran out of time (`with_options`) or was lost.
 

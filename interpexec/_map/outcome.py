@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 class Outcome[A, R](NamedTuple):
     """The end of one item of a map: a value, or an error.
 
-    A named tuple: `for position, item, value, error, seconds in pool.outcomes(...)`.
+    A named tuple: `for index, item, value, error, seconds in pool.outcomes(...)`.
     """
 
-    position: int
+    index: int  # type: ignore[assignment]  # a tuple has a method of this name, and nobody calls it
     """The number of the item in the map, from 0."""
 
     item: A

@@ -47,7 +47,7 @@ _COUNT = "count"
 class ChunkRun:
     """One run of a chunk."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # those of `run`
         self,
         columns: "list[list[object]]",
         failures: "dict[int, Packed]",
@@ -55,6 +55,7 @@ class ChunkRun:
         *,
         are_pickled: bool,
         is_timed: bool,
+        raises: bool,
     ) -> None:
         """Begin nothing yet.
 
@@ -63,12 +64,14 @@ class ChunkRun:
         failures: of items that could not be sent. Their pickles are empty.
         budget: the ns after which no further item is begun. 0: no end.
         is_timed: each value is noted with the time at which it was there.
+        raises: the call fails with its item.
         """
         self._columns = columns
         self._failures = failures
         self._budget = budget
         self._are_pickled = are_pickled
         self._is_timed = is_timed
+        self._raises = raises
         self._values: list[object] = []
         self._remaining = Remaining(deque(columns[0]))
         self.cut_off = self._remaining.cut_off
@@ -90,6 +93,8 @@ class ChunkRun:
                 is_over = len(values) < before + count
             except BaseException as error:  # a failure of this item alone
                 current_call.end_if_stopped(error)
+                if self._raises:
+                    raise
                 self._fail(monotonic_ns(), raised.pack(error))
             if thread.hit:  # an item has kept what should have stopped all of them
                 raise TaskCancelled
@@ -177,6 +182,7 @@ def run(  # noqa: PLR0913, PLR0917  # it is sent as one tuple
     budget: int,
     are_pickled: bool,
     is_timed: bool = False,
+    raises: bool = False,
 ) -> Outcomes:
     """Run a chunk: the function of its call.
 
@@ -187,5 +193,7 @@ def run(  # noqa: PLR0913, PLR0917  # it is sent as one tuple
     except BaseException:  # the user's classes run
         current_call.this_thread().is_unloaded = True
         raise
-    chunk = ChunkRun(columns, failures, budget, are_pickled=are_pickled, is_timed=is_timed)
+    chunk = ChunkRun(
+        columns, failures, budget, are_pickled=are_pickled, is_timed=is_timed, raises=raises
+    )
     return chunk.run(fn)

@@ -11,12 +11,14 @@ The parts of a pool, from the ground up:
     call_states      the states of a call: a table
     done_callbacks   which callbacks may block, and calling them
     stdlib_waiting   `concurrent.futures.wait()`, made interruptible
+    owner            the part of a scheduler that futures use
     future           the future of a call
     call_ends        how calls end that no worker answers
     clock            when the collector has to look at the time
     lending          what was lent to other interpreters, and how much may be
     slots            what each worker is doing
     settings         the options of a pool
+    options          the options of calls
     link             the queues between a pool and its workers
     control_channel  orders for one worker, while it runs a call
     process_hooks    exit and fork
@@ -35,6 +37,7 @@ The state of a pool, and the moves that change it:
     cancelling       cancelling one call, late calls, all calls
     direct_wait      waiting for one call in the collector's stead
     collector        replies in, futures settled
+    retries          calls that are run again when they have failed
     control_calls    broadcasts, stacks, the items of a call
     fork_rest        a pool steps aside for a fork
     scheduler        what the executor and the maps call
@@ -46,6 +49,7 @@ Beside the scheduler, for the executor:
     call_pickler     calls that are sent with something beside them
     arguments        the checks of public arguments
     monitored        the methods of the executor that say
+    option_checks    the checks of the options of calls
     introspection    what the workers are doing, for people to read
 
 It imports `_core`, `_sharing`, and of `_worker` what both sides share.

@@ -8,6 +8,7 @@ A call is recalled as long as no worker has begun it. Only a bounded number of c
 because a sent call is copied, and harder to cancel. How many is measured: see `_measure`.
 """
 
+from bisect import bisect_left, bisect_right
 from collections import deque
 from contextlib import suppress
 
@@ -67,6 +68,10 @@ LEAST_AHEAD = 1
 _NOBODY = None, None
 
 
+def _rank(future: AnyFuture) -> int:
+    return -future._priority
+
+
 def check_weight(payload: Packed, workers: int) -> None:
     """Raise NotShareableError when more is lent to all workers than can be given back."""
     weight = 0 if isinstance(payload, bytes) else payload.weight
@@ -84,6 +89,7 @@ class CallTable:
     def __init__(self, nudge: "Callable[[], None]" = lambda: None) -> None:
         """Make an empty table. nudge: has the collector send calls, soon."""
         self.backlog: deque[AnyFuture] = deque()
+        self.is_ranked = False  # there may be priorities
         self.out: dict[int, AnyFuture] = {}  # by call id
         # Over the control channels, by call id: the call, and the worker.
         self.asked: dict[int, tuple[AnyFuture, WorkerThread]] = {}
@@ -102,6 +108,23 @@ class CallTable:
     def is_clear(self) -> bool:
         """Say whether there is no call, and no source will bring one."""
         return not (self.backlog or self.out or self.sources)
+
+    def enqueue(self, future: AnyFuture) -> None:
+        """Put a call into the backlog: behind those whose priority is the same, or higher."""
+        backlog = self.backlog
+        self.is_ranked |= future._priority != 0
+        if not backlog or backlog[-1]._priority >= future._priority:
+            backlog.append(future)
+        else:
+            backlog.insert(bisect_right(backlog, -future._priority, key=_rank), future)
+
+    def _put_back(self, future: AnyFuture) -> None:
+        """Put a call back that was sent: before those whose priority is the same, or lower."""
+        backlog = self.backlog
+        if not backlog or backlog[0]._priority <= future._priority:
+            backlog.appendleft(future)
+        else:
+            backlog.insert(bisect_left(backlog, -future._priority, key=_rank), future)
 
     def send(self, link: Link, workers: int, clock: Clock) -> bool:
         """Send calls of the backlog to the workers while there is room.
@@ -207,7 +230,7 @@ class CallTable:
         """Put a call that a damaged worker could not begin at the head of the backlog."""
         self._suspects.discard(call_id)
         if (future := self._recalled(payload, call_id)) is not None:
-            self.backlog.appendleft(future)
+            self._put_back(future)
 
     def _measure(self, answered: int) -> None:
         """Adapt how many calls the workers have ahead.
@@ -224,7 +247,9 @@ class CallTable:
     def recall(self, link: Link) -> None:
         """Recall the calls that no worker has begun, to the head of the backlog."""
         recalled = [self._recalled(payload, call_id) for payload, call_id in link.recall()]
-        self.backlog.extendleft(future for future in reversed(recalled) if future is not None)
+        for future in reversed(recalled):
+            if future is not None:
+                self._put_back(future)
 
     def _recalled(self, payload: Packed, call_id: int) -> AnyFuture | None:
         """Move a call that was out back to PENDING; None if it was stopped or cancelled."""

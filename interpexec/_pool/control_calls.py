@@ -9,8 +9,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from interpexec._pool.future import AnyFuture, Owner
+    from interpexec._pool.future import AnyFuture
     from interpexec._pool.lending import Loan
+    from interpexec._pool.owner import Owner
     from interpexec._pool.state import PoolState
     from interpexec._pool.worker_thread import WorkerThread
     from interpexec._sharing.package import Packed

@@ -29,42 +29,10 @@ from interpexec._worker import wire
 TYPE_CHECKING: bool = False  # annotated, for jedi: it skips the block otherwise
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, Protocol
+    from typing import Any
 
+    from interpexec._pool.owner import Attempts, Owner
     from interpexec._sharing.package import Packed
-
-    class Owner(Protocol):
-        """The part of a scheduler that futures use."""
-
-        @property
-        def direct(self) -> "Direct":
-            """The place of the thread that waits for a call in the collector's stead."""
-
-        @property
-        def cancel_running(self) -> bool:
-            """Whether a running call can be cancelled."""
-
-        def stop_cancelled(self, future: "CallFuture[Any]") -> None:
-            """Take a cancelled call off the table, and stop it if it runs. Never blocks."""
-
-        def recall_one(self, future: "CallFuture[Any]") -> bool:
-            """Recall a call that no worker has begun; return whether it is PENDING now."""
-
-        def before_callbacks(self) -> None:
-            """Prepare for code that may block."""
-
-    class Direct(Protocol):
-        """The part of a `DirectWait` that futures use."""
-
-        def wait(self, future: "CallFuture[Any]", deadline: Deadline) -> None:
-            """Wait for a call in the collector's stead, where that is quicker."""
-
-        def is_settled(self, future: "CallFuture[Any]") -> None:
-            """Wake the thread that waits for this call."""
-
-        def postpone(self, callbacks: "Callable[[], None]") -> bool:
-            """Leave callbacks to the collector if the calling thread waits directly."""
-
 
 _LARGE = 1 << 18
 """Bytes: to unpickle more takes longer than it takes another thread to wake up and collect."""
@@ -94,18 +62,21 @@ class CallFuture[T](_base.Future[T]):
     _sleepers: "list[Parker] | tuple[()]" = ()  # of the threads in `result()`
     _untold: "list[Any] | tuple[()]" = ()  # the waiters that do not know yet that it has ended
 
+    # The options of few calls.
+    _limit: float | None = None  # the seconds that it may run
+    _priority = 0
+    _attempts: "Attempts | None" = None  # of a call that is run again when it fails
+
     def __init__(
         self,
         call_id: int,
         payload: "Packed | None",
         owner: "Owner | None",
         name: str = "",
-        limit: float | None = None,
     ) -> None:
         """Make a pending future.
 
-        payload: the pickled call, until it is sent. name: of its function. limit: the
-        seconds that it may run.
+        payload: the pickled call, until it is sent. name: of its function.
         """
         self._state = PENDING
         self._result = None
@@ -115,7 +86,6 @@ class CallFuture[T](_base.Future[T]):
         self._call_id = call_id
         self._payload = payload
         self._name = name
-        self._limit = limit
         self._owner = owner
 
     # -- moving from state to state ------------------------------------------------
@@ -150,7 +120,12 @@ class CallFuture[T](_base.Future[T]):
         return self._become(PENDING)
 
     def _finish(self, result: "Any" = None, error: BaseException | None = None) -> bool:
-        """Move to FINISHED, and run the callbacks; False when the call has ended already."""
+        """Move to FINISHED, and run the callbacks; False when the call has ended already.
+
+        True, too, when the call is run again instead.
+        """
+        if error is not None and self._attempts is not None and self._is_run_again(error):
+            return True
         if not self._become(FINISHED, result, error):
             return False
         if self._sleepers or self._untold:
@@ -160,6 +135,10 @@ class CallFuture[T](_base.Future[T]):
         if self._done_callbacks:
             self._invoke_callbacks()
         return True
+
+    def _is_run_again(self, error: BaseException) -> bool:
+        owner = self._owner
+        return owner is not None and self._state not in ENDS and owner.run_again(self, error)
 
     @unbroken
     def _tell_waiters(self) -> None:
@@ -294,7 +273,7 @@ class CallFuture[T](_base.Future[T]):
     def _wait(self, timeout: float | None) -> None:
         """Wait until the call is finished or cancelled, for at most `timeout` seconds."""
         deadline = Deadline(timeout)
-        if self._owner is not None:
+        if self._owner is not None and self._attempts is None:
             # A thread that waits for the only call saves the collector's wake-up.
             self._owner.direct.wait(self, deadline)
         if self._state in ENDS:

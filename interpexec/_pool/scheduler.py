@@ -45,6 +45,7 @@ from interpexec._pool.dispatch import Dispatcher
 from interpexec._pool.fork_rest import Rest
 from interpexec._pool.future import CallFuture
 from interpexec._pool.losses import Losses
+from interpexec._pool.retries import Attempts, Retries
 from interpexec._pool.state import PoolState
 from interpexec._pool.stopping import Stopper
 
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
 
     from interpexec._pool.call_table import Source
     from interpexec._pool.future import AnyFuture
+    from interpexec._pool.options import CallOptions
     from interpexec._sharing.package import Packed
 
 keep_whole()
@@ -76,8 +78,10 @@ class Scheduler:
         self.direct = Collector(state, dispatcher, losses, canceller, stopper).direct
         self.rest = Rest(state, self.direct.lend, dispatcher.resume)
         self.control_calls = ControlCalls(state, self)
+        self._retries = Retries(state, dispatcher.dispatch)
         # The moves of these parts that the executor, the maps and the futures call.
         self.idle = dispatcher.idle
+        self.run_again = self._retries.again
         self.stop_cancelled = canceller.stop_cancelled
         self.recall_one = canceller.recall_one
         self.cancel_backlog = canceller.cancel_backlog
@@ -101,14 +105,15 @@ class Scheduler:
         self,
         payload: "Packed",
         name: str = "",
-        limit: float | None = None,
+        options: "CallOptions | None" = None,
         *,
         source: "Source | None" = None,
     ) -> "AnyFuture":
         """Take a pickled call; return its future. Never waits for a worker.
 
-        name: of the function. limit: the seconds that it may run. source: what brings it, if
-        that was accepted before. An interrupt is noted: the caller delivers it.
+        name: of the function. options: None: the ordinary ones. source: what brings it, if
+        that was accepted before. An interrupt is noted: the caller delivers it. Raises
+        NotShareableError where a call is to be repeated that can be sent only once.
         """
         self.direct.lend()  # a signal handler is going to wait for more than that one call
         state = self.state
@@ -118,11 +123,16 @@ class Scheduler:
             is_ending = state.is_closing or state.link is None
             if state.broken or (is_ending and source not in table.sources):
                 state.refuse_if_over()
-            future: AnyFuture = CallFuture(state.next_id(), payload, self, name, limit)
+            future: AnyFuture = CallFuture(state.next_id(), payload, self, name)
+            if options is not None:
+                self._treat(future, payload, options)
             # All workers are busy and calls are queued: the next reply dispatches this one.
             is_full = len(state.workers.active) >= state.max_workers
             is_queued = bool(is_full and table.backlog and table.out)
-            table.backlog.append(future)
+            if options is None and not table.is_ranked:
+                table.backlog.append(future)
+            else:
+                table.enqueue(future)
             if is_queued:
                 return future
             if is_inside:
@@ -133,8 +143,16 @@ class Scheduler:
             except Exception:  # no descriptor, no thread or no memory is left
                 if future in table.backlog:
                     table.backlog.remove(future)
+                self._retries.let_go(future)
                 raise
             return future
+
+    def _treat(self, future: "AnyFuture", payload: "Packed", options: "CallOptions") -> None:
+        """Give a call its options. Under the lock."""
+        future._limit, future._priority = options.limit, options.priority
+        future._name = options.name or future._name
+        if options.retries:
+            self._retries.hold(future, Attempts(payload, options))
 
     def accept(self, source: "Source") -> None:
         """Take a source of calls, whose calls come even when the pool takes no others any more.

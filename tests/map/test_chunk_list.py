@@ -92,7 +92,7 @@ def _job(scheduler: FakeScheduler, count: int, arrived: "list[Chunk] | None" = N
         scheduler,
         scheduler,  # type: ignore[arg-type]  # as good as one, here
         MapRequest(abs, (range(count),), None, None),
-        limit=None,
+        options=None,
         arrived=None if arrived is None else arrived.append,
     )
 

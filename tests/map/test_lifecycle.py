@@ -155,7 +155,7 @@ def _job(scheduler: Meddler, items: Iterator[int], bound: int | None = 8) -> Job
         scheduler,
         scheduler,  # type: ignore[arg-type]  # as good as one, here
         MapRequest(abs, (items,), None, bound),
-        limit=None,
+        options=None,
     )
     return scheduler.job
 

@@ -63,15 +63,15 @@ def test_each_item_has_its_outcome(
     chunksize: int | None,
     buffersize: int | None,
 ) -> None:
-    """Its position, the item itself, the value or the error."""
+    """Its index, the item itself, the value or the error."""
     items = [4, 2, 0, "x", 1, [], 0.5]
     found = way(
         pool, partial(divmod, 4), items, ordered=ordered, chunksize=chunksize, buffersize=buffersize
     )
     if ordered:
-        assert [each.position for each in found] == [*range(7)]
+        assert [each.index for each in found] == [*range(7)]
     found.sort()
-    assert [each.position for each in found] == [*range(7)]
+    assert [each.index for each in found] == [*range(7)]
     assert all(each.item is item for each, item in zip(found, items, strict=True))
     assert [each.value for each in found] == [(1, 0), (2, 0), None, None, (4, 0), None, (8.0, 0.0)]
     errors = [type(each.error) for each in found]
@@ -103,18 +103,18 @@ def test_an_item_that_cannot_be_sent_fails_alone(
     """An item, or a value; and one that cannot be unpickled there."""
     lock = threading.Lock()
     items: list[object] = [1, lock, mishaps.ExplodesOnArrival(), 2]
-    found = sorted(pool.outcomes(type, items, ordered=ordered, chunksize=chunksize), key=position)
+    found = sorted(pool.outcomes(type, items, ordered=ordered, chunksize=chunksize), key=number)
     assert [each.value for each in found] == [int, None, None, int]
     assert [type(each.error) for each in found[1:3]] == [NotShareableError] * 2
     results = sorted(
-        pool.outcomes(mishaps.lock, range(3), ordered=ordered, chunksize=chunksize), key=position
+        pool.outcomes(mishaps.lock, range(3), ordered=ordered, chunksize=chunksize), key=number
     )
     assert [type(each.error) for each in results] == [NotShareableError] * 3
 
 
-def position(outcome: Outcome[Any, Any]) -> int:
+def number(outcome: Outcome[Any, Any]) -> int:
     """Return the number of the item."""
-    return outcome.position
+    return outcome.index
 
 
 @pytest.mark.parametrize("ordered", [True, False])
@@ -126,7 +126,7 @@ def test_a_call_that_is_out_of_time_costs_its_item(
     limited = pool.with_options(timeout=0.5)
     items = [False, True, False]
     wait = partial(tasks.pass_gate_if, door.handle, value=1)
-    found = sorted(limited.outcomes(wait, items, ordered=ordered), key=position)
+    found = sorted(limited.outcomes(wait, items, ordered=ordered), key=number)
     assert [each.ok for each in found] == [True, False, True]
     assert isinstance(found[1].error, TimeoutError)
     assert "item 1 of the map" in found[1].error.__notes__[0]
@@ -141,8 +141,8 @@ def test_a_worker_that_is_lost_costs_the_items_of_its_call(ordered: bool) -> Non
         outcomes = pool.outcomes(
             sizing_tasks.break_worker_at, places, range(9), ordered=ordered, chunksize=3
         )
-        found = sorted(outcomes, key=position)
-    assert [each.position for each in found] == [*range(9)]
+        found = sorted(outcomes, key=number)
+    assert [each.index for each in found] == [*range(9)]
     assert [each.ok for each in found] == [True] * 3 + [False] * 3 + [True] * 3
     assert "items 3 to 5 of the map" in found[4].error.__notes__[0]  # type: ignore[union-attr]
 
@@ -158,8 +158,8 @@ def test_items_of_a_pool_that_ends_are_cancelled(
     )
     door.await_knocks(1)
     pool.terminate_workers()
-    found = sorted(outcomes, key=position)
-    assert [each.position for each in found] == [*range(5)]
+    found = sorted(outcomes, key=number)
+    assert [each.index for each in found] == [*range(5)]
     assert {type(each.error) for each in found} == {CancelledError}
 
 
@@ -189,7 +189,7 @@ def test_stop_iteration_is_an_error_like_any_other(
 ) -> None:
     """An item that raises it ends nothing."""
     empty: list[Iterable[int]] = [iter([]), iter([1])]
-    found = sorted(pool.outcomes(next, empty, ordered=ordered), key=position)
+    found = sorted(pool.outcomes(next, empty, ordered=ordered), key=number)
     assert [type(each.error) for each in found] == [StopIteration, type(None)]
 
 
