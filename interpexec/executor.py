@@ -85,6 +85,8 @@ class InterpreterPoolExecutor(Maps, Monitored, ThreadPoolExecutor):  # type: ign
         finalizer: "Callable[..., object] | None" = None,
         finalargs: "Iterable[object]" = (),
         contextvars: "Iterable[ContextVar[Any]]" = (),
+        forward_logging: bool = False,
+        redirect_stdout: bool = False,
     ) -> None:
         """Make a pool. Nothing is started before the first `submit`.
 
@@ -112,6 +114,9 @@ class InterpreterPoolExecutor(Maps, Monitored, ThreadPoolExecutor):  # type: ign
             `interpexec` is told. Where there is one, the worker that takes another one's place
             runs its initializer after that one's finalizer.
         contextvars: variables whose values in the caller's context go with each call.
+        forward_logging: hand the log records of workers to the loggers of the caller, whose
+            levels the workers have; warnings, too. Those of a call come before its result.
+        redirect_stdout: write what workers print to the caller's `sys.stdout` and `sys.stderr`.
 
         Raises TypeError or ValueError, naming the argument.
         """
@@ -126,6 +131,9 @@ class InterpreterPoolExecutor(Maps, Monitored, ThreadPoolExecutor):  # type: ign
             finalizer=arguments.finalizer(finalizer, finalargs),
             max_tasks=arguments.max_tasks(max_tasks_per_child),
             cancel_running=bool(cancel_running),
+            forwarded=arguments.forwarded(
+                forward_logging=forward_logging, redirect_stdout=redirect_stdout
+            ),
         )
         self._scheduler = Scheduler(PoolState(settings))
         self._whole: Self | None = None  # of which `with_options` has made this one
@@ -235,7 +243,9 @@ class InterpreterPoolExecutor(Maps, Monitored, ThreadPoolExecutor):  # type: ign
 
     def _carry(self, contextvars: "Iterable[ContextVar[Any]]") -> None:
         """Have calls be sent with the values of context variables."""
-        carrier = self._carrier = arguments.carrier(contextvars)
+        carrier = self._carrier = arguments.carrier(
+            contextvars, self._scheduler.state.settings.forwarded
+        )
         self._dumps_call = pickling.dumps_call if carrier is None else carrier.dumps_call
 
     def _has_own_submit(self) -> bool:

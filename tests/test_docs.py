@@ -53,6 +53,8 @@ EXPECTED = {
     "Share a class of your own": f"{64 * 24}\n",
     "Share without a pool": "b'hello'\n",
     "Know which worker runs a call": "[0, 1]\nTrue\n",
+    "See the log records of workers": "INFO cook_0: at 1\ndone\n",
+    "Have `print` go where the caller's goes": "['hello eggs', 'hello spam']\n",
     "Send context variables with each call": "['first: spam', 'second: spam']\n",
     "Prepare each worker, and clear up after it": "[0, 1] 300\n",
 }

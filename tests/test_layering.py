@@ -90,6 +90,10 @@ ORDER = [
     "_worker.run_call",
     "_worker.threads",
     "_worker.control",
+    "_worker.outbox",
+    "_worker.output",
+    "_worker.log_records",
+    "_worker.forwarding",
     "_worker.health",
     "_worker.retirement",
     "_worker.inherited",
@@ -110,6 +114,7 @@ ORDER = [
     "_pool.clock",
     "_pool.lending",
     "_pool.slots",
+    "_pool.forwarded",
     "_pool.settings",
     "_pool.options",
     "_pool.link",
@@ -293,6 +298,6 @@ def test_a_worker_imports_little() -> None:
     # Each of these takes more time than all of ours.
     dear |= {"threading", "functools", "collections", "types", "array", "weakref", "warnings"}
     # For what few calls do.
-    late = {"_sharing", "_sharing.package", "_core.handles", "_worker.retirement"}
+    late = {"_sharing", "_sharing.package", "_core.handles", "_worker.retirement", "_worker.outbox"}
     late = {f"interpexec.{name}" for name in late}
     assert not modules & (caller | dear | late)

@@ -17,6 +17,7 @@ The parts of a pool, from the ground up:
     clock            when the collector has to look at the time
     lending          what was lent to other interpreters, and how much may be
     slots            what each worker is doing
+    forwarded        log records and output of workers
     settings         the options of a pool
     options          the options of calls
     link             the queues between a pool and its workers

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from contextvars import ContextVar
     from typing import Any
 
-    from interpexec._pool.call_pickler import CallPickler
+    from interpexec._pool.call_pickler import Binder, CallPickler
+    from interpexec._pool.forwarded import Forwarded
     from interpexec._sharing.package import Packed
 
 
@@ -128,14 +129,34 @@ def finalizer(function: object, args: object) -> OwnCall:
     return _own_call(function, "finalizer", partial(_dump_finalizer, arguments))
 
 
-def carrier(variables: "Iterable[ContextVar[Any]]") -> "CallPickler | None":
-    """Return what pickles calls with the values of context variables; None: there are none."""
-    if isinstance(variables, tuple | list) and not variables:
-        return None
-    from interpexec._pool.call_pickler import CallPickler  # few programs need them
-    from interpexec._sharing.context_values import ContextVariables
+def carrier(
+    variables: "Iterable[ContextVar[Any]]", forwarded: "Forwarded | None"
+) -> "CallPickler | None":
+    """Return what pickles calls with something beside them; None where there is nothing.
 
-    return CallPickler(ContextVariables(variables))
+    That is the values of context variables, and the levels of loggers.
+    """
+    binders: list[Binder] = []
+    if forwarded is not None and forwarded.levels is not None:
+        binders.append(forwarded.levels)
+    if not isinstance(variables, tuple | list) or variables:
+        from interpexec._sharing.context_values import ContextVariables  # few programs need them
+
+        binders.append(ContextVariables(variables))
+    if not binders:
+        return None
+    from interpexec._pool.call_pickler import CallPickler  # few programs need it
+
+    return CallPickler(*binders)
+
+
+def forwarded(*, forward_logging: bool, redirect_stdout: bool) -> "Forwarded | None":
+    """Return what takes log records and output of workers; None if they forward nothing."""
+    if not (forward_logging or redirect_stdout):
+        return None
+    from interpexec._pool.forwarded import Forwarded  # few programs need it
+
+    return Forwarded(has_records=bool(forward_logging), has_output=bool(redirect_stdout))
 
 
 def _own_call(function: object, what: str, dump: "Callable[[object], Packed]") -> OwnCall:

@@ -171,6 +171,8 @@ class Collector:
         """Do what a worker's notice asks for."""
         if kind == wire.NOT_READY:
             self._losses.initializer_failed(raised.revive(payload))
+        elif kind == wire.FORWARDED and (forwarded := self._state.settings.forwarded) is not None:
+            forwarded.handle(payload, self._give_credit)
         elif kind == wire.NOT_FINALIZED:
             name, pool = self._state.settings.finalizer.name, self._state.name
             error = raised.revive(payload)
@@ -178,6 +180,10 @@ class Collector:
         elif kind in {wire.READY, wire.RETIRING, wire.LEAVING}:
             with self._state.lock:
                 self._act_on_move(wire.worker_of(payload), kind)
+
+    def _give_credit(self, number: int, messages: int) -> None:
+        with self._state.lock:
+            self._state.workers.give_credit(number, messages)
 
     def _act_on_move(self, number: int, kind: int) -> None:
         """Note that a worker is ready, soon leaves, or leaves. Under the lock."""

@@ -3,7 +3,7 @@
 from interpexec._core.cpython import ChannelGoneError
 from interpexec._core.message_queue import MessageQueue, Token
 from interpexec._core.sigint import keep_whole
-from interpexec._worker.control import CALL, GO, ITEMS, STACK, STOP
+from interpexec._worker.control import CALL, CREDIT, GO, ITEMS, STACK, STOP
 from interpexec._worker.wire import seal, unseal
 
 TYPE_CHECKING = False
@@ -59,6 +59,10 @@ class ControlChannel:
     def go(self) -> None:
         """Let a successor take its first call."""
         self._send(GO, 0)
+
+    def give_credit(self, messages: int) -> None:
+        """Let the worker forward so many messages more."""
+        self._send(CREDIT, messages)
 
     def close(self) -> None:
         """Give everything back, when the interpreter is gone."""

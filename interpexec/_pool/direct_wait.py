@@ -61,6 +61,8 @@ class DirectWait:
         self._awaited: AnyFuture | None = None
         self._thread = 0  # its ident
         self._is_lent = False
+        # Log handlers of the user's are called by the collector, and never by such a thread.
+        self._is_off = state.settings.forwarded is not None
         self._last: Link | None = None  # to be destroyed
 
     def wait(self, future: "AnyFuture", deadline: "Deadline") -> None:
@@ -70,7 +72,7 @@ class DirectWait:
         place.
         """
         self.lend()  # where a signal handler calls this, and has interrupted this thread here
-        if self._is_lent or not self.lock.acquire(blocking=False):
+        if self._is_off or self._is_lent or not self.lock.acquire(blocking=False):
             return
         try:
             self._wait(future, deadline)

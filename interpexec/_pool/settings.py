@@ -4,6 +4,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from interpexec._pool.forwarded import Forwarded
     from interpexec._sharing.package import Packed
 
 
@@ -28,7 +29,10 @@ class OwnCall:
 class Settings:
     """The options of one pool. None of them changes; but see `release`."""
 
-    __slots__ = ("cancel_running", "finalizer", "initializer", "max_tasks", "max_workers", "name")
+    __slots__ = (
+        *("cancel_running", "finalizer", "forwarded", "initializer"),
+        *("max_tasks", "max_workers", "name"),
+    )
 
     def __init__(  # noqa: PLR0913  # the executor's arguments
         self,
@@ -39,14 +43,20 @@ class Settings:
         finalizer: OwnCall | None = None,
         max_tasks: int | None = None,
         cancel_running: bool = True,
+        forwarded: "Forwarded | None" = None,
     ) -> None:
-        """name: the prefix of the threads' names. max_tasks: after which a worker retires."""
+        """Take them as they are.
+
+        name: the prefix of the threads' names. max_tasks: after which a worker retires.
+        forwarded: takes log records and output of the workers, if they are to forward some.
+        """
         self.max_workers = max_workers
         self.name = name
         self.initializer = initializer or OwnCall()
         self.finalizer = finalizer or OwnCall()
         self.max_tasks = max_tasks
         self.cancel_running = cancel_running
+        self.forwarded = forwarded
 
     def release(self) -> None:
         """Let go of the arguments of calls: no worker is made any more."""

@@ -188,6 +188,7 @@ class WorkerThread(threading.Thread):
     def _setup(self, calls: "list[Packed | None]") -> "Setup":
         """Return what the worker is given. calls: its initializer, its finalizer."""
         begun, (initializer, finalizer) = monotonic(), calls
+        forwarded = self._pool.settings.forwarded
         argv = [argument for argument in getattr(sys, "argv", ()) if isinstance(argument, str)]
         config: Config = (
             (self.index, self.name),
@@ -196,6 +197,7 @@ class WorkerThread(threading.Thread):
             (initializer is not None, finalizer is not None),
             (begun, self._pool.settings.max_tasks, self._is_successor),
             self._inherited,
+            None if forwarded is None else forwarded.describe(),
         )
         requests, replies = self._link.tokens(self.seat)
         slot = self._link.slots.view(self.seat)

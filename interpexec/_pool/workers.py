@@ -174,6 +174,12 @@ class Workers:
         running = filter(None, (link.slots.call(each.seat) for each in present))
         return any(call_id in call_ids for call_id in running)
 
+    def give_credit(self, number: int, messages: int) -> None:
+        """Let a worker forward so many messages more, if it is there."""
+        for worker in self.everyone():
+            if worker.number == number:
+                worker.control.give_credit(messages)
+
     def abandon(self, link: "Link", call_id: int) -> bool:
         """Let go of the worker that still runs a stopped call, or its finalizer. As `let_go`."""
         worker = self.runner(link, call_id)

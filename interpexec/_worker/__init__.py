@@ -8,6 +8,11 @@
     run_call    one call: unpickle, run, pickle its value or its failure
     threads     threads below `threading`, which many workers never import
     control     the thread that follows the pool's orders, and the one for broadcasts
+    outbox      log records and output on their way to the pool
+    output      `sys.stdout` and `sys.stderr`, forwarded
+    log_records
+                log records and warnings, forwarded
+    forwarding  which of these a worker forwards
     health      whether calls have damaged the interpreter
     inherited   settings of the interpreter that the program has changed
     retirement  the end of a worker that may run only so many calls

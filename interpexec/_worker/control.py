@@ -9,6 +9,7 @@
       .ask_items(id)  -- Order ITEMS --->    what it has not begun is taken from it, and the
                                              outcomes that are there, if they are wanted
       .go()           -- Order GO ------>    a successor may take its first call
+      .give_credit(n) -- Order CREDIT -->    what is forwarded may be sent (see `outbox`)
 
 The answers are sent with those of the calls. It is the "pending-call callback
 mechanism between interpreters" of Steve Dower's mail on PEP 554 (python-dev,
@@ -19,6 +20,7 @@ of their own (made for the first one): a call can be stopped meanwhile. That thr
 in this file, since a further one would cost every worker 0.1 ms.
 """
 
+import sys
 from _functools import partial
 from _pickle import dumps
 from _queue import SimpleQueue
@@ -66,7 +68,7 @@ if TYPE_CHECKING:
 keep_whole()
 
 
-STOP, CALL, STACK, ITEMS, GO = range(5)
+STOP, CALL, STACK, ITEMS, GO, CREDIT = range(6)
 
 _END = 0
 
@@ -97,6 +99,7 @@ class Helper:
         self.calls = Interruptible(this_thread())
         self.calls.answer = self._send_items
         self._broadcasts = Broadcasts(name, worker, self.calls)
+        self.give_credit: Callable[[int], object] = bool  # of a worker that forwards nothing
         self._may_go = allocate_lock()
         self._may_go.acquire()
         # The thread whose call was stopped, and the signal that may get it out of a system call.
@@ -192,6 +195,8 @@ class Helper:
         elif what == ITEMS:
             of, takes_outcomes = int.from_bytes(message[:8], "little"), bool(message[8])
             self.calls.ask_for_items(of, call_id, takes_outcomes=takes_outcomes)
+        elif what == CREDIT:
+            self.give_credit(call_id)
         else:
             self._may_go.release()
 
@@ -235,6 +240,21 @@ class Helper:
             frames.append((code.co_filename, frame.f_lineno or 0, code.co_qualname))
             frame = frame.f_back
         return frames[::-1]
+
+
+def last_steps(helper: Helper) -> "list[Callable[[], object]]":
+    """Return C functions that end all threads of this interpreter, whatever calls have damaged.
+
+    CPython dies, or hangs, where threads are left when the interpreter ends.
+    """
+    return [
+        *(partial(reset, None) for reset in (sys.settrace, sys.setprofile)),
+        *(partial(sys.monitoring.set_events, tool, 0) for tool in range(6)),
+        partial(sys.setrecursionlimit, 1000),
+        *helper.closing_steps(),
+        # Twice, since a thread may throw something at this one.
+        *(threads.end_all, threads.join_all, threads.join_all),
+    ]
 
 
 class Broadcasts:

@@ -13,7 +13,6 @@ pays for each import here, so slow paths import what they need when they are tak
 import _pickle
 import gc
 import sys
-from _functools import partial
 from time import monotonic_ns
 
 from interpexec._core import current_call, main_module
@@ -21,7 +20,7 @@ from interpexec._core.cpython import Fifo, own_builtins, release_import_locks
 from interpexec._core.message_queue import MessageQueue, Token
 from interpexec._core.waiting import Spinner
 from interpexec._worker import run_call, threads, wire
-from interpexec._worker.control import Helper
+from interpexec._worker.control import Helper, last_steps
 from interpexec._worker.health import Health
 from interpexec._worker.wire import (
     AFTER_MAIN,
@@ -47,10 +46,11 @@ own_builtins(globals())
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import TextIO
+    from typing import Any, TextIO
 
     from interpexec._core.cancellation import Interruptible
     from interpexec._sharing.package import Packed
+    from interpexec._worker.forwarding import Forwarding
     from interpexec._worker.inherited import Inherited
     from interpexec._worker.retirement import Retirement
 
@@ -66,9 +66,10 @@ type Config = tuple[
     tuple[bool, bool],
     Career,
     Inherited | None,
+    Forwarding | None,
 ]
 """Index and name, sys.argv, how the program was started, whether there are an initializer and a
-finalizer, the career; settings that are taken over when they are unpickled."""
+finalizer, the career; settings that are taken over when they are unpickled; the forwarding."""
 
 type Career = tuple[float, int | None, bool]
 """When the pool began to make this worker; after how many calls it ends; whether it is a
@@ -88,7 +89,7 @@ def _work(queue: Fifo) -> None:
     """Be a worker. queue: brings the setup."""
     sys.setswitchinterval(_SWITCH_INTERVAL)
     worker, helper, career = _set_up(queue)
-    last_steps = _last_steps(helper)
+    emergency_steps = last_steps(helper)
     streams = sys.stdout, sys.stderr
     gc.enable()  # the bootstrap has disabled it
     try:
@@ -103,7 +104,7 @@ def _work(queue: Fifo) -> None:
             _flush(streams)
             threads.end_all()
         except BaseException:  # a call has damaged what this is made of
-            for step in last_steps:
+            for step in emergency_steps:
                 try:
                     step()
                 except BaseException:  # noqa: S110  # the next one may work
@@ -116,7 +117,7 @@ def _set_up(queue: Fifo) -> "tuple[Worker, Helper, Career]":
     setup: Setup = queue.recv()  # type: ignore[assignment]
     number, seat, requests, replies, control, slot, pickled, *calls = setup
     config: Config = _pickle.loads(pickled)  # our own bytes
-    current_call.identity, sys.argv[:], origin, are_there, career, _ = config
+    current_call.identity, sys.argv[:], origin, are_there, career, _, forwarding = config
     _, name = current_call.identity
     first, last = (
         wire.unseal(call)[0] if is_there else None
@@ -126,9 +127,17 @@ def _set_up(queue: Fifo) -> "tuple[Worker, Helper, Career]":
     threads.expect_threading()
     current_call.keep_unraisable()
     main_module.expect(origin)
-    queues = MessageQueue(token=requests), MessageQueue(token=replies)
+    answers: Any = MessageQueue(token=replies)
+    if forwarding is not None:
+        from interpexec._worker import forwarding as forwarders  # most pools forward nothing
+
+        answers = forwarders.install(forwarding, answers, number)
+    queues = MessageQueue(token=requests), answers
     worker = Worker(number, seat, *queues, slot, name, first, last)
-    return worker, Helper(name, MessageQueue(token=control), worker), career
+    helper = Helper(name, MessageQueue(token=control), worker)
+    if forwarding is not None:
+        helper.give_credit = answers.give_credit
+    return worker, helper, career
 
 
 def main(
@@ -159,21 +168,6 @@ def main(
         is_told = True
     if not is_told:
         raise lost(told)  # a new one, without a context
-
-
-def _last_steps(helper: Helper) -> "list[Callable[[], object]]":
-    """Return C functions that end all threads of this interpreter, whatever calls have damaged.
-
-    CPython dies, or hangs, where threads are left when the interpreter ends.
-    """
-    return [
-        *(partial(reset, None) for reset in (sys.settrace, sys.setprofile)),
-        *(partial(sys.monitoring.set_events, tool, 0) for tool in range(6)),
-        partial(sys.setrecursionlimit, 1000),
-        *helper.closing_steps(),
-        # Twice, since a thread may throw something at this one.
-        *(threads.end_all, threads.join_all, threads.join_all),
-    ]
 
 
 class Worker:

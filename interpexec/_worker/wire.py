@@ -46,6 +46,10 @@ CALL, SINCE, DONE, BESIDE, LEAVE = range(WORDS)
 FINAL = 1 << 62
 """In the id of a finalizer's call, beside the number of its worker, which is the initializer's."""
 
+CREDIT = 32
+"""How many messages of what a worker forwards may be on their way (see `outbox`). With the answers
+of calls, fewer than CPython can release while the worker runs no Python code."""
+
 STARTING, IDLE, RUNNING, STATE_LEAVING = "starting", "idle", "running", "leaving"
 
 STATES: dict[str, frozenset[str]] = {
@@ -77,9 +81,9 @@ _LARGE = 1 << 16
 # The kind of a payload: the lowest bits of the tail, below the call's id.
 # After the first two come notices: the worker's initializer has failed; it has run; the
 # worker soon has run as many calls as it may, so that a successor is wanted; its finalizer has
-# failed; it takes no further call. The last one is a call itself, which was not begun, because
-# its worker is damaged.
-VALUE, FAILURE, NOT_READY, READY, RETIRING, NOT_FINALIZED, LEAVING, RETURNED = range(8)
+# failed; it takes no further call; it forwards log records, or output. The last one is a call
+# itself, which was not begun, because its worker is damaged.
+VALUE, FAILURE, NOT_READY, READY, RETIRING, NOT_FINALIZED, LEAVING, FORWARDED, RETURNED = range(9)
 AFTER_MAIN = 16  # the worker has run the program: names in it may say so
 _KIND_BITS = 5
 _KINDS = (1 << _KIND_BITS) - 1
