@@ -7,6 +7,7 @@ an error itself.
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from concurrent.futures import Executor, Future, as_completed
+from contextvars import ContextVar
 from operator import length_hint
 from typing import Any, Literal, assert_type
 
@@ -65,6 +66,11 @@ def calls(pool: InterpreterPoolExecutor) -> None:
     assert_type(pool.broadcast(repeat, "a", times=3), list[CallFuture[str]])
     assert_type(pool.with_options(timeout=None), InterpreterPoolExecutor)
     pool.with_options(timeout="5")  # type: ignore[arg-type]
+    variable = ContextVar[int]("variable")
+    assert_type(pool.with_options(contextvars=[variable]), InterpreterPoolExecutor)
+    pool.with_options(contextvars=["variable"])  # type: ignore[list-item]
+    InterpreterPoolExecutor(finalizer=print, finalargs=(1,), contextvars=[variable])
+    InterpreterPoolExecutor(forward_logging=True, redirect_stdout=True)
     for done in as_completed([future]):
         assert_type(done.result(), float)
     plain: Future[float] = future
