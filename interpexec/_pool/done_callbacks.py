@@ -37,7 +37,10 @@ def _may_block(callback: "Callback") -> bool:
 def call(callback: "Callback", future: "_base.Future[Any]") -> None:
     """Call a callback. The exceptions that it raises are logged by `concurrent.futures`."""
     try:
-        interruptibly(callback, future)
+        if is_marked(callback):  # by a destructor, perhaps, where Python drops an interrupt
+            callback(future)
+        else:
+            interruptibly(callback, future)
     except Exception:  # the user's code
         _base.LOGGER.exception("exception calling callback for %r", future)
 

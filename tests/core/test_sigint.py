@@ -12,6 +12,8 @@ import pytest
 
 from interpexec._core import sigint
 from interpexec._core.sigint import interruptible, interruptibly, noted, protected, unbroken, watch
+from interpexec._pool.done_callbacks import MARK
+from interpexec._pool.future import CallFuture
 from interpexec._pool.parking import Latch, Parker
 from programs import output, write
 from stops import TIME_LIMIT, finish, start
@@ -155,6 +157,35 @@ def test_a_destructor_is_not_broken_and_the_interrupt_comes_afterwards(
     with pytest.raises(KeyboardInterrupt):
         _drop_and_wait(Mortal)
     assert steps == ["done"]
+    assert capfd.readouterr().err == ""
+
+
+def test_a_callback_of_a_map_is_not_broken_where_a_destructor_runs_it(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """The destructor of a map's iterator cancels calls, whose callbacks run there."""
+    steps = []
+
+    class Part:
+        def on_done(self, _: object) -> None:
+            interrupt()
+            steps.append("done")
+
+        setattr(on_done, MARK, True)
+
+    future: CallFuture[object] = CallFuture(1, None, None)
+    future.add_done_callback(Part().on_done)
+
+    class Mortal:
+        @unbroken
+        def __del__(self) -> None:
+            assert future._cancel_pending()
+            interrupt()
+            steps.append("end")
+
+    with pytest.raises(KeyboardInterrupt):
+        _drop_and_wait(Mortal)
+    assert steps == ["done", "end"]
     assert capfd.readouterr().err == ""
 
 
