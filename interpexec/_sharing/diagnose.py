@@ -33,11 +33,32 @@ def explain(
         return NotShareableError(reason)
     if path.startswith(f"{_FUNCTION}."):
         path = path.removeprefix("the ")  # `function.__self__` is code
-    hint = way_out(part, "return" if where == RESULT else "pass")
-    if hint is None and not reason.startswith(_FOREIGN):
+    verb = "return" if where == RESULT else "pass"
+    if way_out(part, verb) is None and not reason.startswith(_FOREIGN):
         return NotShareableError(f"{path}: {reason}")
-    why = hint or f"{reason.removeprefix(_FOREIGN)} ({OTHERWISE})"
-    return NotShareableError(f"{path} cannot be sent to another interpreter: {shown(part)}: {why}")
+    return NotShareableError(
+        f"{path} cannot be sent to another interpreter: {shown(part)}: {_why(part, reason, verb)}"
+    )
+
+
+def part_of(
+    obj: object, error: BaseException, attempt: "Callable[[object], object]"
+) -> tuple[str, str]:
+    """Return the path to the part of a variable that cannot be sent, and a text: that part, and why.
+
+    error, attempt: as of `explain`.
+    """
+    path, part, reason = _find(obj, "", _said(error), attempt)
+    return path, f"{shown(part)}: {_why(part, reason, 'use')}"
+
+
+def _why(part: object, reason: str, verb: str) -> str:
+    """Return why a part cannot be sent: the way out alone, where its type is the reason."""
+    if (hint := way_out(part, verb)) is not None:
+        return hint
+    if not reason.startswith(_FOREIGN):
+        return reason
+    return f"{reason.removeprefix(_FOREIGN)} ({OTHERWISE})"
 
 
 def _said(error: BaseException) -> str:

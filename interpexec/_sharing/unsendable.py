@@ -1,7 +1,8 @@
 """Why a definition cannot be sent: which variable of which function. Imported when one cannot."""
 
+from _functools import partial
+
 from interpexec._core.cpython import NotShareableError
-from interpexec._core.error_text import shown, told
 from interpexec._sharing import pickler
 from interpexec._sharing.records import ATTRIBUTE
 
@@ -17,20 +18,36 @@ class UnsendableError(NotShareableError):
     """A variable that a definition needs cannot be sent."""
 
     def __init__(self, user: str, what: str, value: object, error: Exception) -> None:
-        """user: the function. what: its variable. error: why that cannot be sent."""
+        """user: the function. what: its variable, in quotes. error: why that cannot be sent."""
+        self._parts: tuple[str, str, object, Exception] | None = None
         if isinstance(error, UnsendableError):  # it names the variable that is the reason
             super().__init__(*error.args)
             return
-        from interpexec._sharing.hints import OTHERWISE, way_out  # the error itself is rare
+        super().__init__(f"{user} cannot be sent to another interpreter, because {what} cannot")
+        self._parts = user, what, value, error
 
-        why = way_out(value, "use")
-        if why is None:
-            is_told = isinstance(error, NotShareableError)
-            why = str(error) if is_told else f"{told(error)} ({OTHERWISE})"
-        super().__init__(
-            f"{user} cannot be sent to another interpreter, because {what} cannot:"
-            f" {shown(value)}: {why}"
-        )
+    def explained(self, dump: "Dump") -> "UnsendableError":
+        """Return the error, which names the part of the variable that cannot be sent, and why.
+
+        dump: pickles a part.
+        """
+        if self._parts is None:
+            return self
+        from interpexec._sharing import diagnose  # the error itself is rare
+
+        (user, what, value, error), self._parts = self._parts, None
+        attempt = partial(pickler.pack, dump=dump, is_alone=True)
+        try:
+            attempt(value)
+        except UnsendableError as inner:  # it is a function
+            self.args = inner.args
+            return self
+        except Exception:  # noqa: S110  # `error`, once more
+            pass
+        path, why = diagnose.part_of(value, error, attempt)
+        what = f"{what[:-1]}{path}'"
+        self.args = (f"{user} cannot be sent to another interpreter, because {what} cannot: {why}",)
+        return self
 
     def __reduce__(self) -> "tuple[object, ...]":
         """Be the ordinary error, elsewhere."""
@@ -47,7 +64,7 @@ def explain(obj: "Any", error: Exception, dump: "Dump") -> Exception:
     error: the one that was raised. dump: pickles a part.
     """
     if isinstance(error, UnsendableError):
-        return error
+        return error.explained(dump)
     if not isinstance(obj, type | type(explain)):
         return error  # a module: its globals name themselves
     kind = "class" if isinstance(obj, type) else "function"
@@ -59,7 +76,7 @@ def explain(obj: "Any", error: Exception, dump: "Dump") -> Exception:
         try:
             pickler.pack(value, dump, is_alone=True)
         except Exception as reason:  # the user's classes run here
-            return UnsendableError(user, what, value, reason)
+            return UnsendableError(user, what, value, reason).explained(dump)
     return error
 
 

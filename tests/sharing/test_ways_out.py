@@ -92,6 +92,38 @@ def test_a_variable_is_named_with_the_way_out(pool: InterpreterPoolExecutor, kin
     assert text.endswith(f": {advice.format(verb='use')}")
 
 
+@pytest.mark.parametrize("path", IN_CONTAINERS)
+def test_a_part_of_a_variable_is_named(pool: InterpreterPoolExecutor, path: str) -> None:
+    """The way to it begins with the variable; a default of a parameter is no different."""
+    held = IN_CONTAINERS[path](pool)
+
+    def uses() -> object:
+        return held
+
+    def takes(given: object = held) -> object:
+        return given
+
+    for fn, what in (uses, f"its variable 'held{path}'"), (takes, f"the default of 'given{path}'"):
+        text = _refusal(pool, fn)
+        assert f"{fn.__name__}' cannot be sent to another interpreter, because {what} " in text
+        assert text.endswith(there.KINDS["pool"][1])
+
+
+def test_the_variable_of_an_inner_function_is_named(pool: InterpreterPoolExecutor) -> None:
+    """The error is about the function that has the variable, however many call each other."""
+    held = {"deep": pool}
+
+    def inner() -> object:
+        return held
+
+    def outer() -> object:
+        return inner()
+
+    text = _refusal(pool, outer)
+    assert "inner' cannot be sent" in text
+    assert "'held['deep']'" in text
+
+
 def test_the_pool_of_a_method_is_named(pool: InterpreterPoolExecutor) -> None:
     """`self` has it: the most frequent one of all."""
     text = _refusal(pool, _holder(pool).work)
