@@ -44,7 +44,7 @@ def explain(
 def part_of(
     obj: object, error: BaseException, attempt: "Callable[[object], object]"
 ) -> tuple[str, str]:
-    """Return the path to the part of a variable that cannot be sent, and a text: that part, and why.
+    """Return the path to the part of a variable that cannot be sent, and that part, and why.
 
     error, attempt: as of `explain`.
     """
