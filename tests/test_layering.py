@@ -92,6 +92,8 @@ ORDER = [
     "_worker.control",
     "_worker.outbox",
     "_worker.output",
+    "_worker.shown_warnings",
+    "_worker.log_levels",
     "_worker.log_records",
     "_worker.forwarding",
     "_worker.health",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from interpexec._sharing.package import Packed
     from interpexec._worker.forwarding import Forwarding
-    from interpexec._worker.log_records import Levels
+    from interpexec._worker.log_levels import Levels
 
 keep_whole()
 
@@ -67,7 +67,7 @@ class Leveled:
 
     def __reduce__(self) -> "tuple[object, ...]":
         """Be the function, for the worker, which sets the levels before."""
-        from interpexec._worker.log_records import with_levels  # few programs change levels
+        from interpexec._worker.log_levels import with_levels  # few programs change levels
 
         return with_levels, self._parts
 

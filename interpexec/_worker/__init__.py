@@ -11,7 +11,10 @@
     outbox      log records and output on their way to the pool
     output      `sys.stdout` and `sys.stderr`, forwarded
     log_records
-                log records and warnings, forwarded
+                log records, forwarded
+    log_levels  the levels of loggers: the caller's
+    shown_warnings
+                warnings, forwarded
     forwarding  which of these a worker forwards
     health      whether calls have damaged the interpreter
     inherited   settings of the interpreter that the program has changed

@@ -1,13 +1,15 @@
-"""Log records and warnings of a worker, forwarded to the loggers of the caller.
+"""Log records of a worker, forwarded to the loggers of the caller.
 
 A record is sent as the dictionary of its attributes. Plain data goes as it is; the message is
 formatted here where its arguments are something else, and so is the traceback of an exception,
 as `logging.handlers.QueueHandler` does. Other attributes (`extra=`) are pickled, or, where
 that cannot be, sent as their `repr`.
+
+This imports `logging`, which takes a worker 20 to 30 ms: so it waits until a call imports that.
 """
 
 import logging
-import warnings
+from _functools import partial
 
 from interpexec._core import current_call
 from interpexec._core.cpython import PLAIN, own_builtins
@@ -16,16 +18,7 @@ own_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any, TextIO
-
     from interpexec._worker.outbox import Outbox
-
-    type Levels = tuple[dict[str, int], int]
-    """The levels of loggers that have one, by name; and that of `logging.disable`."""
-
-    type Logging = tuple[int, Levels]
-    """The version of the levels, and these."""
 
 _formatter = logging.Formatter()
 
@@ -106,58 +99,8 @@ def _packed(value: object) -> object:
     return packed if isinstance(packed, bytes) else _shown(value)
 
 
-def forward_logging(outbox: "Outbox", settings: "Logging") -> None:
-    """Forward the records and the warnings of this interpreter until the outbox is closed."""
-    _apply(*settings)
-    handler, former = Forwarder(outbox), warnings.showwarning
-    logging.getLogger().addHandler(handler)
-
-    def show(  # noqa: PLR0913, PLR0917  # as that of `warnings`
-        message: "Warning | str",
-        category: type[Warning],
-        filename: str,
-        lineno: int,
-        file: "TextIO | None" = None,
-        line: str | None = None,
-    ) -> None:
-        if file is not None:
-            former(message, category, filename, lineno, file, line)
-            return
-        outbox.put(("warning", str(message), *_name_of(category), filename, lineno))
-
-    def close() -> None:
-        logging.getLogger().removeHandler(handler)
-        if warnings.showwarning is show:
-            warnings.showwarning = former
-
-    warnings.showwarning = show
-    outbox.closers.append(close)
-
-
-def _name_of(category: type) -> tuple[str, str]:
-    return category.__module__, category.__qualname__
-
-
-# -- levels: the caller's ------------------------------------------------
-
-_applied: "list[Any]" = [-1, frozenset()]
-"""The version of the levels that were set last, and the names of the loggers that have one."""
-
-
-def with_levels(
-    fn: "Callable[..., object]", version: int, levels: "Levels"
-) -> "Callable[..., object]":
-    """Return a function, before whose call the levels are set. By the unpickling of a call."""
-    if version > _applied[0]:
-        _apply(version, levels)
-    return fn
-
-
-def _apply(version: int, levels: "Levels") -> None:
-    by_name, disabled = levels
-    for name in _applied[1] - by_name.keys():
-        logging.getLogger(name).setLevel(logging.NOTSET)
-    for name, level in by_name.items():
-        logging.getLogger(name).setLevel(level)
-    logging.disable(disabled)
-    _applied[:] = version, frozenset(by_name)
+def forward_records(outbox: "Outbox") -> None:
+    """Forward the records of this interpreter until the outbox is closed."""
+    root, handler = logging.getLogger(), Forwarder(outbox)
+    root.addHandler(handler)
+    outbox.closers.append(partial(root.removeHandler, handler))

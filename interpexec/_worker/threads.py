@@ -40,10 +40,7 @@ def name_this(name: str) -> None:
 
 def expect_threading() -> None:
     """Tell `threading` of the threads here when it is imported; or now."""
-    if (threading := sys.modules.get("threading")) is not None:
-        _tell_all(threading)
-    else:
-        sys.meta_path.insert(0, Import())
+    when_imported("threading", _tell_all)
     if RAW_THREADS_ABORT:
         _thread.start_new_thread = _start_new_thread
 
@@ -145,37 +142,50 @@ def _forget() -> None:
             pass  # a call has emptied it
 
 
+def when_imported(name: str, then: "Callable[[ModuleType], object]") -> None:
+    """Call a function with a module when that is imported; or now, if it was before."""
+    if (module := sys.modules.get(name)) is not None:
+        then(module)
+    else:
+        sys.meta_path.insert(0, Import(name, then))
+
+
 class Import:
-    """A finder before all others, which notices once that `threading` is imported."""
+    """A finder before all others, which notices once that a module is imported."""
+
+    def __init__(self, name: str, then: "Callable[[ModuleType], object]") -> None:
+        self._name = name
+        self._then = then
 
     def find_spec(
         self, name: str, path: "Sequence[str] | None", target: "ModuleType | None" = None
     ) -> "ModuleSpec | None":
         """Find a module as the others do."""
-        if name != "threading":
+        if name != self._name:
             return None
         sys.meta_path.remove(self)
         for finder in sys.meta_path:
             if (spec := finder.find_spec(name, path, target)) is not None:
                 if spec.loader is not None:
-                    spec.loader = _Loader(spec.loader)  # type: ignore[assignment]  # all that is asked of it
+                    spec.loader = _Loader(spec.loader, self._then)  # type: ignore[assignment]  # all that is asked of it
                 return spec
         return None
 
 
 class _Loader:
-    """Loads `threading`, and tells it of the threads that are there."""
+    """Loads a module, and says so."""
 
-    def __init__(self, loader: "Loader") -> None:
+    def __init__(self, loader: "Loader", then: "Callable[[ModuleType], object]") -> None:
         self._loader = loader
+        self._then = then
 
     def create_module(self, spec: "ModuleSpec") -> "ModuleType | None":
         """Make the module as the loader does."""
         return self._loader.create_module(spec)
 
     def exec_module(self, module: "ModuleType") -> None:
-        """Run the module as the loader does, and tell it of the threads."""
+        """Run the module as the loader does, and say so."""
         assert module.__spec__ is not None
         module.__loader__ = module.__spec__.loader = self._loader
         self._loader.exec_module(module)
-        _tell_all(module)
+        self._then(module)

@@ -333,6 +333,17 @@ def test_without_the_option_nothing_comes(
     assert capfd.readouterr().err == "alone\n"
 
 
+def test_a_worker_imports_logging_when_a_call_does(keeper: Keeper) -> None:
+    """An import takes 20 to 30 ms; a change of levels, or a late import, makes no difference."""
+    code = "__import__('sys').modules.get('logging') is not None"
+    with forwarding(1) as pool:
+        assert pool.submit(eval, code).result(TIME_LIMIT) is False
+        logger.setLevel(logging.DEBUG)
+        pool.submit(logging_tasks.log, "detail", level=logging.DEBUG).result(TIME_LIMIT)
+        assert pool.submit(eval, code).result(TIME_LIMIT) is True
+    assert keeper.messages() == ["detail"]
+
+
 # -- warnings ------------------------------------------------------------------------
 
 
