@@ -210,7 +210,7 @@ class _Program:
     def _not_run(self, origin: Origin) -> NotRunnableError:
         """Return the error for a call that needs the program: why it does, and what to change."""
         message = _NOT_RUN.format(origin=origin[1][:60])
-        reason = _reasons.get(get_ident())
+        reason = reasons.get(get_ident())
         if reason:
             message += f": {reason}"
         if isinstance(self._failure, NotRunnableError) and (line := self._line_of_failure()):
@@ -278,12 +278,12 @@ class _Unpickling:
             _unpickling.discard(get_ident())
 
 
-_reasons: dict[int, str] = {}  # by thread: why the program is run again
+reasons: dict[int, str] = {}  # by thread: why the program is run again
 
 
 def _note(reason: str) -> None:
     """Run the program, so that all that the call names is of that."""
-    _reasons[get_ident()] = reason
+    reasons[get_ident()] = reason
     if _program is not None:
         _program.run()
 
@@ -326,6 +326,8 @@ _NOT_RUN = (
 def loads(payload: "bytes | Loadable") -> "Any":
     """Unpickle a call, in a worker: that may import modules, or run the program."""
     thread = get_ident()
+    if reasons:
+        reasons.pop(thread, None)
     _unpickling.add(thread)
     try:
         if type(payload) is bytes:

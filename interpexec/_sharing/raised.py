@@ -12,6 +12,7 @@ import sys
 # The same as in `importlib.machinery`, which is dear to import.
 from _frozen_importlib_external import PathFinder
 from _pickle import dumps
+from _thread import get_ident
 
 from interpexec._core import main_module
 from interpexec._core.cpython import NotShareableError, own_builtins
@@ -47,6 +48,13 @@ _OPTIONS = {
 """Options of calls, and how they are given: `submit` passes all keywords on."""
 
 
+_ABSENCES = AttributeError, NameError, TypeError
+_RUN_HINT = (
+    "interpexec: for this call the worker has run the program again, with another `__name__` than"
+    ' "__main__", because {}'
+)
+
+
 def pack(error: BaseException, keywords: "Container[str]" = ()) -> "Packed":
     """Pickle any exception. In the worker; never raises.
 
@@ -55,6 +63,8 @@ def pack(error: BaseException, keywords: "Container[str]" = ()) -> "Packed":
     try:
         if keywords and type(error) is TypeError:
             _note_option(error, keywords)
+        if isinstance(error, _ABSENCES):
+            _note_run(error)
         if (name := _refused_extension(error)) is not None:
             error.add_note(f"interpexec: {name}: {_REFUSAL_HINT}")
         return _record(error, _describe(error), _places_of(error))
@@ -73,6 +83,13 @@ def _note_option(error: TypeError, keywords: "Container[str]") -> None:
             )
 
 
+def _note_run(error: BaseException) -> None:
+    """Say that the program was run again for the call, if so: it may lack what that has made."""
+    reason = main_module.reasons.get(get_ident())
+    if reason is not None:
+        error.add_note(_RUN_HINT.format(reason))
+
+
 def pack_unpickling(error: BaseException) -> "Packed":
     """Pickle an exception from the unpickling of a call. In the worker.
 
@@ -87,6 +104,7 @@ def pack_unpickling(error: BaseException) -> "Packed":
     if isinstance(error, AttributeError):
         message = main_module.explain_absence(message)
     refused = NotShareableError(f"args not shareable: {name}: {message}")
+    _note_run(refused)
     text = f"The call could not be unpickled in the worker.\n\n{text}"
     return _record(refused, (name, qualname, module, message, text), places)
 

@@ -347,3 +347,28 @@ def test_a_class_that_is_bound_to_another_name_is_the_callers_own(tmp_path: Path
     (tmp_path / "parts.py").write_text(text + "def make(): return Point(1)\n")
     said = output(write(tmp_path / "program.py", program))
     assert set(said.split()) == {"True"}
+
+
+def test_a_call_that_misses_what_the_guard_keeps_out_says_why(tmp_path: Path) -> None:
+    """A pool that a function finds in a global: the worker's second run has not made it."""
+    program = """
+        pool = None
+
+        def ask():
+            return pool.submit(int)
+
+        def fail():
+            raise ValueError("of its own")
+
+        if __name__ == "__main__":
+            with InterpreterPoolExecutor(1) as pool:
+                for call in pool.submit(ask), pool.submit(lambda: ask()), pool.submit(fail):
+                    error = call.exception()
+                    print(type(error).__name__, *getattr(error, "__notes__", ["no note"]))
+    """
+    named, nameless, other = output(write(tmp_path / "program.py", program)).splitlines()
+    for line in named, nameless:
+        assert line.startswith("AttributeError interpexec: for this call the worker has run the")
+        assert "function 'ask' cannot be sent" in line
+        assert "a pool is of use only to its maker" in line
+    assert other == "ValueError no note"
