@@ -55,13 +55,13 @@ def test_two_globals_that_came_one_after_the_other(pool: Pool, program: ModuleTy
 
 
 def test_an_object_that_holds_both(pool: Pool, program: ModuleType) -> None:
-    """A class has one list, whoever asks for it: that is the way out."""
+    """A class has one list for all functions that ask for it: that is the way out."""
     assert result(pool, program.put_box, 2) == [1, 2]
     assert result(pool, program.look_box) == [1, 2]
 
 
 def test_an_argument_is_a_copy(pool: Pool, program: ModuleType) -> None:
-    """Also where a global of the function refers to the same object."""
+    """An argument is not the object that a global of the function refers to."""
     exec("def same(one): return one is first, one == first", vars(program))
     assert result(pool, program.same, program.first) == (False, True)
 
