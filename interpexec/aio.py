@@ -45,6 +45,7 @@ async def run[**P, T](
     `run_in_executor` with keyword arguments. Raises what the call raises, and what
     `submit` does.
     """
+    ending.refuse_elsewhere()  # before a call is submitted that nobody would wait for
     return await asyncio.wrap_future(executor.submit(fn, *args, **kwargs))
 
 

@@ -309,7 +309,10 @@ class InterpreterPoolExecutor(Maps, Monitored, ThreadPoolExecutor):  # type: ign
         ending.leave(self._scheduler, error, cancels_on_error=self._cancels_on_error)
 
     async def __aenter__(self) -> "Self":
-        """Return the pool, which ends when the block is left. Nothing blocks."""
+        """Return the pool, which ends when the block is left. RuntimeError outside of asyncio."""
+        from interpexec._aio.ending import refuse_elsewhere  # which imports asyncio
+
+        refuse_elsewhere()
         return self
 
     async def __aexit__(

@@ -11,7 +11,7 @@ import interpexec
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = Path(interpexec.__file__).parent
-PAGES = ("how-to.md", "moving.md", "sharing.md", "workers.md")
+PAGES = ("asyncio.md", "how-to.md", "moving.md", "sharing.md", "workers.md")
 RECIPES = [(ROOT / "docs" / name).read_text() for name in PAGES]
 _RECIPE = re.compile(r"^## (.+?)$(?:(?!^## ).)*?^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PROGRAMS = {title: program for text in RECIPES for title, program in _RECIPE.findall(text)}
@@ -43,6 +43,8 @@ EXPECTED = {
     "Stop at a place of your own choosing": "True\n",
     "Have types checked": "11\n[1, 2]\n",
     "Change something in every worker, while calls run": "False\nTrue\n",
+    "Use it from trio": "1024\nTrue 1024\n",
+    "Use it from anyio": "1024\nTrue 1024\n" * 2,
     "Map over what arrives, in asyncio": "5\n4\n5\n",
     "Map in an asyncio server": "7\n8\n9\nstopped\n",
     "Serve connections with all workers": "READY\nSTEADY\nGO\n!\n",
@@ -66,8 +68,9 @@ INPUT = {"Map over items that arrive bit by bit": "spam\neggs\n"}
 @pytest.mark.parametrize("title", PROGRAMS)
 def test_the_recipe_works(title: str, tmp_path: Path) -> None:
     """Each recipe is a program that ends well and prints what it should."""
-    if "joblib" in PROGRAMS[title]:
-        pytest.importorskip("joblib")
+    for module in ("anyio", "joblib", "trio"):
+        if module in PROGRAMS[title]:
+            pytest.importorskip(module)
     program = tmp_path / "program.py"
     program.write_text(PROGRAMS[title])
     command = [sys.executable, "-W", "error", str(program)]

@@ -19,13 +19,24 @@ if TYPE_CHECKING:
     from interpexec._pool.scheduler import Scheduler
 
 
+def refuse_elsewhere() -> None:
+    """Raise RuntimeError where no event loop of asyncio runs."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        raise RuntimeError(
+            "`async with` and interpexec.aio need the event loop of asyncio;"
+            " docs/asyncio.md has another way, for trio"
+        ) from None
+
+
 async def leave(
     scheduler: "Scheduler", error: BaseException | None, *, cancels_on_error: bool
 ) -> None:
     """End a pool whose `async with` block was left, as `ending.leave`."""
     limit = ending.limit_of_stop(scheduler, error, cancels_on_error=cancels_on_error)
     if limit is not None:
-        await in_thread(partial(scheduler.terminate, limit))
+        await _stop(scheduler, limit)
         return
     scheduler.close()
     await await_end(scheduler, error)
@@ -46,12 +57,21 @@ async def await_end(scheduler: "Scheduler", error: BaseException | None = None) 
         await asyncio.shield(waiting)
     except asyncio.CancelledError:
         if scheduler.cancel_running:
-            await in_thread(partial(scheduler.terminate, INTERRUPT_LIMIT))
+            await _stop(scheduler, INTERRUPT_LIMIT)
         # It is over now, but for a call or a callback that cannot be stopped.
         await asyncio.wait([waiting], timeout=0 if scheduler.has_workers() else INTERRUPT_LIMIT)
         raise
     finally:
         waiting.cancel()
+
+
+async def _stop(scheduler: "Scheduler", limit: float) -> None:
+    """Stop everything, and wait until all is over that can be; at most so many seconds.
+
+    The first part is done in any case: anyio cancels a task again and again.
+    """
+    scheduler.stop()
+    await in_thread(partial(scheduler.await_stop, limit))
 
 
 async def in_thread(function: "Callable[[], object]") -> None:

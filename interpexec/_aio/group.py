@@ -7,7 +7,7 @@ the task that is inside the block is interrupted where it waits, whatever for, w
 import asyncio
 from functools import partial
 
-from interpexec._aio.ending import in_thread
+from interpexec._aio.ending import in_thread, refuse_elsewhere
 from interpexec._aio.request import check
 from interpexec._pool.cancelling import TERMINATION_LIMIT
 from interpexec._pool.group import NEW, OPEN, OVER, STOPPED, raise_failures, refusal
@@ -132,6 +132,7 @@ class Group:
         """Let the group take calls. Once: RuntimeError otherwise."""
         if self._state is not NEW:
             raise RuntimeError("a group can be entered once: make another one")
+        refuse_elsewhere()
         await self._tasks.__aenter__()
         self._state = OPEN
         return self
