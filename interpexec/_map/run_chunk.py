@@ -106,7 +106,11 @@ class ChunkRun:
             if self._budget and spent > self._budget:
                 self._remaining.cut_off()
             count = self._affordable(2 * count, spent)
-        return self._outcomes(self._taken.setdefault(_COUNT, 0), len(values), spent)
+        outcomes = self._outcomes(self._taken.setdefault(_COUNT, 0), len(values), spent)
+        # The thread has this object until it begins another chunk: it is not to keep what the
+        # function has returned, which may be open files.
+        self._values = []
+        return outcomes
 
     def _outcomes(self, start: int, end: int, spent: int) -> Outcomes:
         """Return the outcomes of the items between two places. spent: ns."""
