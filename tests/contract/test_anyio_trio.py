@@ -47,8 +47,15 @@ EACH = pytest.mark.parametrize(("run", "backend"), WAYS.values(), ids=WAYS)
 
 
 async def hear(pipe: Pipe) -> None:
-    """Hear something without blocking the loop."""
-    await anyio.to_thread.run_sync(pipe.hear)
+    """Hear something without blocking the loop, and without a thread, which trio would keep."""
+    await anyio.wait_readable(pipe.reader)
+    pipe.hear()
+
+
+async def knocked(door: Gate) -> None:
+    """Wait for a task to knock, in the same way."""
+    await anyio.wait_readable(door._knocks)
+    door.await_knocks(1)
 
 
 @EACH
@@ -98,7 +105,7 @@ def test_a_failure_stops_the_siblings(
                 await hear(begun)
                 error = LookupError("mine")
                 group.start_soon(run, pool, tasks.pass_gate_and_fail, door.handle, error)
-                await anyio.to_thread.run_sync(door.await_knocks, 1)
+                await knocked(door)
                 door.open()
         assert [str(error) for error in caught.value.exceptions] == ["mine"]
         assert len(pool._scheduler.state.table) == 0
@@ -114,7 +121,7 @@ def test_waiting_takes_no_thread(run: Run, backend: str) -> None:
         async with anyio.create_task_group() as group:
             for n in range(100):
                 group.start_soon(run, pool, tasks.pass_gate, door.handle, n)
-            await anyio.to_thread.run_sync(door.await_knocks, 1)
+            await knocked(door)
             assert threading.active_count() < before + 10
             door.open()
 

@@ -16,7 +16,16 @@ from uses_between import (
     Queue,
     Tokens,
 )
-from uses_of_loops import Asyncio, PortableAsyncio, aio_imap, aio_map, run_in_executor
+from uses_of_loops import (
+    Asyncio,
+    PortableAsyncio,
+    aio_group,
+    aio_imap,
+    aio_map,
+    aio_map_arriving,
+    async_with,
+    run_in_executor,
+)
 from uses_of_pools import (
     CancelRunning,
     Expire,
@@ -26,6 +35,8 @@ from uses_of_pools import (
     drop,
     dump_stacks,
     file,
+    group,
+    group_fails,
     imap_all,
     imap_some,
     large,
@@ -63,6 +74,7 @@ USES: dict[str, Maker] = {
         for name, step in {
             "time limit": limited, "view": view, "file": file, "shared": shared,
             "broadcast": broadcast, "workers": look, "dump_stacks": dump_stacks,
+            "group": group, "group fails": group_fails,
             "map buffered": map_buffered, "imap": imap_all, "imap some": imap_some,
         }.items()
     },
@@ -95,4 +107,7 @@ USES: dict[str, Maker] = {
     "run_in_executor": lambda make: PortableAsyncio(make, run_in_executor),
     "aio.map": lambda make: Asyncio(make, aio_map),
     "aio.imap_unordered": lambda make: Asyncio(make, aio_imap),
+    "aio.group": lambda make: Asyncio(make, aio_group),
+    "aio.map of what arrives": lambda make: Asyncio(make, aio_map_arriving),
+    "async with": lambda make: Asyncio(make, async_with),
 }  # fmt: skip

@@ -1,7 +1,7 @@
 """Uses of pools in event loops."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
 
 from use import LONG, PoolUse, require
@@ -51,3 +51,32 @@ async def aio_imap(pool: Any) -> None:
 
     results = [value async for value in aio.imap_unordered(pool, abs, ITEMS)]
     require(sorted(results) == sorted(RESULTS), "wrong result")
+
+
+async def aio_group(pool: Any) -> None:
+    """Wait for a group of calls."""
+    from interpexec import aio
+
+    async with aio.group(pool) as group:
+        calls = [group.submit(pow, 2, n) for n in range(5)]
+    require([call.result() for call in calls] == [1, 2, 4, 8, 16], "wrong result")
+
+
+async def _arriving() -> AsyncIterator[int]:
+    for item in ITEMS:
+        await asyncio.sleep(0)
+        yield item
+
+
+async def aio_map_arriving(pool: Any) -> None:
+    """Map an asynchronous iterable, and take all results."""
+    from interpexec import aio
+
+    results = [value async for value in aio.map(pool, abs, _arriving(), buffersize=5)]
+    require(results == RESULTS, "wrong result")
+
+
+async def async_with(pool: Any) -> None:
+    """Make another pool, use it and leave it."""
+    async with type(pool)(1) as other:
+        require(await asyncio.wrap_future(other.submit(pow, 2, 5)) == 32, "wrong result")

@@ -46,6 +46,27 @@ def many(use: PoolUse) -> None:
     [use.submit(pow, 2, 5) for _ in range(50)][-1].result()
 
 
+def group(use: PoolUse) -> None:
+    """Wait for a group of calls."""
+    with use.pool.group() as calls:
+        use.got += (futures := [calls.submit(pow, 2, n) for n in range(5)])
+    require([future.result(0) for future in futures] == [1, 2, 4, 8, 16], "wrong result")
+    require(not calls._count, "lost call", calls)
+
+
+def group_fails(use: PoolUse) -> None:
+    """Have a call of a group fail, and stop the others."""
+    try:
+        with use.pool.group() as calls:
+            use.got += [calls.submit(pow, 2, n) for n in range(5)]
+            use.got.append(calls.submit(int, "spam"))
+            use.got.append(calls.submit(work.begin_and_spin, 1, 0.3))
+    except (ValueError, RuntimeError):  # it has failed before the last call
+        require(not calls._count, "lost call", calls)
+    else:
+        require(False, "lost failure")
+
+
 class CancelRunning(PoolUse):
     """Cancels calls that run."""
 
