@@ -61,6 +61,8 @@ class Feeder:
         task, self._task = self._task, None
         if task is None or task.done():
             return
+        if task is asyncio.current_task():  # an iterable closes the map: it ends behind this item
+            return
         task.cancel()
         await asyncio.wait([task])
         error = self.take_error()

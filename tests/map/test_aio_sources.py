@@ -231,6 +231,29 @@ def test_an_error_of_an_iterable_that_is_stopped_is_raised(
     asyncio.run(main())
 
 
+def test_an_iterable_may_close_its_map(pool: InterpreterPoolExecutor) -> None:
+    """As an ordinary one may: nothing more is read, and nobody waits for himself."""
+    read: list[int] = []
+
+    async def closing(results: list[Any]) -> AsyncIterator[int]:
+        for value in count():
+            read.append(value)
+            if value == 2:
+                await results[0].aclose()
+            yield value
+
+    async def main() -> None:
+        results: list[Any] = []
+        results.append(aio.imap_unordered(pool, tasks.same, closing(results), buffersize=1))
+        with pytest.raises((StopAsyncIteration, asyncio.CancelledError)):
+            while True:
+                await asyncio.wait_for(anext(results[0]), TIME_LIMIT)
+        await no_tasks_left()
+        assert read == [0, 1, 2]
+
+    asyncio.run(main())
+
+
 @EACH
 def test_an_iterator_that_is_dropped_stops_the_reading(
     start: Start, pool: InterpreterPoolExecutor

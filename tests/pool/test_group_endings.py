@@ -21,7 +21,7 @@ from interpexec import CallFuture, InterpreterPoolExecutor
 from interpexec._pool import group as group_module
 from interpexec._pool.done_callbacks import MARK
 from interpexec._pool.group import Group
-from stops import Pipe, pool_of, run, start
+from stops import Pipe, await_direct_wait, finish, pool_of, run, start
 
 pytestmark = pytest.mark.fast
 
@@ -86,6 +86,32 @@ def test_a_group_in_a_group(pool: InterpreterPoolExecutor, begun: Pipe, door: Ga
     assert spinning.cancelled()
     assert is_over(inner)
     assert is_over(outer)
+
+
+def test_a_signal_handler_may_use_a_group(pool: InterpreterPoolExecutor, door: Gate) -> None:
+    """The handler has interrupted the thread that waits for a call in the collector's place."""
+    results: list[int] = []
+    call = pool.submit(tasks.pass_gate, door.handle, 5)
+    door.await_knocks(1)
+
+    def handle(*_: object) -> None:
+        with pool.group() as group:
+            calls = [group.submit(tasks.same, n) for n in range(20)]
+        results.extend(call.result(0) for call in calls)
+        door.open()
+
+    def send() -> None:
+        await_direct_wait(pool._scheduler.state.link)
+        os.kill(os.getpid(), signal.SIGUSR1)
+
+    before = signal.signal(signal.SIGUSR1, handle)
+    try:
+        sending = start(send)
+        assert call.result(TIME_LIMIT) == 5
+        finish(sending)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert results == list(range(20))
 
 
 def test_a_callback_may_use_a_group(pool: InterpreterPoolExecutor) -> None:
