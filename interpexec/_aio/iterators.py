@@ -50,7 +50,22 @@ def in_order(make: "Callable[..., Job]", feeder: "Reading | None") -> "AsyncGene
     return _in_order(make()) if feeder is None else _in_fed_order(make(), feeder)
 
 
+class _Released:
+    """Releases a job when it dies, with the frame that holds it, whatever ends that.
+
+    asyncio's runner has a handler of its own for Ctrl-C, which raises at the second one, also
+    where a generator is just ending.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+
+    def __del__(self) -> None:
+        self._job.release()
+
+
 async def _in_order(job: Job) -> "AsyncGenerator[object]":
+    _last = _Released(job)
     try:
         chunk = job.begin()
         while (following := job.after(chunk)) is not None:
@@ -64,7 +79,7 @@ async def _in_order(job: Job) -> "AsyncGenerator[object]":
 
 
 async def _in_fed_order(job: Job, feeder: "Reading") -> "AsyncGenerator[object]":
-    news = asyncio.Event()
+    news, _last = asyncio.Event(), _Released(job)
     try:
         chunk = job.begin()
         feeder.begin(job, news.set, tells_each=True)
@@ -133,8 +148,11 @@ class Unordered[T]:
             await self._feeder.stop()
 
     def __del__(self) -> None:
-        """Cancel what is still pending, when nobody wants it any more."""
-        if self._job is not None and not self._is_over:
+        """Cancel what is still pending, when nobody wants it any more.
+
+        Also after `aclose`, which an interrupt may have ended half way.
+        """
+        if self._job is not None:
             self._job.release()
             if self._feeder is not None:
                 self._feeder.abandon()

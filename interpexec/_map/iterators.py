@@ -192,10 +192,10 @@ class Unordered(Results[object]):
     @unbroken
     def __del__(self) -> None:
         """Cancel what is still pending, when nobody wants the rest any more."""
-        if self._is_begun and not self._is_over:
+        if self._is_begun or self._is_over:  # `close` may have been interrupted half way
             self._job.release()
 
-    _is_begun = False  # where the making has failed
+    _is_begun = _is_over = False  # where the making has failed
 
     def _next_arrived(self) -> "Opened":
         """Wait for a call to finish and return its outcomes."""

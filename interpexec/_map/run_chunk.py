@@ -54,8 +54,8 @@ class ChunkRun:
         budget: int,
         *,
         are_pickled: bool,
-        is_timed: bool,
-        raises: bool,
+        is_timed: bool = False,
+        raises: bool = False,
     ) -> None:
         """Begin nothing yet.
 

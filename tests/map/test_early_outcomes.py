@@ -147,7 +147,7 @@ def test_the_reply_may_come_before_the_answer() -> None:
     """Each item has one outcome, and its own."""
     with answered_late() as (feed, held):
         held.held[0].set_result(held.answers[0].result())
-        outcomes = [(each.position, each.value) for each in feed]
+        outcomes = [(each.index, each.value) for each in feed]
     assert outcomes == [(200, 1), (201, 2), (202, 3), (203, -1), (204, 5), (205, 6)]
 
 
@@ -155,6 +155,6 @@ def test_an_answer_may_never_come() -> None:
     """The outcomes that went with it are not known; all others are there, once."""
     with answered_late() as (feed, held):
         held.held[0].set_exception(MemoryError())
-        outcomes = [(each.position, each.value or type(each.error)) for each in feed]
+        outcomes = [(each.index, each.value or type(each.error)) for each in feed]
     lost = [(200 + place, WorkerLostError) for place in range(3)]
     assert outcomes == [*lost, (203, -1), (204, 5), (205, 6)]

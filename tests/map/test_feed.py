@@ -76,7 +76,7 @@ def test_a_batch_gives_plain_values_at_once(pool: InterpreterPoolExecutor) -> No
         0,
     )
     assert (second.values(), len(second)) == (None, 3)
-    assert [(each.position, each.value) for each in second] == [(3, 4), (4, None), (5, 6)]
+    assert [(each.index, each.value) for each in second] == [(3, 4), (4, None), (5, 6)]
 
 
 def test_items_may_fail_in_any_way(pool: InterpreterPoolExecutor) -> None:
@@ -118,7 +118,7 @@ def test_outcomes_do_not_wait_for_a_slow_item_in_their_call(ordered: bool, door:
         door.await_knocks(1)
         assert not feed.is_ready()
         door.open()
-        rest = [(each.position, each.value) for each in feed]
+        rest = [(each.index, each.value) for each in feed]
         assert rest == [(203, -1), (204, 5), (205, 6)]
 
 
@@ -146,7 +146,7 @@ def test_a_call_that_is_lost_takes_no_outcomes_with_it_that_went_out(door: Gate)
         pool.terminate_workers()
         slow, behind = next(feed), next(feed)
         assert isinstance(slow.error, CancelledError)
-        assert (slow.position, behind.position) == (202, 203)
+        assert (slow.index, behind.index) == (202, 203)
         with pytest.raises(CancelledError):
             next(feed)
         door.open()
@@ -287,5 +287,5 @@ def test_threads_may_put_and_one_takes(pool: InterpreterPoolExecutor) -> None:
             end()
         feed.close()
         assert [*feed] == []
-    assert [each.position for each in outcomes] == [*range(1500)]
+    assert [each.index for each in outcomes] == [*range(1500)]
     assert sorted(each.item for each in outcomes) == sorted([*range(500)] * 3)

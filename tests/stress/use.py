@@ -5,6 +5,7 @@ is checked afterwards, and what it may have let slip ends by itself.
 """
 
 import os
+import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, wait
@@ -40,7 +41,12 @@ def beside(function: Callable[..., object], *args: object) -> bool:
     finish_beside()
     thread = threading.Thread(target=function, args=args, daemon=True)
     _beside.append(thread)
-    thread.start()
+    # An interrupt in `Thread.start` leaves a thread that never runs and is never forgotten.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        thread.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     thread.join(2 * LIMIT)
     return not thread.is_alive()
 
@@ -50,6 +56,7 @@ def finish_beside() -> None:
     for thread in _beside:
         if thread.ident is not None:
             thread.join(2 * LIMIT)
+    _beside.clear()  # one that was never started refers to what is to be gone at the end
 
 
 class Use:
