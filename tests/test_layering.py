@@ -200,6 +200,8 @@ RANKS = {
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 
+CLI = sorted((PACKAGE / "cli").glob("*.py"))
+
 TESTS = Path(__file__).parent
 
 MOST_LINES = 400
@@ -265,6 +267,16 @@ def test_no_file_is_long() -> None:
     files = [*FILES, *TESTS.rglob("*.py")]
     lengths = {path: len(path.read_text().splitlines()) for path in files}
     assert not {str(path): lines for path, lines in lengths.items() if lines > MOST_LINES}
+
+
+@pytest.mark.parametrize("path", CLI, ids=lambda path: path.stem)
+def test_the_command_line_uses_public_names_only(path: Path) -> None:
+    """The command line proves that a program can do all that with public names."""
+    names = {each for each in imported(path) if each.startswith("interpexec.")}
+    others = {each for each in names if not each.startswith("interpexec.cli.")}
+    assert not {each for each in others if any(part[0] == "_" for part in each.split("."))} - {
+        "interpexec.__version__"
+    }
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))

@@ -83,10 +83,20 @@ class Feed[A, R]:
         self._job.end()
         self._arrived.put(None)
 
-    def cancel(self) -> None:
-        """Cancel what has not ended, also what runs. There are no further outcomes then.
+    def stop(self) -> None:
+        """Begin no further item: those that no call has are dropped, and have no outcomes.
 
-        From any thread; never blocks.
+        The outcomes of the others still come. From any thread; never blocks.
+        """
+        self._window.close()
+        self._job.drop()
+        self._arrived.put(None)
+
+    def cancel(self) -> None:
+        """Cancel the items that have not ended, also those that run: these have no outcomes.
+
+        The outcomes that are there, and whose turn it is, can still be taken. From any thread;
+        never blocks.
         """
         self._is_over = True
         self._window.close()
@@ -135,18 +145,17 @@ class Feed[A, R]:
         return self._turns.is_ready()
 
     def _next_chunk(self) -> "Chunk | None":
-        while not self._is_over:
-            self._job.check()
+        while True:
             # In this order: chunks that are made later are not missed.
-            is_done = self._job.is_done()
+            is_over, is_done = self._is_over, self._job.is_done()
             self._note_arrived()
             is_last = is_done and self._count == self._job.chunks.made
             if (chunk := self._turns.take(is_last=is_last)) is not None:
                 return chunk
-            if is_last:
-                break
+            if is_last or is_over:
+                return None
+            self._job.check()
             self._note(self._arrived.get(_FOREVER))
-        return None
 
     def _note_arrived(self) -> None:
         while self._arrived:

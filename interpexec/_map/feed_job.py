@@ -80,6 +80,13 @@ class FeedJob(Job):
             if self._life.move(EXHAUSTED):
                 self._fill()
 
+    def drop(self) -> None:
+        """Drop the items that are in no call; no further ones come."""
+        with self._lock:
+            self._backlog.clear()
+            self._life.move(EXHAUSTED)
+            self._fill()
+
     # -- results out -----------------------------------------------------------------
 
     def is_done(self) -> bool:

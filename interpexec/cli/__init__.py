@@ -2,20 +2,27 @@
 
     __init__      main(): the only public name
     _commands     the table of subcommands
-    map           `interpexec map`: its arguments, its parts put together
+    map           `interpexec map`: its parts put together
+     ├─ _options       its arguments, their help, and contradictions
+     ├─ _halt          when failures end a run
      ├─ _parse         'module:function' or an expression: is it sound?
      ├─ _expression    the names in an expression, and what they stand for
      ├─ _imports       importing in the main interpreter, with errors for the user
      ├─ _items         where the items come from; the reading thread
-     ├─ _backlog       items that wait for a worker
-     ├─ _pace          how many of them are sent together
+     ├─ _records       rows of CSV, batches, lines of JSON
      ├─ _flow          the loop between reading, workers and writing
-     ├─ _order         when a finished chunk may be written
      ├─ _report        results to stdout, failures to stderr
-     ├─ _interrupts    Ctrl-C, let through where it does no harm
-     └─ _close         how a run ends that must not wait
+     ├─ _failures      what is told of an item that has failed
+     ├─ _reduce        one result of all
+     ├─ _joblog        a record of each item, from which a later run goes on
+     ├─ _signals       Ctrl-C and its like
+     ├─ _close         how a run ends that must not wait
+     └─ _explain       what would be done, without doing it
     _errors       UsageError
-    _task, _evaluate   the worker's side: what is done with a chunk
+    _task, _evaluate, _inputs, _outputs, _printing
+                  the worker's side: what is done with an item
+
+It is a client of the package's public names, as any program is.
 
 Workers import this package on their way to `_evaluate`, so this file imports
 nothing until `main` is called.

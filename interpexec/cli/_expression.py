@@ -1,6 +1,6 @@
-"""An expression in x: it is compiled, and the modules that it names are found.
+"""An expression in x and i: it is compiled, and the modules that it names are found.
 
-The expression becomes the body of `lambda x: …`, so that a walrus inside it binds
+The expression becomes the body of `lambda x, i: …`, so that a walrus inside it binds
 a local name, as in a function. The compiler then knows best which names are free:
 those it looks up as globals.
 """
@@ -18,7 +18,7 @@ from interpexec.cli._imports import did_you_mean, import_or_refuse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 FILENAME = "<expression>"
 """The name of the file in tracebacks."""
@@ -27,34 +27,81 @@ _NOT_COMPILED = (SyntaxError, ValueError, RecursionError, MemoryError, OverflowE
 """The errors of `compile`; all but the first for odd characters or too much depth."""
 
 
-def check_expression(text: str) -> tuple[bytes, tuple[str, ...]]:
+def check_expression(text: str, setup: str = "") -> tuple[bytes, tuple[str, ...], bytes, bool]:
     """Return the code of `lambda x: <text>`, marshalled, and the modules it needs.
 
-    The modules are imported here too, to see that they exist and how much of a
-    dotted name is a module. Raises UsageError naming what is wrong.
+    Also the code of `setup`, and whether the lambda takes `i`, too. The modules are imported
+    here as well, to see that they exist and how much of a dotted name is a module. Raises
+    UsageError naming what is wrong.
     """
-    tree, code = _compile(text)
-    modules = tuple(dict.fromkeys(_find_modules(tree, code)))
-    _refuse_bare_function(tree.body, text)
-    return dumps(code), modules
+    setup_code, known = compile_setup(setup)
+    uses_number = "i" not in known and _names(text, "i")
+    tree, code = _compile(text, ("x", "i") if uses_number else ("x",))
+    modules = tuple(dict.fromkeys(_find_modules(tree, code, known)))
+    _refuse_bare_function(tree.body, text, known)
+    return dumps(code), modules, setup_code, uses_number
 
 
-def _compile(text: str) -> tuple[ast.Expression, CodeType]:
+def check_reduction(text: str) -> "Callable[[object, object], object]":
+    """Return the function of a and b of an expression. Raises UsageError."""
+    tree, code = _compile(text.strip(), ("a", "b"))
+    namespace: dict[str, object] = {}
+    for module in _find_modules(tree, code, frozenset()):
+        namespace[module.partition(".")[0]] = __import__(module)
+    if isinstance(tree.body, ast.Lambda):
+        message = f"{text!r} is a function: write only what it returns for a and b"
+        raise UsageError(message)
+    function: Callable[[object, object], object] = eval(code, namespace)  # noqa: S307  # the user's own code
+    return function
+
+
+def compile_setup(text: str) -> tuple[bytes, frozenset[str]]:
+    """Return the marshalled code of `--setup`, and the names that it binds."""
+    if not text:
+        return b"", frozenset()
+    try:
+        code = compile(text, "<setup>", "exec")
+    except _NOT_COMPILED as error:
+        message = f"--setup {_shorten(text)} is not valid Python: {_reason(error)}"
+        raise UsageError(message) from error
+    bound = {each.argval for each in dis.get_instructions(code) if each.opname == "STORE_NAME"}
+    return dumps(code), frozenset(bound)
+
+
+def _names(text: str, name: str) -> bool:
+    """Say whether an expression reads a name, which it does not bind itself."""
+    try:
+        with catch_warnings(action="ignore"):  # they are given when it is compiled once more
+            code = compile(text, FILENAME, "eval")
+    except _NOT_COMPILED:
+        return False  # it is told soon
+    return any(name in set(_global_names(each)) for each in _all_code(code))
+
+
+def _reason(error: Exception) -> str:
+    reason = error.msg if isinstance(error, SyntaxError) else f"{type(error).__name__}: {error}"
+    return f"{reason}{_place(error)}"
+
+
+def _compile(text: str, parameters: tuple[str, ...]) -> tuple[ast.Expression, CodeType]:
     try:
         tree = ast.parse(text, FILENAME, "eval")
         # By itself first: inside a lambda, `yield` would be allowed.
         with catch_warnings(action="ignore"):  # the second `compile` gives them again
             compile(tree, FILENAME, "eval")
-        return tree, compile(_as_function_of_x(tree), FILENAME, "eval")
+        return tree, compile(_as_function(tree, parameters), FILENAME, "eval")
     except _NOT_COMPILED as error:
-        reason = error.msg if isinstance(error, SyntaxError) else f"{type(error).__name__}: {error}"
-        message = f"the expression {_shorten(text)} is not valid Python: {reason}{_place(error)}"
+        message = f"the expression {_shorten(text)} is not valid Python: {_reason(error)}"
         raise UsageError(message) from error
 
 
-def _as_function_of_x(tree: ast.Expression) -> ast.Expression:
+def _as_function(tree: ast.Expression, names: tuple[str, ...]) -> ast.Expression:
     parameters = ast.arguments(
-        posonlyargs=[], args=[ast.arg("x")], kwonlyargs=[], kw_defaults=[], defaults=[]
+        posonlyargs=[],
+        args=[ast.arg(name) for name in names],
+        kwonlyargs=[],
+        kw_defaults=[],
+        defaults=[],
     )
     return ast.fix_missing_locations(ast.Expression(ast.Lambda(parameters, tree.body)))
 
@@ -72,12 +119,15 @@ def _shorten(text: str, limit: int = 60) -> str:
     return shown if len(shown) <= limit else f"{shown[: limit - 3]}..."
 
 
-def _find_modules(tree: ast.Expression, code: CodeType) -> "Iterator[str]":
-    """Yield each module to import: every free name, and how far its attributes are modules."""
+def _find_modules(tree: ast.Expression, code: CodeType, known: frozenset[str]) -> "Iterator[str]":
+    """Yield each module to import: every free name, and how far its attributes are modules.
+
+    known: names that need no module.
+    """
     codes = list(_all_code(code))
     bound = {name for each in codes for name in each.co_varnames + each.co_cellvars}
     free = {name for each in codes for name in _global_names(each)}
-    free -= set(dir(builtins))
+    free -= {*dir(builtins), *known}
     for name in sorted(free):
         yield _import_root(name)
     for chain in _dotted_names(tree):
@@ -124,7 +174,7 @@ def _import_root(name: str) -> str:
         cause = error.__cause__
         if not isinstance(cause, ModuleNotFoundError) or cause.name != name:
             raise
-        known = {"x", *dir(builtins), *sys.stdlib_module_names}
+        known = {"x", "i", *dir(builtins), *sys.stdlib_module_names}
         hint = did_you_mean(name, known)
         message = f"{name!r} is neither x, nor a builtin, nor a module{hint}"
         raise UsageError(message) from cause
@@ -165,13 +215,13 @@ def _names_submodule(package: ModuleType, name: str) -> bool:
     return find_spec(full_name) is not None
 
 
-def _refuse_bare_function(body: ast.expr, text: str) -> None:
+def _refuse_bare_function(body: ast.expr, text: str, known: frozenset[str]) -> None:
     """Refuse `os.path.getsize` and `x.upper`, which would print the function for each item."""
     if isinstance(body, ast.Lambda):
         message = f"{text!r} is a function: write only what it returns for x"
         raise UsageError(message)
     names = _dotted_name(body)
-    if not names or names == ["x"]:
+    if not names or names == ["x"] or names[0] in {"i", *known}:
         return
     target: object
     if names[0] == "x":

@@ -7,7 +7,7 @@ from interpexec.cli._errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from types import ModuleType
 
 
@@ -24,6 +24,18 @@ def import_or_refuse(name: str) -> "ModuleType":
         raise UsageError(message) from error
     except (Exception, SystemExit) as error:  # a module runs any code when imported
         message = f"cannot import {name!r}: {type(error).__name__}: {error}"
+        raise UsageError(message) from error
+
+
+def run_or_refuse(path: str, run: "Callable[[str], ModuleType]") -> "ModuleType":
+    """Run a file as a module here; raise UsageError, saying why, if that fails."""
+    try:
+        return run(path)
+    except FileNotFoundError as error:
+        message = f"no file {path!r}"
+        raise UsageError(message) from error
+    except (Exception, SystemExit) as error:  # a file has any code
+        message = f"cannot run {path!r}: {type(error).__name__}: {error}"
         raise UsageError(message) from error
 
 

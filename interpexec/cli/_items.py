@@ -1,10 +1,10 @@
-"""Where the items come from: the command line, a file, standard input.
+"""Where the items come from: the command line, files, standard input.
 
-Reading has a thread of its own, because a read from a pipe or a terminal may
-block for ever while results come in. It hands over blocks: all items that one
-read brought, so that a line typed now is an item now. It reads ahead by
-`AHEAD` blocks and then waits until `used_up` is called; that bounds the memory
-on endless input.
+    files --split--> blocks of texts --csv, batches--> blocks of items --Reader--> feed
+
+Reading has a thread of its own, because a read from a pipe or a terminal may block for ever
+while results come in. A block is all items that one read brought, so that a line typed now is an
+item now. The feed blocks that thread while as many bytes are in flight as may be.
 
 Items are str, decoded as file names are on this system, with surrogateescape:
 bytes that have no meaning in that encoding survive, and so do file names.
@@ -13,33 +13,24 @@ bytes that have no meaning in that encoding survive, and so do file names.
 import os
 import sys
 from stat import S_ISREG
-from threading import Semaphore, Thread
+from threading import Thread
 
 from interpexec.cli._errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
     from io import FileIO
+
+    type Blocks = Iterator[list[str]]
 
 BLOCK = 1 << 18
 """Bytes per read. A pipe brings less at a time (64 KiB on Linux). A quarter of
 that made a run over a file of a million paths a third slower, four times as much
-brought nothing. A chunk is never larger than `AHEAD` blocks, so this also bounds
-what is in flight."""
+brought nothing."""
 
-AHEAD = 3
-"""Blocks between the reading thread and the workers: one is being taken apart
-while the next is read. One more, as a slow writer makes small blocks."""
-
-
-class EndOfItems:
-    """Follows the last block; `error` says why reading stopped early, if it did."""
-
-    __slots__ = ("error",)
-
-    def __init__(self, error: OSError | None = None) -> None:
-        self.error = error
+MOST_BYTES = 3 * BLOCK
+"""Bytes in flight: one block is being taken apart while the next is read, and one waits."""
 
 
 class Source:
@@ -47,19 +38,26 @@ class Source:
 
     __slots__ = ("blocks", "may_block")
 
-    def __init__(self, blocks: "Generator[list[str]]", *, may_block: bool) -> None:
+    def __init__(self, blocks: "Blocks", *, may_block: bool) -> None:
         self.blocks = blocks
         self.may_block = may_block
 
 
 class Reader:
-    """The reading thread: calls `deliver` with each block and then with EndOfItems."""
+    """The reading thread: calls `deliver` with each block, and then `end`."""
 
-    def __init__(self, source: Source, deliver: "Callable[[list[str] | EndOfItems], None]") -> None:
+    def __init__(
+        self,
+        source: Source,
+        deliver: "Callable[[list[str]], object]",
+        end: "Callable[[], object]",
+    ) -> None:
+        """deliver: blocks while there is no room; raises RuntimeError when no more is wanted."""
         self._source = source
         self._deliver = deliver
-        self._room = Semaphore(AHEAD)
-        self._stopped = False
+        self._end = end
+        self.error: OSError | ValueError | None = None
+        """Why reading has ended early, if it has."""
         # A daemon: a read that blocks for ever must not keep the process alive.
         self._thread = Thread(target=self._read, name="interpexec-reader", daemon=True)
 
@@ -67,29 +65,27 @@ class Reader:
         """Begin to read."""
         self._thread.start()
 
-    def used_up(self) -> None:
-        """Allow one more block, as one has been taken. Any thread may call it."""
-        self._room.release()
+    def join(self) -> None:
+        """Wait for the end of the thread, unless it may be in a read that blocks.
 
-    def stop(self) -> None:
-        """End the thread, waiting for it, unless it may be in a read that blocks."""
-        self._stopped = True
-        self._room.release()
+        Nothing must be wanted from it any more.
+        """
         if not self._source.may_block:
             self._thread.join()
 
     def _read(self) -> None:
+        blocks = self._source.blocks
         try:
-            while self._room.acquire() and not self._stopped:
-                block = next(self._source.blocks, None)
-                if block is None:
-                    self._deliver(EndOfItems())
-                    break
+            for block in blocks:
                 self._deliver(block)
-        except OSError as error:
-            self._deliver(EndOfItems(error))
+        except (OSError, ValueError) as error:  # ValueError: the items are not what they should be
+            self.error = error
+        except RuntimeError:
+            pass  # nobody wants more
         finally:
-            self._source.blocks.close()  # closes the file when stopped halfway
+            if hasattr(blocks, "close"):  # it is a generator, with an open file
+                blocks.close()
+            self._end()
 
 
 def from_arguments(arguments: "Sequence[str]") -> Source:
@@ -98,16 +94,28 @@ def from_arguments(arguments: "Sequence[str]") -> Source:
     return Source((block for block in [items] if block), may_block=False)
 
 
-def from_file(path: str, separator: bytes) -> Source:
-    """Read `path` ('-' is standard input); raise UsageError if it cannot be opened."""
+def from_files(paths: "Sequence[str]", separator: bytes) -> Source:
+    """Read some files, one after another ('-' is standard input).
+
+    Raises UsageError if one cannot be opened.
+    """
+    files = [_open(path) for path in paths]
+    # Anything but a regular file may make its reader wait.
+    may_block = not all(map(_is_regular, files))
+    return Source(_all(files, separator), may_block=may_block)
+
+
+def _all(files: "Iterable[FileIO]", separator: bytes) -> "Generator[list[str]]":
+    for file in files:
+        yield from split(file, separator)
+
+
+def _open(path: str) -> "FileIO":
     try:
-        file = _open_stdin() if path == "-" else open(path, "rb", buffering=0)  # noqa: SIM115, PTH123  # the reader closes it; pathlib is slow to import
+        return _open_stdin() if path == "-" else open(path, "rb", buffering=0)  # noqa: PTH123  # the reader closes it; pathlib is slow to import
     except (OSError, ValueError) as error:
         message = f"cannot read the items: {error}"
         raise UsageError(message) from error
-    # Anything but a regular file may make its reader wait.
-    may_block = not _is_regular(file)
-    return Source(split(file, separator), may_block=may_block)
 
 
 def _open_stdin() -> "FileIO":
@@ -125,17 +133,25 @@ def split(file: "FileIO", separator: bytes) -> "Generator[list[str]]":
     """Yield the items that each read completes; close `file` at the end.
 
     Every item ends at a separator, but the last one need not. A read returns what
-    is there, and only blocks if there is nothing.
+    is there, and only blocks if there is nothing. A byte order mark at the beginning is no part
+    of the first item.
     """
     with file:
         unfinished: list[bytes] = []
-        while data := _read_some(file):
+        data = _read_some(file).removeprefix(b"\xef\xbb\xbf")
+        while data:
             head, found, tail = data.rpartition(separator)
-            if not found:
+            if found:
+                yield _decode(b"".join((*unfinished, head)), separator)
+                unfinished = [tail] if tail else []
+            else:
                 unfinished.append(data)
-                continue
-            yield _decode(b"".join((*unfinished, head)), separator)
-            unfinished = [tail] if tail else []
+                if len(separator) > 1:  # it may be in two parts
+                    unfinished = [b"".join(unfinished)]
+                    if separator in unfinished[0]:
+                        data = unfinished.pop()
+                        continue
+            data = _read_some(file)
         if unfinished:
             yield _decode(b"".join(unfinished), separator)
 
@@ -143,8 +159,9 @@ def split(file: "FileIO", separator: bytes) -> "Generator[list[str]]":
 def _decode(data: bytes, separator: bytes) -> list[str]:
     if separator == b"\n" and os.linesep == "\r\n":
         data = data.replace(b"\r\n", b"\n").removesuffix(b"\r")
-    text = data.decode(sys.getfilesystemencoding(), "surrogateescape")
-    return text.split(separator.decode())
+    encoding = sys.getfilesystemencoding()
+    text = data.decode(encoding, "surrogateescape")
+    return text.split(separator.decode(encoding, "surrogateescape"))
 
 
 def _read_some(file: "FileIO") -> bytes:

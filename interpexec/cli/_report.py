@@ -6,13 +6,12 @@ from errno import EAGAIN
 
 from interpexec.cli._close import silence_stdout
 from interpexec.cli._errors import UsageError
+from interpexec.cli._failures import place_of, shorten_item, summarize, traceback_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import BinaryIO, TextIO
-
-    from interpexec.cli._evaluate import Failure, Reply
 
 
 class Output:
@@ -29,10 +28,12 @@ class Output:
         self._stream = stream
         self._bytes = getattr(stream, "buffer", None)
         self.encoding = getattr(stream, "encoding", None) or "utf-8"
+        self._is_flushed = True
         stream.flush()  # what stands there already comes first
 
     def write(self, data: bytes) -> None:
         """Add `data`; large amounts are passed on at once."""
+        self._is_flushed = False
         with _no_second_error():
             if self._bytes is not None:
                 _write_all(self._bytes, data)
@@ -41,8 +42,10 @@ class Output:
 
     def flush(self) -> None:
         """Pass on what is kept here."""
-        with _no_second_error():
-            self._stream.flush()
+        if not self._is_flushed:
+            with _no_second_error():
+                self._stream.flush()
+            self._is_flushed = True
 
 
 @contextmanager
@@ -70,31 +73,39 @@ def _write_all(stream: "BinaryIO", data: bytes) -> None:
 
 
 class Report:
-    """Writes replies out and counts their items."""
+    """Writes what became of items, and counts them."""
 
-    def __init__(self, output: Output) -> None:
-        self._output = output
+    def __init__(
+        self, output: Output, *, traceback: bool, complain: "Callable[[str], object]"
+    ) -> None:
+        """traceback: show the whole of it. complain: writes to stderr."""
+        self.output = output
+        self._traceback = traceback
+        self._complain = complain
         self.items = 0
         self.failed = 0
 
-    def write(self, start: int, reply: "Reply") -> None:
-        """Write the results and the failures of the items from `start` (0 is the first) on."""
-        self._output.write(reply.lines)
-        self.items += reply.done
-        self.failed += len(reply.failures)
-        if reply.failures:
-            # So that in a terminal or one file for both, the order is kept.
-            self._output.flush()
-            complain("".join(_tell(start, failure) for failure in reply.failures))
+    def write(self, lines: list[bytes]) -> None:
+        """Write the results of so many items."""
+        self.output.write(b"".join(lines))
+        self.items += len(lines)
 
-    def flush(self) -> None:
-        """Let everything written so far be seen."""
-        self._output.flush()
+    def fail(self, number: int, item: str, error: BaseException) -> None:
+        """Tell of an item that has failed. number: from 1."""
+        self.items += 1
+        self.failed += 1
+        # So that in a terminal or one file for both, the order is kept.
+        self.output.flush()
+        place = place_of(error)
+        line = f"interpexec: item {number} ({shorten_item(item)}): {summarize(error)}"
+        self._complain(f"{line} ({place})\n" if place else f"{line}\n")
+        if self._traceback:
+            self._complain(traceback_of(error))
 
     def summarize(self) -> None:
         """Say how many items failed, if any did."""
         if self.failed:
-            complain(f"interpexec: {self.failed} of {self.items} items failed\n")
+            self._complain(f"interpexec: {self.failed} of {self.items} items failed\n")
 
 
 def complain(text: str) -> None:
@@ -102,9 +113,3 @@ def complain(text: str) -> None:
     if sys.stderr is not None:
         sys.stderr.write(text)
         sys.stderr.flush()
-
-
-def _tell(start: int, failure: "Failure") -> str:
-    number = start + failure.index + 1
-    line = f"interpexec: item {number} ({failure.item}): {failure.summary}\n"
-    return line + failure.traceback

@@ -1,52 +1,35 @@
 """`interpexec map`: apply a function or an expression to each item."""
 
-import argparse
 import sys
-from os import getcwd, process_cpu_count
+from os import getcwd
 
 from interpexec.cli._close import abandon
 from interpexec.cli._errors import UsageError
-from interpexec.cli._evaluate import Settings, prepare
+from interpexec.cli._evaluate import Settings, Work, prepare
 from interpexec.cli._flow import Flow
-from interpexec.cli._items import from_arguments, from_file
-from interpexec.cli._order import AsTheyArrive, InItemOrder
+from interpexec.cli._items import MOST_BYTES, Source, from_arguments, from_files
+from interpexec.cli._options import read_arguments
 from interpexec.cli._parse import parse_task
-from interpexec.cli._report import Output, Report
+from interpexec.cli._report import Output, Report, complain
+from interpexec.cli._signals import Signals
+from interpexec.cli._task import FunctionTask, Prepared
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from argparse import Namespace
     from collections.abc import Sequence
+    from typing import Any
 
-    from interpexec.cli._items import Source
-
-ITEMS_FOLLOW = ":::"
-"""The separator between the options and the items, as in GNU parallel."""
+    from interpexec import Feed, InterpreterPoolExecutor
+    from interpexec.cli._items import Blocks
+    from interpexec.cli._joblog import Log
+    from interpexec.cli._reduce import Reducer
+    from interpexec.cli._task import Task
 
 FAILED = 1
 """Exit code if some items failed."""
 
-_USAGE = "%(prog)s [options] WHAT [::: ITEM ...]"
-
-_DESCRIPTION = """\
-Apply WHAT to each item, in parallel, and print the results in the items' order.
-
-WHAT is 'module:function', or an expression in x. Modules that the expression
-names are imported by themselves. Items are strings: the lines of standard input,
-of a file (-a), or what stands behind ::: on the command line."""
-
-_EPILOG = """\
-examples:
-  find . -name '*.py' | interpexec map 'len(ast.parse(open(x).read()).body)'
-  find . -type f -print0 | interpexec map -0 'os.path.getsize(x)'
-  interpexec map -j 4 'math.factorial(int(x)) % 1000' ::: 1000 2000 3000
-  interpexec map -a records.jsonl 'json.loads(x)["name"]'
-  interpexec map -u mymodule:check < names.txt
-
-A WHAT that begins with a minus sign stands last, after --.
-
-exit codes: 0 all went well, 1 some items failed, 2 wrong usage, or items could
-not be read or results not be written, 130 after Ctrl-C, 141 when nobody reads the
-output any more."""
+_DELIMITERS = {"\\n": b"\n", "\\t": b"\t", "\\0": b"\0"}
 
 
 def run(argv: "Sequence[str]") -> int:
@@ -55,110 +38,213 @@ def run(argv: "Sequence[str]") -> int:
     Raises UsageError if nothing can be done, SystemExit where argparse does,
     KeyboardInterrupt, and BrokenPipeError when stdout has lost its reader.
     """
-    arguments, items = _read_arguments(argv)
+    arguments, items = read_arguments(argv)
     _import_from_here()
-    task = parse_task(arguments.what)
-    output = Output(sys.stdout)
-    settings = Settings(
-        task, output.encoding, fail_fast=arguments.fail_fast, traceback=arguments.traceback
-    )
-    report = Report(output)
-    _work(settings, _open_source(arguments, items), report, arguments)
-    report.summarize()
-    return FAILED if report.failed else 0
+    task = parse_task(arguments.target, setup=arguments.setup, init=arguments.init)
+    if arguments.kwargs and not isinstance(task, FunctionTask | Prepared):
+        raise UsageError("--kwargs needs a function, 'module:function', in place of an expression")
+    if arguments.explain:
+        from interpexec.cli._explain import explain  # seldom wanted
+
+        return explain(arguments, items, task, Output(sys.stdout))
+    return Run(arguments, items, task).run()
 
 
-def _work(
-    settings: Settings, source: "Source", report: Report, arguments: argparse.Namespace
-) -> None:
-    """Start the workers, let the items flow through them, end the workers."""
-    from concurrent.futures import BrokenExecutor  # not before it is needed
+class Run:
+    """One run of the command: its parts, put together."""
 
-    from interpexec import InterpreterPoolExecutor  # likewise
+    def __init__(self, arguments: "Namespace", items: "list[str] | None", task: "Task") -> None:
+        """Open what is read and written. Raises UsageError."""
+        self._arguments = arguments
+        self._task = task
+        self._reducer = _reducer(arguments.reduce)
+        self._output = Output(sys.stdout)
+        self._source = self._open_source(items)
+        self._log = self._open_log()
+        self._settings = self._make_settings()
+        self._report = Report(self._output, traceback=arguments.traceback, complain=complain)
 
-    pool = InterpreterPoolExecutor(arguments.jobs, "interpexec-map", prepare, (settings,))
-    order = AsTheyArrive() if arguments.unordered else InItemOrder()
-    flow = Flow(pool, source, report, order, workers=arguments.jobs, fail_fast=arguments.fail_fast)
-    try:
-        reading_error = flow.run()
-    except BrokenExecutor as error:
-        message = f"the workers broke down: {error}"
-        raise UsageError(message) from error
-    finally:
-        if flow.is_complete():
-            pool.shutdown()
+    def run(self) -> int:
+        """Do it; return the exit code."""
+        if self._arguments.dry_run:
+            from interpexec.cli._explain import dry_run  # seldom wanted
+
+            return dry_run(self._arguments, self._source, self._output)
+        with Signals(self._stop, self._show) as self._signals:
+            error = self._work()
+            self._finish()
+        if self._signals.received:
+            return 128 + self._signals.received
+        if error is not None:
+            message = f"cannot read the items: {error}"
+            raise UsageError(message) from error
+        return FAILED if self._report.failed else 0
+
+    # -- the parts ------------------------------------------------------------------------
+
+    def _open_source(self, items: "list[str] | None") -> Source:
+        arguments = self._arguments
+        if items is not None:
+            source = from_arguments(items)
         else:
-            abandon(pool.terminate_workers)
-    if reading_error is not None:
-        report.summarize()
-        message = f"cannot read the items: {reading_error}"
-        raise UsageError(message) from reading_error
+            source = from_files(arguments.arg_file or ["-"], _separator(arguments))
+        if arguments.jsonl or arguments.csv or arguments.batch:
+            from interpexec.cli._records import batches, rows, without_empty  # seldom wanted
 
+            if arguments.jsonl:
+                source.blocks = without_empty(source.blocks)
+            if arguments.csv:
+                source.blocks = rows(source.blocks)
+            if arguments.batch:
+                source.blocks = batches(source.blocks, arguments.batch)
+        return source
 
-def _read_arguments(argv: "Sequence[str]") -> tuple[argparse.Namespace, "list[str] | None"]:
-    """Return the options, and the items if they stand on the command line."""
-    options, items = _split_at_items(list(argv))
-    parser = _make_parser()
-    arguments, unknown = parser.parse_known_args(options)
-    if unknown:
-        parser.error(
-            f"unrecognized arguments: {' '.join(unknown)} (items stand behind {ITEMS_FOLLOW})"
+    def _open_log(self) -> "Log | None":
+        arguments = self._arguments
+        if not arguments.joblog or arguments.dry_run:
+            return None
+        from interpexec.cli import _joblog  # seldom wanted
+
+        goes_on = arguments.resume or arguments.resume_failed
+        log = _joblog.Log(arguments.joblog, arguments.target, _descriptor(), goes_on=goes_on)
+        blocks = self._source.blocks
+        self._source.blocks = log.rest_of(blocks, repeats_failed=arguments.resume_failed)
+        return log
+
+    def _make_settings(self) -> Settings:
+        arguments, task = self._arguments, self._task
+        kind = "json" if arguments.jsonl or arguments.csv else "text"
+        for name in "text", "bytes":
+            if getattr(arguments, name):
+                kind = f"file-{name}"
+        is_numbered = task.uses_number or self._log is not None
+        if is_numbered and self._log is None:
+            self._source.blocks = _numbered(self._source.blocks)
+        return Settings(
+            task,
+            self._output.encoding,
+            kind="file" if arguments.files else kind,
+            size=arguments.batch,
+            spreads=arguments.kwargs,
+            is_numbered=is_numbered,
+            output=_output(arguments),
         )
-    if items is not None and arguments.arg_file is not None:
-        parser.error(f"items come from --arg-file or stand behind {ITEMS_FOLLOW}, not both")
-    if items is not None and ITEMS_FOLLOW in items:
-        parser.error(f"{ITEMS_FOLLOW} may stand there only once")
-    return arguments, items
+
+    # -- the work -------------------------------------------------------------------------
+
+    def _work(self) -> "OSError | ValueError | None":
+        """Start the workers, let the items flow through them, end the workers."""
+        from concurrent.futures import BrokenExecutor  # not before it is needed
+
+        from interpexec import InterpreterPoolExecutor  # likewise
+
+        arguments, settings = self._arguments, self._settings
+        self._pool: InterpreterPoolExecutor | None = InterpreterPoolExecutor(
+            arguments.jobs,
+            "interpexec-map",
+            prepare,
+            (settings,),
+            max_tasks_per_child=arguments.max_tasks_per_child,
+        )
+        self._feed: Feed[str, object] = self._options(self._pool).feed(
+            Work(),
+            ordered=not arguments.unordered,
+            chunksize=arguments.chunksize,
+            buffer_bytes=MOST_BYTES,
+        )
+        flow = Flow(
+            self._feed,
+            self._source,
+            self._report,
+            self._signals,
+            arguments.halt,
+            log=self._log,
+            reducer=self._reducer,
+            is_numbered=settings.is_numbered,
+        )
+        try:
+            return flow.run()
+        except BrokenExecutor as error:
+            message = f"the workers broke down: {error}"
+            raise UsageError(message) from error
+        finally:
+            if flow.is_complete:
+                self._pool.shutdown()
+            else:
+                abandon(self._pool.terminate_workers)
+
+    def _options(self, pool: "InterpreterPoolExecutor") -> "InterpreterPoolExecutor":
+        arguments = self._arguments
+        options: dict[str, Any] = {}
+        if arguments.timeout is not None:
+            options["timeout"] = arguments.timeout
+        if arguments.retries:
+            options["retries"] = arguments.retries
+        return pool.with_options(**options) if options else pool
+
+    def _finish(self) -> None:
+        """Write what comes at the end."""
+        if self._reducer is not None and not self._signals.received:
+            value = self._reducer.value()
+            if value is not None:
+                self._output.write(f"{value}\n".encode(self._output.encoding, "surrogateescape"))
+                self._output.flush()
+        if self._log is not None:
+            self._log.close()
+        self._report.summarize()
+
+    def _stop(self) -> None:
+        """End the run soon: a signal has come."""
+        if hasattr(self, "_feed"):
+            self._feed.cancel()
+
+    def _show(self) -> None:
+        """Show what runs: a signal asks for it."""
+        pool = getattr(self, "_pool", None)
+        if pool is not None:
+            complain(pool.dump_stacks())
 
 
-def _split_at_items(argv: list[str]) -> tuple[list[str], list[str] | None]:
-    if ITEMS_FOLLOW not in argv:
-        return argv, None
-    place = argv.index(ITEMS_FOLLOW)
-    return argv[:place], argv[place + 1 :]
+def _reducer(text: str | None) -> "Reducer | None":
+    if not text:
+        return None
+    from interpexec.cli import _reduce  # seldom wanted
+
+    return _reduce.Reducer(text)
 
 
-def _make_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="interpexec map",
-        usage=_USAGE,
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add = parser.add_argument
-    add("what", metavar="WHAT", help="'module:function', or an expression in x")
-    add("-a", "--arg-file", metavar="FILE", help="read the items from FILE ('-': stdin)")
-    add("-0", "--null", action="store_true", help="items end with NUL, not with a newline")
-    add(
-        "-j",
-        "--jobs",
-        type=_positive,
-        default=process_cpu_count() or 1,
-        metavar="N",
-        help="number of workers (default: %(default)s, the usable CPUs)",
-    )
-    add("-u", "--unordered", action="store_true", help="print each result as it arrives")
-    add("-x", "--fail-fast", action="store_true", help="stop at the first item that fails")
-    add("--traceback", action="store_true", help="show where in the worker an item failed")
-    return parser
+def _output(arguments: "Namespace") -> str:
+    """Return the name of the kind of results, for `_outputs`."""
+    if arguments.reduce:
+        return "value"
+    kind = arguments.output or ("jsonl" if arguments.jsonl else "text")
+    more = next((each for each in ("keep", "tag", "filter") if getattr(arguments, each)), "")
+    return f"{kind}+{more}" if more else kind
 
 
-def _positive(text: str) -> int:
+def _separator(arguments: "Namespace") -> bytes:
+    if arguments.null:
+        return b"\0"
+    if arguments.delimiter is None:
+        return b"\n"
+    known = _DELIMITERS.get(arguments.delimiter)
+    return known or arguments.delimiter.encode(sys.getfilesystemencoding(), "surrogateescape")
+
+
+def _numbered(blocks: "Blocks") -> "Blocks":
+    """Yield the items with their numbers before them."""
+    number = 0
+    for block in blocks:
+        yield [f"{number + place}:{item}" for place, item in enumerate(block)]
+        number += len(block)
+
+
+def _descriptor() -> int | None:
+    """Return the descriptor of stdout, if it has one."""
     try:
-        number = int(text)
-    except ValueError:
-        number = 0
-    if number < 1:
-        message = f"{text!r} is not a number of workers (1 or more)"
-        raise argparse.ArgumentTypeError(message)
-    return number
-
-
-def _open_source(arguments: argparse.Namespace, items: list[str] | None) -> "Source":
-    if items is not None:
-        return from_arguments(items)
-    return from_file(arguments.arg_file or "-", b"\0" if arguments.null else b"\n")
+        return sys.stdout.fileno()
+    except (AttributeError, OSError, ValueError):
+        return None
 
 
 def _import_from_here() -> None:

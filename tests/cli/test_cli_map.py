@@ -11,46 +11,9 @@ from pathlib import Path
 import pytest
 
 import interpexec
+from command_line import ENVIRONMENT, LIMIT, Run
 from interpexec.cli import main
-from interpexec.cli.map import _read_arguments
-
-ROOT = Path(interpexec.__file__).parents[1]
-# Its output is buffered as usual, however these tests themselves are run.
-ENVIRONMENT = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
-ENVIRONMENT["PYTHONPATH"] = str(ROOT)
-
-LIMIT = 60
-"""Seconds after which a run that does not end is a failure."""
-
-
-class Run:
-    """A finished run: `status`, `out` and `err`."""
-
-    def __init__(
-        self,
-        *arguments: str,
-        given: bytes | str = b"",
-        cwd: Path | None = None,
-        python: tuple[str, ...] = ("-W", "error"),
-        fds: tuple[int, ...] = (),
-    ) -> None:
-        done = subprocess.run(
-            [sys.executable, *python, "-m", "interpexec", *arguments],
-            input=given.encode() if isinstance(given, str) else given,
-            capture_output=True,
-            timeout=LIMIT,
-            cwd=cwd,
-            env=ENVIRONMENT,
-            pass_fds=fds,
-            check=False,
-        )
-        self.status, self.bytes, self.err = done.returncode, done.stdout, done.stderr.decode()
-
-    @property
-    def out(self) -> list[str]:
-        """The lines on stdout."""
-        return self.bytes.decode().splitlines()
-
+from interpexec.cli._options import read_arguments
 
 # -- what is done ------------------------------------------------------------
 
@@ -87,14 +50,17 @@ def test_the_script_finds_modules_of_the_current_directory(
 
 
 def test_results_are_written_as_str() -> None:
-    """The result of print() is None, and a str of several lines is several lines."""
-    assert Run("map", r"'a\nb' if x == '1' else None", ":::", "1", "2").out == ["a", "b", "None"]
+    """None is no result, and a str of several lines is several lines."""
+    assert Run("map", r"'a\nb' if x == '1' else None", ":::", "1", "2").out == ["a", "b"]
 
 
-def test_output_of_a_worker_is_on_stdout() -> None:
-    """print() in a worker is not lost."""
-    run = Run("map", "print('printed', x)", ":::", "1", "2")
-    assert sorted(run.out) == ["None", "None", "printed 1", "printed 2"]
+def test_output_of_a_task_is_on_stderr() -> None:
+    """Each line that a task prints is marked with its item, and stdout has the results alone."""
+    run = Run("map", r"print('a\nb'), sys.stdout.write('end'), x", ":::", "1", "long" * 20)
+    assert len(run.out) == 2
+    lines = run.err.splitlines()
+    assert [line for line in lines if line.startswith("[1]")] == ["[1] a", "[1] b", "[1] end"]
+    assert "[longlonglonglonglonglonglon...] b" in lines
 
 
 # -- where the items come from -------------------------------------------------
@@ -201,10 +167,10 @@ def test_jobs_is_the_number_of_workers() -> None:
 
 def test_by_default_there_is_a_worker_per_usable_cpu() -> None:
     """The CPUs that this process may use count, not all that are there."""
-    assert _read_arguments(["x"])[0].jobs == os.process_cpu_count()
+    assert read_arguments(["x"])[0].jobs == os.process_cpu_count()
 
 
-@pytest.mark.parametrize("number", ["0", "-1", "many", "1.5", ""])
+@pytest.mark.parametrize("number", ["-1", "many", "1.5", "", "0%", "%"])
 def test_a_wrong_number_of_workers_is_refused(
     number: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -271,7 +237,7 @@ def test_version_names_the_package_and_the_python() -> None:
     [
         ([], "COMMAND"),
         (["mop"], "'mop'"),
-        (["map"], "WHAT"),
+        (["map"], "TARGET"),
         (["map", "x", "a", "b"], "a b (items stand behind :::)"),
         (["map", "x", "-a", "f", ":::", "a"], "not both"),
         (["map", "x", ":::", "a", ":::", "b"], "only once"),

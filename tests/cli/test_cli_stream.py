@@ -1,93 +1,16 @@
 """`interpexec map` between two pipes: promptness, bounds, Ctrl-C, readers that go."""
 
 import os
-import select
 import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import IO
 
 import pytest
 
-import interpexec
-
-ROOT = Path(interpexec.__file__).parents[1]
-# Its output is buffered as usual, however these tests themselves are run.
-ENVIRONMENT = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
-ENVIRONMENT["PYTHONPATH"] = str(ROOT)
-
-LIMIT = 60
-"""Seconds after which a run that does not end is a failure."""
-
-
-@contextmanager
-def running(
-    *arguments: str, stdin: int = subprocess.PIPE, fds: tuple[int, ...] = ()
-) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run `interpexec map`; kill it if the test does not bring it to its end."""
-    # A run in the background of a shell ignores Ctrl-C, and children inherit that.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    process = subprocess.Popen(
-        [sys.executable, "-W", "error", "-m", "interpexec", "map", *arguments],
-        stdin=stdin,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        bufsize=0,  # `select` does not see what lies in a buffer here
-        pass_fds=fds,
-        env=ENVIRONMENT,
-    )
-    signal.signal(signal.SIGINT, before)
-    try:
-        with process:
-            try:
-                yield process
-            except BaseException:
-                process.kill()
-                raise
-    finally:
-        process.kill()
-
-
-@contextmanager
-def gates(number: int) -> Iterator[list[tuple[int, int]]]:
-    """Make pipes: one side waits in a read until the other one writes."""
-    pipes = [os.pipe() for _ in range(number)]
-    try:
-        yield pipes
-    finally:
-        for pipe in pipes:
-            for fd in pipe:
-                os.close(fd)
-
-
-def stdout_of(process: "subprocess.Popen[bytes]") -> IO[bytes]:
-    """Return the pipe that the results come from."""
-    assert process.stdout is not None
-    return process.stdout
-
-
-def line_of(process: "subprocess.Popen[bytes]") -> bytes:
-    """Return the next line of stdout; fail if it does not come."""
-    stream = stdout_of(process)
-    ready, _, _ = select.select([stream], [], [], LIMIT)
-    assert ready, "no result came"
-    return stream.readline()
-
-
-def write_to(process: "subprocess.Popen[bytes]", data: bytes) -> None:
-    """Send input now."""
-    assert process.stdin is not None
-    process.stdin.write(data)
-
-
-def finish(process: "subprocess.Popen[bytes]") -> tuple[int, str]:
-    """Wait for the end of the run; return its exit code and stderr."""
-    _, err = process.communicate(timeout=LIMIT)
-    return process.returncode, err.decode()
+from command_line import LIMIT
+from running import finish, gates, line_of, running, stdout_of, write_to
 
 
 @contextmanager
@@ -146,12 +69,12 @@ def test_results_do_not_wait_for_slow_successors() -> None:
         assert finish(process) == (0, "")
 
 
-def test_output_of_a_worker_comes_before_its_result() -> None:
+def test_output_of_a_task_comes_at_once() -> None:
     """While the input is still open, too."""
-    with running("print('printed', x)") as process:
+    with running("print('printed')") as process:
         write_to(process, b"a\n")
-        assert line_of(process) == b"printed a\n"
-        assert line_of(process) == b"None\n"
+        assert process.stderr is not None
+        assert process.stderr.readline() == b"[a] printed\n"
         assert finish(process) == (0, "")
 
 

@@ -1,0 +1,45 @@
+"""Running `python -m interpexec` as a process."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import interpexec
+
+ROOT = Path(interpexec.__file__).parents[1]
+# Its output is buffered as usual, however these tests themselves are run.
+ENVIRONMENT = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
+ENVIRONMENT["PYTHONPATH"] = str(ROOT)
+
+LIMIT = 60
+"""Seconds after which a run that does not end is a failure."""
+
+
+class Run:
+    """A finished run: `status`, `out` and `err`."""
+
+    def __init__(
+        self,
+        *arguments: str,
+        given: bytes | str = b"",
+        cwd: Path | None = None,
+        python: tuple[str, ...] = ("-W", "error"),
+        fds: tuple[int, ...] = (),
+    ) -> None:
+        done = subprocess.run(
+            [sys.executable, *python, "-m", "interpexec", *arguments],
+            input=given.encode() if isinstance(given, str) else given,
+            capture_output=True,
+            timeout=LIMIT,
+            cwd=cwd,
+            env=ENVIRONMENT,
+            pass_fds=fds,
+            check=False,
+        )
+        self.status, self.bytes, self.err = done.returncode, done.stdout, done.stderr.decode()
+
+    @property
+    def out(self) -> list[str]:
+        """The lines on stdout."""
+        return self.bytes.decode().splitlines()
