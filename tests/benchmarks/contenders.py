@@ -27,7 +27,8 @@ class Contender:
     ``in_process`` is false where the workers' memory belongs to other processes, so that the
     growth of this one says nothing. ``stops_calls`` is true where ``Future.cancel()`` stops a
     call that runs, ``shares_memory`` where an argument can show the caller's memory,
-    ``queue`` where two workers can have a queue between them. ``most_rounds`` is in how many
+    ``queue`` where two workers can have a queue between them, ``takes_definitions`` where a
+    function need not be one that a worker can import. ``most_rounds`` is in how many
     rounds it takes part: fewer for those that are there to be seen beside the others only.
     """
 
@@ -40,6 +41,7 @@ class Contender:
     stops_calls: bool = False
     shares_memory: bool = False
     queue: bool = False
+    takes_definitions: bool = False
     most_rounds: int | None = None
 
 
@@ -83,12 +85,21 @@ PEBBLE = "pebble"
 CONTENDERS = {
     contender.name: contender
     for contender in (
-        Contender(OURS, load_ours, stops_calls=True, shares_memory=True, queue=True),
+        Contender(
+            OURS,
+            load_ours,
+            stops_calls=True,
+            shares_memory=True,
+            queue=True,
+            takes_definitions=True,
+        ),
         Contender(STDLIB, load_stdlib, queue=True),
-        Contender(THREADS, load_threads, queue=True),
+        Contender(THREADS, load_threads, queue=True, takes_definitions=True),
         Contender(PROCESSES, load_processes, in_process=False),
         Contender(POOL, adapters.load_multiprocessing, in_process=False),
-        Contender(LOKY, adapters.load_loky, in_process=False, most_rounds=2),
+        Contender(
+            LOKY, adapters.load_loky, in_process=False, most_rounds=2, takes_definitions=True
+        ),
         Contender(JOBLIB, adapters.load_joblib, submits=False, in_process=False, most_rounds=2),
         Contender(ANYIO, adapters.load_anyio, submits=False, maps=False, awaits=True),
         Contender(PEBBLE, adapters.load_pebble, in_process=False, stops_calls=True, most_rounds=2),

@@ -2,6 +2,7 @@
 
 from benchmarks.cases import (
     cpu_map,
+    definitions,
     idle,
     large_bytes,
     map_noops,
@@ -22,6 +23,7 @@ CASES = {
     for case in (
         round_trip.CASE,
         throughput.CASE,
+        *definitions.CASES,
         map_noops.CASE,
         *map_work.CASES,
         *payloads.CASES,
