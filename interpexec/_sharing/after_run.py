@@ -92,8 +92,15 @@ class _AllOfRun(_Named):
 
 def name_in_run(obj: object) -> str | None:
     """Return the name of a definition that was made here when the program was run."""
-    name = name_in_program(obj)
-    return name if name is not None and main_module.of_run.get(name) is obj else None
+    of_run = main_module.of_run
+    if not _names:
+        _names.update((id(value), name) for name, value in of_run.items())
+    name = _names.get(id(obj))
+    return name if name is not None and of_run[name] is obj else None
+
+
+_names: dict[int, str] = {}
+"""The names of the globals of the program just after it was run, by the ids of these."""
 
 
 def for_caller(obj: object) -> "tuple[int, Packed]":
