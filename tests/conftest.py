@@ -3,7 +3,7 @@
 import gc
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from time import monotonic
 
@@ -66,7 +66,8 @@ def _nothing_is_left() -> Iterator[None]:
         # A pool that was only dropped ends by itself, in its own time.
         end = monotonic() + 30
         while (new := set(threading.enumerate()) - before[0]) and monotonic() < end:
-            new.pop().join(max(end - monotonic(), 0))  # it may have started others
+            with suppress(RuntimeError):  # it is just about to be started
+                new.pop().join(max(end - monotonic(), 0))  # it may have started others
         left = leftovers(before)
     assert not left, f"left behind: {left}"
 

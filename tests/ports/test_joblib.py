@@ -163,8 +163,10 @@ def test_an_unsendable_object_is_named() -> None:
 def test_a_timeout_ends_the_wait(begun: Pipe, told: Pipe) -> None:
     """The calls that run are stopped."""
     calls = [delayed(stoppable.spin_and_tell)(begun.writer, told.writer)] * 2
+    results = Parallel(timeout=0.05, batch_size=1, return_as="generator")(calls)
+    begun.hear(2)
     with pytest.raises(Exception) as caught:  # noqa: PT011  # joblib's own, of `multiprocessing`
-        Parallel(timeout=0.3, batch_size=1)(calls)
+        next(results)
     assert type(caught.value).__name__ == "TimeoutError"
     assert told.hear(13) == b"TaskCancelled"
 
