@@ -151,6 +151,8 @@ ORDER = [
     "_map.chunk_list",
     "_map.divider",
     "_map.lifecycle",
+    "_map.progress_line",
+    "_map.progress",
     "_map.request",
     "_map.call_maker",
     "_map.inlet",

@@ -15,6 +15,8 @@
     divider      the items that a call hands back become chunks of their own
     lifecycle    the stages of a map, and the table of its moves
     call_maker   the calls that are made of a function and items
+    progress_line  a line on a terminal, a widget in a notebook
+    progress     how far a map is, told while it runs
     request      the arguments of a map, checked
     inlet        items that come one by one, in the iterables' place
     reader       reading the iterables

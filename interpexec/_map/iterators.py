@@ -73,6 +73,7 @@ class InOrder:
                     yield self._values
                 if outcomes:
                     yield self._one_by_one(outcomes)  # no name for it: that would be a cycle
+            job.tell_progress()
         finally:
             job.release()
 
@@ -166,6 +167,7 @@ class Unordered(Results[object]):
                 raise StopIteration
             self._job.check()
             if self._taken == self._job.chunks.made:
+                self._job.tell_progress()
                 raise StopIteration
             self._open = self._next_arrived()
             self._given += len(self._open)

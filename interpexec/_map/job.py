@@ -91,6 +91,7 @@ class Job(Asks):
         self._fault: BaseException | None = None
         self.chunks = ChunkList(is_ordered=arrived is None)
         self._divider = Divider(scheduler, self._sizer, self.chunks)
+        self._progress = request.progress
 
     @property
     def is_reading(self) -> bool:
@@ -115,6 +116,8 @@ class Job(Asks):
         with self._lock:
             self._life.move(READING)
             self._fill()
+        if self._progress is not None:
+            self._progress.report()
         return origin
 
     @protected
@@ -145,6 +148,8 @@ class Job(Asks):
             # After the items, lest an error come before them.
             if self.reader.is_at_end:
                 self._life.move(EXHAUSTED)
+                if self._progress is not None:
+                    self._progress.know_total(self.reader.count)
             self._fill()
 
     def _accept(self) -> None:
@@ -216,11 +221,15 @@ class Job(Asks):
         chunk.future = future
         self._out[future] = chunk
         future.add_done_callback(self._on_done)
+        if self._progress is not None and not future.done():  # not under the lock
+            future.add_done_callback(self._progress.report)
         if self._life.stage is RELEASED:
             future._cancel_pending()
 
     def _settle(self, chunk: Chunk, error: BaseException | None) -> None:
         """Finish a chunk that will never run. Under the lock. error: None: cancelled."""
+        if self._progress is not None and error is not None:
+            self._progress.add_failed(len(chunk.items))
         chunk.settle(error, self.record.failed(chunk.items))
         if chunk.is_end():
             self._end = chunk
@@ -266,6 +275,8 @@ class Job(Asks):
         else:
             self._learn(chunk, future.result())
             provenance = self.record.answered(chunk.items, future.result())
+        if self._progress is not None:
+            self._progress.add(len(chunk.items), future)
         chunk.finish(provenance)
         self._out.pop(future, None)
         self._fill(chunk)
@@ -308,6 +319,11 @@ class Job(Asks):
         self.check()
         with self._lock:
             return chunk.next
+
+    def tell_progress(self) -> None:
+        """Tell the last numbers: all results were taken. In the thread that takes them."""
+        if self._progress is not None:
+            self._progress.flush()
 
     def check(self) -> None:
         """Raise RuntimeError if this was left half way: then its end is not the end of all."""
@@ -356,6 +372,8 @@ class Job(Asks):
         out = list(self._out)
         self._out.clear()
         self._scheduler.release(self)
+        if self._progress is not None and not self._progress.is_over:
+            self._scheduler.leave_to_collector(self._progress.close)
         return out  # type: ignore[return-value]  # they are calls of this pool
 
     def _recall_all(self, calls: "list[AnyFuture]") -> None:

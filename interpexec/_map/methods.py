@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from interpexec._map.job import Job
     from interpexec._map.outcome import Outcome
+    from interpexec._map.progress import Wanted
     from interpexec._map.results import Results
     from interpexec._pool.future import CallFuture
 
@@ -52,6 +53,7 @@ class Maps:
         timeout: float | None = None,
         chunksize: int | None = None,
         buffersize: int | None = None,
+        progress: "Wanted" = False,
     ) -> "Results[R]": ...
     @overload
     def map[A, B, R](
@@ -64,6 +66,7 @@ class Maps:
         timeout: float | None = None,
         chunksize: int | None = None,
         buffersize: int | None = None,
+        progress: "Wanted" = False,
     ) -> "Results[R]": ...
     @overload
     def map[A, B, C, R](
@@ -77,6 +80,7 @@ class Maps:
         timeout: float | None = None,
         chunksize: int | None = None,
         buffersize: int | None = None,
+        progress: "Wanted" = False,
     ) -> "Results[R]": ...
     @overload
     def map[A, B, C, D, R](
@@ -91,6 +95,7 @@ class Maps:
         timeout: float | None = None,
         chunksize: int | None = None,
         buffersize: int | None = None,
+        progress: "Wanted" = False,
     ) -> "Results[R]": ...
     @overload
     def map[A, B, C, D, E, R](
@@ -106,6 +111,7 @@ class Maps:
         timeout: float | None = None,
         chunksize: int | None = None,
         buffersize: int | None = None,
+        progress: "Wanted" = False,
     ) -> "Results[R]": ...
     @overload
     def map[R](
@@ -122,6 +128,7 @@ class Maps:
         timeout: float | None = None,
         chunksize: int | None = None,
         buffersize: int | None = None,
+        progress: "Wanted" = False,
     ) -> "Results[R]": ...
     def map[R](
         self,
@@ -130,6 +137,7 @@ class Maps:
         timeout: float | None = None,
         chunksize: int | None = None,
         buffersize: int | None = None,
+        progress: "Wanted" = False,
     ) -> "Results[R]":
         """Return an iterator over `fn(*items)`, in order, for the zipped iterables.
 
@@ -144,6 +152,10 @@ class Maps:
             that a call has not begun go to workers that are idle. A number: always so many.
         buffersize: how many items may be in flight, read and not yet yielded. None:
             the iterables are read to their end at once.
+        progress: True: a line on stderr, where that is a terminal, or tqdm's bar in a notebook.
+            A callable: called with (items done, those of them that failed, all or None), when
+            numbers are new, by one thread at a time; it must not wait for this map. Its
+            exception is logged, and ends the telling.
 
         An exception that `fn` raises is raised by the `next()` whose turn it is;
         items that have not begun by then are cancelled, as they are when the iterator is
@@ -155,7 +167,7 @@ class Maps:
         Raises TypeError or ValueError, naming the argument, and what `submit`
         raises.
         """
-        request = MapRequest(fn, iterables, chunksize, buffersize, timeout)
+        request = MapRequest(fn, iterables, chunksize, buffersize, timeout, progress=progress)
         return self._ordered(request)  # type: ignore[return-value]
 
     @overload
@@ -168,6 +180,7 @@ class Maps:
         timeout: float | None = None,
         chunksize: int | None = None,
         buffersize: int | None = None,
+        progress: "Wanted" = False,
     ) -> "Results[R]": ...
     @overload
     def imap_unordered[A, B, R](
@@ -180,6 +193,7 @@ class Maps:
         timeout: float | None = None,
         chunksize: int | None = None,
         buffersize: int | None = None,
+        progress: "Wanted" = False,
     ) -> "Results[R]": ...
     @overload
     def imap_unordered[A, B, C, R](
@@ -193,6 +207,7 @@ class Maps:
         timeout: float | None = None,
         chunksize: int | None = None,
         buffersize: int | None = None,
+        progress: "Wanted" = False,
     ) -> "Results[R]": ...
     @overload
     def imap_unordered[A, B, C, D, R](
@@ -207,6 +222,7 @@ class Maps:
         timeout: float | None = None,
         chunksize: int | None = None,
         buffersize: int | None = None,
+        progress: "Wanted" = False,
     ) -> "Results[R]": ...
     @overload
     def imap_unordered[A, B, C, D, E, R](
@@ -222,6 +238,7 @@ class Maps:
         timeout: float | None = None,
         chunksize: int | None = None,
         buffersize: int | None = None,
+        progress: "Wanted" = False,
     ) -> "Results[R]": ...
     @overload
     def imap_unordered[R](
@@ -238,6 +255,7 @@ class Maps:
         timeout: float | None = None,
         chunksize: int | None = None,
         buffersize: int | None = None,
+        progress: "Wanted" = False,
     ) -> "Results[R]": ...
     def imap_unordered[R](
         self,
@@ -246,6 +264,7 @@ class Maps:
         timeout: float | None = None,
         chunksize: int | None = None,
         buffersize: int | None = None,
+        progress: "Wanted" = False,
     ) -> "Results[R]":
         """Return an iterator over the results of `map`, as they arrive.
 
@@ -254,7 +273,7 @@ class Maps:
         other items. Arguments and errors as in `map`. `close()` cancels what has
         not finished, also what runs.
         """
-        request = MapRequest(fn, iterables, chunksize, buffersize, timeout)
+        request = MapRequest(fn, iterables, chunksize, buffersize, timeout, progress=progress)
         return self._unordered(request)  # type: ignore[return-value]
 
     @overload
@@ -268,6 +287,7 @@ class Maps:
         timeout: float | None = None,
         chunksize: int | None = None,
         buffersize: int | None = None,
+        progress: "Wanted" = False,
     ) -> "Results[Outcome[A, R]]": ...
     @overload
     def outcomes[A, B, R](
@@ -281,6 +301,7 @@ class Maps:
         timeout: float | None = None,
         chunksize: int | None = None,
         buffersize: int | None = None,
+        progress: "Wanted" = False,
     ) -> "Results[Outcome[tuple[A, B], R]]": ...
     @overload
     def outcomes[R](
@@ -295,8 +316,9 @@ class Maps:
         timeout: float | None = None,
         chunksize: int | None = None,
         buffersize: int | None = None,
+        progress: "Wanted" = False,
     ) -> "Results[Outcome[tuple[Any, ...], R]]": ...
-    def outcomes[R](
+    def outcomes[R](  # noqa: PLR0913  # the options of a map, and the order
         self,
         fn: "Callable[..., R]",
         *iterables: "Iterable[Any]",
@@ -304,6 +326,7 @@ class Maps:
         timeout: float | None = None,
         chunksize: int | None = None,
         buffersize: int | None = None,
+        progress: "Wanted" = False,
     ) -> "Results[Outcome[Any, R]]":
         """Return an iterator over one `Outcome` for each item of a map: nothing ends early.
 
@@ -317,7 +340,9 @@ class Maps:
         The rest is as in `map`. Only an exception of the iterables themselves is raised, behind
         the outcomes of all items before it.
         """
-        request = MapRequest(fn, iterables, chunksize, buffersize, timeout, wants_outcomes=True)
+        request = MapRequest(
+            fn, iterables, chunksize, buffersize, timeout, wants_outcomes=True, progress=progress
+        )
         return self._ordered(request) if ordered else self._unordered(request)  # type: ignore[return-value]
 
     def feed[A, R](

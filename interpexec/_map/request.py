@@ -6,6 +6,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from interpexec._map.progress import Progress, Wanted
+
 
 class MapRequest:
     """A function, the iterables of its arguments, and how many items go at a time."""
@@ -19,10 +21,12 @@ class MapRequest:
         timeout: float | None = None,
         *,
         wants_outcomes: bool = False,
+        progress: "Wanted" = False,
     ) -> None:
         """Check them. Raises TypeError or ValueError, naming the argument.
 
-        wants_outcomes: an object for each item, in place of its result.
+        wants_outcomes: an object for each item, in place of its result. progress: True, or a
+            callable, to be told how far the map is.
         """
         self.fn = fn
         self.iterables = arguments.mappable(fn, iterables)
@@ -31,6 +35,11 @@ class MapRequest:
         self.buffersize = arguments.buffersize(buffersize)
         self.timeout = arguments.timeout(timeout)
         self.wants_outcomes = wants_outcomes
+        self.progress: Progress | None = None
+        if progress is not False:
+            from interpexec._map.progress import made_of  # few maps have one
+
+            self.progress = made_of(progress, self.iterables)
 
     def items(self) -> "Iterator[tuple[object, ...]]":
         """Return an iterator over the arguments of each call."""

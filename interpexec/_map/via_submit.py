@@ -6,6 +6,7 @@ size, is one call of it, as `concurrent.futures.Executor.map` does it.
 """
 
 from collections import deque
+from functools import partial
 from itertools import batched, islice
 from operator import length_hint
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from typing import Any
 
+    from interpexec._map.progress import Progress
     from interpexec._map.request import MapRequest
 
     type Submit = Callable[..., Future[Any]]
@@ -46,13 +48,18 @@ class _Calls:
         self, submit: "Submit", request: "MapRequest", size: int
     ) -> "Iterator[Future[Any]]":
         """Submit calls of so many items, one each time that it is advanced."""
-        fn, first = request.fn, 0
+        fn, first, progress = request.fn, 0, request.progress
         for items in batched(request.items(), size, strict=False):
             future = submit(starmapped, fn, items) if self._are_chunks else submit(fn, *items[0])
             kept = {} if self._are_chunks else {0: items[0]}
             self._provenances[future] = Provenance(request.name, first, len(items), kept)
             first += len(items)
+            if progress is not None:
+                future.add_done_callback(partial(_count, progress, len(items)))
             yield future
+        if progress is not None:
+            progress.know_total(first)
+            progress.report()
 
     def first(self) -> "list[Future[Any]]":
         """Submit the first ones."""
@@ -83,6 +90,13 @@ class _Calls:
         if self._are_chunks:
             return value  # type: ignore[no-any-return]  # a list
         return [self._record.open(value, provenance).take()]
+
+
+def _count(progress: "Progress", items: int, call: "Future[Any]") -> None:
+    """Count the items of a call that has ended, and tell it."""
+    with progress.counting:
+        progress.add(items, call)
+    progress.report()
 
 
 def ordered(submit: "Submit", request: "MapRequest") -> "Results[object]":

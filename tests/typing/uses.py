@@ -101,6 +101,9 @@ def maps(pool: InterpreterPoolExecutor) -> None:
     assert_type(list(pool.map(int, ["1"])), list[int])
     assert_type(list(pool.map(lambda n: n * 0.5, [1], buffersize=3)), list[float])
     assert_type(list(pool.map(divmod, [1], [2])), list[tuple[int, int]])
+    assert_type(pool.outcomes(half, [1], progress=True), Results[Outcome[int, float]])
+    pool.map(half, [1], progress=lambda done, failed, total: (done + failed, total))
+    pool.map(half, [1], progress=1)  # type: ignore[call-overload]
     results = pool.map(half, [1, 2])
     assert_type(next(results), float)
     assert_type(length_hint(results), int)

@@ -1,0 +1,138 @@
+"""How far a map is, told while it runs: `progress=` of `map`, `imap_unordered` and `outcomes`.
+
+    a call ends --> add(): numbers --> report() --> a callable of the program
+                                                    a line on a terminal   (`progress_line`)
+                                                    a widget of tqdm's     (`progress_line`)
+
+`add` is called under the lock of the map, and counts. `report` is called without it, by a
+callback that may block: it tells the newest numbers, if they are new.
+
+Several threads may report at a time; one of them tells. The race at its end, in steps.
+1. The thread that tells looks for new numbers, and finds none.
+2. Another thread adds some. It cannot tell them, as the first one still holds `_telling`.
+3. The first one lets go of that, looks once more, and tells them.
+"""
+
+import logging
+import sys
+from threading import Lock
+
+from interpexec._core.error_text import shown
+from interpexec._core.sigint import interruptibly, keep_whole
+from interpexec._map.outcomes import Outcomes
+
+TYPE_CHECKING: bool = False  # annotated, for jedi: it skips the block otherwise
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from concurrent.futures import Future
+
+    from interpexec._map.progress_line import Display
+
+    type Told = Callable[[int, int, int | None], object]
+    type Wanted = bool | Told
+
+keep_whole()
+
+_logger = logging.getLogger("interpexec")
+
+
+class Progress:
+    """How many items of a map are done."""
+
+    def __init__(self, told: "Told", total: int | None, display: "Display | None" = None) -> None:
+        """told: called with the numbers. total: how many items there are, if that is known."""
+        self._told: Told | None = told
+        self._display = display
+        self._total = total
+        self._done = self._failed = 0
+        self._telling = Lock()
+        self.counting = Lock()
+        """For callers of `add` that have no lock of their own."""
+        self._is_new = True
+        self._is_closed = False
+        self.is_over = False
+
+    def add(self, items: int, call: "Future[object]") -> None:
+        """Count the items of a call that has ended. One call at a time."""
+        if call.cancelled():
+            return
+        if call.exception() is not None:
+            self.add_failed(items)
+            return
+        value = call.result()
+        if isinstance(value, Outcomes):
+            items = len(value)
+            self._failed += sum(1 for _ in value.failed())
+        self._done += items
+        self._is_new = True
+
+    def add_failed(self, items: int) -> None:
+        """Count items that have failed together. One call at a time."""
+        self._done += items
+        self._failed += items
+        self._is_new = True
+
+    def know_total(self, total: int) -> None:
+        """Learn how many items there are, as all of them were read."""
+        if total != self._total:
+            self._total, self._is_new = total, True
+
+    def report(self, _: object = None) -> None:
+        """Tell the numbers, if they are new. Runs the program's callable."""
+        while self._is_new and not self.is_over and self._telling.acquire(blocking=False):
+            try:
+                self._tell()
+            finally:
+                self._telling.release()
+
+    def _tell(self) -> None:
+        self._is_new = False
+        done, failed, total = self._done, self._failed, self._total
+        try:
+            if self._told is not None:
+                interruptibly(self._told, done, failed, total)
+        except Exception:  # the program's code
+            self._told = None
+            _logger.exception("exception in the callable that was given as `progress`")
+        if done == total or self._is_closed:
+            self.is_over = True
+            self._told = None
+            if self._display is not None:
+                self._display.end()
+
+    def flush(self) -> None:
+        """Return when the newest numbers are told, by this thread or by another one."""
+        with self._telling:
+            if self._is_new and not self.is_over:
+                self._tell()
+
+    def close(self) -> None:
+        """Tell the numbers for the last time: nobody wants the other items."""
+        self._is_closed = self._is_new = True
+        self.report()
+
+
+def made_of(wanted: "Wanted | None", iterators: "tuple[Iterator[object], ...]") -> Progress | None:
+    """Return what tells the progress of a map; None where nobody looks.
+
+    wanted: True, or a callable. Raises TypeError.
+    """
+    if wanted is None or wanted is False:
+        return None
+    if wanted is True:
+        from interpexec._map import progress_line  # few programs show it
+
+        total = _length(iterators)
+        display = progress_line.display(sys.stderr, total)
+        return None if display is None else Progress(display.show, total, display)
+    if not callable(wanted):
+        raise TypeError(f"progress must be True, False or a callable, got {shown(wanted)}")
+    return Progress(wanted, _length(iterators))
+
+
+def _length(iterators: "tuple[Iterator[object], ...]") -> int | None:
+    """Return how many items there are, if each iterator knows it or another one is shorter."""
+    from operator import length_hint
+
+    known = [length for each in iterators if (length := length_hint(each, -1)) >= 0]
+    return min(known) if known and len(known) == len(iterators) else None
