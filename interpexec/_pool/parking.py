@@ -74,12 +74,19 @@ class Latch:
         Protect the caller, or it may be left here when it is interrupted.
         """
         deadline = Deadline(timeout)
-        parker = Parker()
+        while not self.is_open:
+            if deadline.remaining() == 0:
+                return False
+            self._sleep(deadline)
+        return True
+
+    def _sleep(self, deadline: Deadline) -> None:
+        """Sleep until it is opened, once: it may be closed again by then."""
+        parker = Parker()  # one that has woken a thread does so no more
         self._waiting.append(parker)
         try:
             # In this order: a thread that opens it between the two wakes this one.
-            while not self.is_open and deadline.remaining() != 0:
+            if not self.is_open:
                 parker.wait(deadline.remaining())
         finally:
             self._waiting.remove(parker)
-        return self.is_open

@@ -14,7 +14,7 @@ from interpexec._core import sigint
 from interpexec._core.sigint import interruptible, interruptibly, noted, protected, unbroken, watch
 from interpexec._pool.done_callbacks import MARK
 from interpexec._pool.future import CallFuture
-from interpexec._pool.parking import Latch, Parker
+from interpexec._pool.parking import Parker
 from programs import output, write
 from stops import TIME_LIMIT, finish, start
 
@@ -387,26 +387,3 @@ def test_no_handler_is_installed_by_an_import(tmp_path: Path) -> None:
             print(signal.getsignal(signal.SIGINT) is signal.SIG_IGN)
     """
     assert output(write(tmp_path / "program.py", program)) == "True\nTrue\n"
-
-
-def test_a_latch_lets_all_go_on() -> None:
-    """A set latch releases the threads that wait, and the threads that come later."""
-    latch = Latch()
-    threads = [start(latch.wait) for _ in range(5)]
-    assert not latch.wait(0.001)
-    latch.open()
-    for thread in threads:
-        finish(thread)
-    assert latch.wait(0)
-    latch.close()
-    assert not latch.wait(0)
-    assert not latch._waiting
-
-
-def test_a_wakeup_may_come_first_and_twice() -> None:
-    """A wake-up is kept until a thread waits, once."""
-    parker = Parker()
-    parker.wake()
-    parker.wake()
-    assert parker.wait(0)
-    assert not parker.wait(0)
