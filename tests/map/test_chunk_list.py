@@ -49,7 +49,7 @@ class FakeScheduler:
     def idle(self) -> int:
         return self._order() % 3
 
-    def ask_items(self, call: "Future[object]", *, takes_outcomes: bool) -> "Future[object] | None":
+    def ask_items(self, call: "Future[object]", **_: object) -> "Future[object] | None":
         return self._asks.setdefault(call, Future()) if call in self._calls else None
 
     def submit(self, payload: bytes, *_: object, **__: object) -> "Future[object]":
