@@ -34,6 +34,7 @@ _MODULES = {
     "InterpreterPoolExecutor": "interpexec.executor",
     "NotShareableError": "interpexec.errors",
     "Outcome": "interpexec._map.outcome",
+    "PoolStats": "interpexec._pool.stats",
     "RecvChannel": "interpexec.channels",
     "Results": "interpexec._map.results",
     "SendChannel": "interpexec.channels",
@@ -48,6 +49,7 @@ _MODULES = {
     "create_channel": "interpexec.channels",
     "current_task": "interpexec._core.current_call",
     "current_worker": "interpexec._core.current_worker",
+    "run": "interpexec._default_pool",
     "shield": "interpexec._core.current_call",
 }
 

@@ -15,6 +15,7 @@ from interpexec._core.current_call import current_task as current_task
 from interpexec._core.current_call import shield as shield
 from interpexec._core.current_worker import Worker as Worker
 from interpexec._core.current_worker import current_worker as current_worker
+from interpexec._default_pool import run as run
 from interpexec._map.feed import Feed as Feed
 from interpexec._map.outcome import Batch as Batch
 from interpexec._map.outcome import Outcome as Outcome
@@ -22,6 +23,7 @@ from interpexec._map.results import Results as Results
 from interpexec._pool.future import CallFuture as CallFuture
 from interpexec._pool.group import Group as Group
 from interpexec._pool.introspection import WorkerInfo as WorkerInfo
+from interpexec._pool.stats import PoolStats as PoolStats
 from interpexec.buffers import SharedBuffer as SharedBuffer
 from interpexec.channels import RecvChannel as RecvChannel
 from interpexec.channels import SendChannel as SendChannel
@@ -52,6 +54,7 @@ __all__ = [
     "InterpreterPoolExecutor",
     "NotShareableError",
     "Outcome",
+    "PoolStats",
     "RecvChannel",
     "Results",
     "SendChannel",
@@ -66,5 +69,6 @@ __all__ = [
     "create_channel",
     "current_task",
     "current_worker",
+    "run",
     "shield",
 ]

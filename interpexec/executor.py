@@ -274,6 +274,16 @@ class InterpreterPoolExecutor(Maps, Monitored, ThreadPoolExecutor):  # type: ign
         """
         self._scheduler.warm(wait=wait)
 
+    def restart(self) -> None:
+        """Have fresh workers take all further calls, for code or data that has changed.
+
+        Calls that run come to their end in their workers, which then leave; a worker without a
+        call leaves at once, and its successor starts beside it. Does not block.
+
+        From any thread. Raises as `submit`.
+        """
+        self._scheduler.restart()
+
     def shutdown(
         self, wait: bool = True, *, cancel_futures: bool = False
     ) -> None:  # the stdlib's signature

@@ -11,6 +11,7 @@ The parts of a pool, from the ground up:
     call_states      the states of a call: a table
     done_callbacks   which callbacks may block, and calling them
     stdlib_waiting   `concurrent.futures.wait()`, made interruptible
+    tally            counts of what has become of calls
     owner            the part of a scheduler that futures use
     future           the future of a call
     call_ends        how calls end that no worker answers
@@ -51,6 +52,7 @@ Beside the scheduler, for the executor:
     arguments        the checks of public arguments
     monitored        the methods of the executor that say
     option_checks    the checks of the options of calls
+    stats            the counts of a pool, for people to read
     introspection    what the workers are doing, for people to read
 
 It imports `_core`, `_sharing`, and of `_worker` what both sides share.

@@ -25,12 +25,16 @@ def fail(future: "AnyFuture", error: Exception) -> None:
 
 def fail_late(future: "AnyFuture") -> None:
     """Fail a call that has run for as long as it may."""
+    if future._owner is not None:
+        future._owner.tally.timed_out.add()
     message = f"{future._name} was stopped: it ran for more than {future._limit:g} s"
     fail(future, TimeoutError(message))
 
 
 def fail_lost(future: "AnyFuture", loss: BaseException | None = None) -> None:
     """Fail a call whose worker was lost."""
+    if future._owner is not None:
+        future._owner.tally.lost.add()
     error = WorkerLostError(f"the worker was lost that ran {future._name or 'this call'}")
     error.__cause__ = loss
     fail(future, error)

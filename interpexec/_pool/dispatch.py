@@ -130,6 +130,18 @@ class Dispatcher:
         """Say whether one more worker has a chance to become ready."""
         return self.unready < MOST_UNREADY or self._state.workers.is_empty()
 
+    def restart(self) -> None:
+        """Replace each worker as soon as it runs no call. Takes the lock."""
+        state = self._state
+        with state.lock:
+            state.refuse_if_over()
+            link = state.link
+            if link is None or state.is_resting or state.is_ending:
+                return  # there is none, or none will be left
+            for worker in list(state.workers.active.values()):
+                state.workers.hire_successor(link, worker)
+                link.order_to_leave(worker.seat)
+
     def fill_vacancy(self) -> None:
         """Start a worker in the place of one that takes no further call."""
         state = self._state

@@ -65,6 +65,7 @@ class CallFuture[T](_base.Future[T]):
     # The options of few calls.
     _limit: float | None = None  # the seconds that it may run
     _priority = 0
+    _is_control = False  # it is no call of the user's, or a broadcast
     _attempts: "Attempts | None" = None  # of a call that is run again when it fails
 
     def __init__(
@@ -128,6 +129,8 @@ class CallFuture[T](_base.Future[T]):
             return True
         if not self._become(FINISHED, result, error):
             return False
+        if error is not None and self._owner is not None and not self._is_control:
+            self._owner.tally.failed.add()
         if self._sleepers or self._untold:
             self._tell_waiters()
         if self._owner is not None:
@@ -197,6 +200,8 @@ class CallFuture[T](_base.Future[T]):
         """Move to CANCELLED, and do all that follows except the callbacks. As `_become`."""
         if not self._become(CANCELLED, origin=origin):
             return False
+        if self._owner is not None and not self._is_control:
+            self._owner.tally.cancelled.add()
         self._payload = None
         self._tell_waiters()
         if self._owner is not None:

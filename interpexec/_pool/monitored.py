@@ -6,10 +6,11 @@ TYPE_CHECKING: bool = False  # annotated, for jedi: it skips the block otherwise
 if TYPE_CHECKING:
     from interpexec._pool.introspection import WorkerInfo
     from interpexec._pool.scheduler import Scheduler
+    from interpexec._pool.stats import PoolStats
 
 
 class Monitored:
-    """`workers` and `dump_stacks`: a base class of the executor."""
+    """`workers`, `stats` and `dump_stacks`: a base class of the executor."""
 
     _scheduler: "Scheduler"
 
@@ -22,6 +23,16 @@ class Monitored:
         from interpexec._pool import introspection  # few programs ask
 
         return introspection.workers(self._scheduler.state)
+
+    def stats(self) -> "PoolStats":
+        """Return what the pool has done so far, in numbers; see `PoolStats`.
+
+        From any thread. Blocks for some microseconds. A call costs nothing more for it: the
+        CPU time is that which the system counts for each thread.
+        """
+        from interpexec._pool.stats import stats_of  # few programs ask
+
+        return stats_of(self._scheduler.state)
 
     def dump_stacks(self, timeout: float = 1.0) -> str:
         """Return the Python stacks of the running calls, as text, while they run.

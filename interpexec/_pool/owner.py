@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from interpexec._core.waiting import Deadline
+    from interpexec._pool.tally import Tally
 
     type AnyFuture = Any  # a `CallFuture`, whose module stands above
 
@@ -17,6 +18,9 @@ class Owner(Protocol):
     @property
     def direct(self) -> "Direct":
         """The place of the thread that waits for a call in the collector's stead."""
+
+    tally: "Tally"
+    """Where calls are counted that have failed, or were cancelled."""
 
     @property
     def cancel_running(self) -> bool:

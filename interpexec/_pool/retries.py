@@ -74,8 +74,6 @@ class Retries:
         self._state = state
         self._dispatch = dispatch
         self._held: set[Future[object]] = set()
-        self.made = 0
-        """How many attempts were made beyond the first ones."""
 
     def hold(self, future: "AnyFuture", attempts: Attempts) -> None:
         """Have a new call run again when it fails. Under the lock."""
@@ -107,7 +105,7 @@ class Retries:
                 if self._put_back(future, attempts):
                     attempts.errors.append(text)
                     attempts.left -= 1
-                    self.made += 1
+                    self._state.tally.retried.add()
                     return True
         attempts.note(error)
         return False

@@ -81,6 +81,7 @@ class Scheduler:
         self._retries = Retries(state, dispatcher.dispatch)
         # The moves of these parts that the executor, the maps and the futures call.
         self.idle = dispatcher.idle
+        self.tally = state.tally
         self.run_again = self._retries.again
         self.stop_cancelled = canceller.stop_cancelled
         self.recall_one = canceller.recall_one
@@ -196,6 +197,12 @@ class Scheduler:
         """Run a call in every worker, beside what runs there; return the futures."""
         self.direct.lend()  # a signal handler may call this, and waits
         return self.control_calls.broadcast(dump, name)
+
+    @protected
+    def restart(self) -> None:
+        """Have fresh workers take all further calls; those that run come to their end."""
+        self.direct.lend()  # a signal handler may call this
+        self._dispatcher.restart()
 
     def before_callbacks(self) -> None:
         """Let another thread collect: the calling one may be blocked for a while."""

@@ -13,7 +13,6 @@ later. "Under the lock" in a docstring means that the caller holds it.
 
 import threading
 from collections import deque
-from itertools import count
 
 from interpexec._core.late_errors import BrokenInterpreterPool
 from interpexec._core.sigint import keep_whole, unbroken
@@ -21,6 +20,7 @@ from interpexec._pool import process_hooks
 from interpexec._pool.call_table import CallTable
 from interpexec._pool.clock import Clock
 from interpexec._pool.parking import Latch
+from interpexec._pool.tally import Counter, Tally
 from interpexec._pool.workers import Workers
 
 TYPE_CHECKING = False
@@ -46,7 +46,8 @@ class PoolState:
         self.settings = settings
         self.max_workers, self.name = settings.max_workers, settings.name
         self.cancel_running = settings.cancel_running
-        self._ids = count(1)
+        self.ids = Counter()
+        self.tally = Tally()
         # Guards all that follows, where nothing else is said.
         self.lock = threading.RLock()
         self.table = CallTable(self.nudge)
@@ -84,7 +85,7 @@ class PoolState:
 
     def next_id(self) -> int:
         """Return the id of a new call. From any thread."""
-        return next(self._ids)
+        return self.ids.add() + 1
 
     def refuse_if_over(self) -> None:
         """Raise what `submit` raises when the pool takes no call any more."""

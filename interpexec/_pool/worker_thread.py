@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from interpexec._pool.lending import Loan
     from interpexec._pool.link import Link
     from interpexec._pool.settings import Settings
+    from interpexec._pool.tally import Tally
     from interpexec._sharing.package import Package, Packed
     from interpexec._worker.main import Config, Setup
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
         name: str
         settings: Settings
+        tally: Tally
 
         def take_replies(self, link: Link) -> None:
             """Take the worker's replies before its interpreter ends."""
@@ -113,6 +115,7 @@ class WorkerThread(threading.Thread):
             loss = error
         for loan in self._loans:
             LOANS.forget(loan)
+        self._pool.tally.worker_ends()
         self._pool.worker_gone(self, loss)
         del self._pool, self._link
 

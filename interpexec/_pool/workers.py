@@ -30,10 +30,14 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from interpexec._pool.link import Link
+    from interpexec._pool.tally import Tally
     from interpexec._pool.worker_thread import Pool
 
     class Hirer(Pool, Protocol):
         """The part of a pool that its workers use."""
+
+        tally: Tally
+        """Where the workers are counted."""
 
         def next_id(self) -> int:
             """Return the id of a new call, or of a worker."""
@@ -115,10 +119,12 @@ class Workers:
         if seat is None:
             raise RuntimeError("too many workers are blocked in calls that were stopped")
         link.slots.clear(seat)
+        self._pool.tally.other_ids.add()
         number = self._pool.next_id()
         worker = WorkerThread(self._pool, link, (seat, index, is_successor), number)
         try:
             worker.start()
+            self._pool.tally.workers.add()
         except BaseException:  # no thread is left
             worker.control.close()
             raise

@@ -21,6 +21,7 @@ from interpexec import (
     Group,
     InterpreterPoolExecutor,
     Outcome,
+    PoolStats,
     RecvChannel,
     Results,
     SendChannel,
@@ -110,6 +111,8 @@ def maps(pool: InterpreterPoolExecutor) -> None:
     iterator: Iterator[float] = results
     results.close()
     assert_type(list(iterator), list[float])
+    assert_type(pool.stats(), PoolStats)
+    assert_type(interpexec.run(half, 3, timeout=5), float)
     assert_type(list(pool.outcomes(half, [1])), list[Outcome[int, float]])
     assert_type(next(pool.outcomes(repeat, ["a"], [1])).item, tuple[str, int])
     assert_type(next(pool.outcomes(half, [1], ordered=False)).result(), float)

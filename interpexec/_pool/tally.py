@@ -1,0 +1,50 @@
+"""Counts of what has become of a pool's calls, for `stats()`. Without a lock, from any thread."""
+
+from itertools import count
+from time import thread_time
+
+
+class Counter:
+    """A number that only grows. Two threads that add at once both count."""
+
+    __slots__ = ("_next", "add")
+
+    def __init__(self) -> None:
+        self._next = count()
+        self.add = self._next.__next__
+        """Add 1; return the number before that."""
+
+    @property
+    def value(self) -> int:
+        """How often something was added."""
+        # The next number, as `count` shows it: it has no attribute that tells it.
+        return int(repr(self._next)[len("count(") : -1])
+
+
+class Tally:
+    """The counts of one pool: of calls that ended otherwise than with a value, and of workers."""
+
+    __slots__ = (
+        "cancelled",
+        "cpu_of_ended",
+        "failed",
+        "lost",
+        "other_ids",
+        "retried",
+        "timed_out",
+        "workers",
+    )
+
+    def __init__(self) -> None:
+        self.failed, self.cancelled, self.retried = Counter(), Counter(), Counter()
+        self.timed_out, self.lost = Counter(), Counter()
+        self.workers = Counter()
+        """The workers that were started."""
+        self.other_ids = Counter()
+        """The ids that went to workers and control calls: all others went to calls."""
+        self.cpu_of_ended: list[float] = []
+        """The seconds of CPU time of workers that have ended, each."""
+
+    def worker_ends(self) -> None:
+        """Count the CPU time of the calling thread, which was a worker's."""
+        self.cpu_of_ended.append(thread_time())
