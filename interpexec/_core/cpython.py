@@ -204,6 +204,10 @@ def import_pickle() -> None:
         del sys.modules["functools"]
 
 
+def _file_of(module: object) -> object:
+    return getattr(module, "__dict__", {}).get("__file__")
+
+
 def source_lines(filename: str, qualname: str, first_line: int) -> list[str]:
     """Return the source of some code, also of code in no file; nothing if it is not known.
 
@@ -212,7 +216,9 @@ def source_lines(filename: str, qualname: str, first_line: int) -> list[str]:
     import linecache  # of a traceback
     from types import SimpleNamespace
 
-    lines = linecache.getlines(filename)
+    # (Its loader has the source of a module in an archive.)
+    of_file = (vars(each) for each in [*sys.modules.values()] if _file_of(each) == filename)
+    lines = linecache.getlines(filename, next(of_file, None))
     by_code = getattr(linecache, "_getlines_from_code", None)
     if lines or by_code is None:
         return lines

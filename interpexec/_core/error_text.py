@@ -47,6 +47,18 @@ def told(error: BaseException, *, with_class: bool = True) -> str:
     return f"{name}: {text}" if text else name
 
 
+def raiser(error: BaseException) -> str:
+    """Say which code of the user's has raised an error, where it was; "" if it was none."""
+    found, trace = "", error.__traceback__
+    while trace is not None:
+        if not _is_ours(trace):
+            code = trace.tb_frame.f_code
+            file = code.co_filename.replace("\\", "/").rpartition("/")[2]
+            found = f" (raised by {code.co_qualname}, line {trace.tb_lineno} of {file})"
+        trace = trace.tb_next
+    return found
+
+
 def without_frames[E: BaseException](error: E) -> E:
     """Return an error that is to be kept, which holds on to no frame, and so to no pool.
 

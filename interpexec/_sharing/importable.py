@@ -57,7 +57,9 @@ def _look(name: str, module: "ModuleType") -> "tuple[ModuleType, object, bool]":
     is not what workers have imported before that. (It has another spec then.)
     """
     _note_reload(name)
-    is_found = _reloaded.get(name) is not module and _is_found(name, module)
+    # (An import finds the `__main__` of an archive, and of a frozen program: it would run it.)
+    may_be = name != "__main__" and _reloaded.get(name) is not module
+    is_found = may_be and _is_found(name, module)
     known = _known[name] = module, spec_of(module), is_found
     encoded = name.encode()
     if not is_found and name != "__main__" and len(encoded) < _SHORT:

@@ -16,7 +16,7 @@ from _thread import get_ident
 
 from interpexec._core import main_module
 from interpexec._core.cpython import NotShareableError, own_builtins
-from interpexec._core.error_text import told
+from interpexec._core.error_text import raiser, told
 from interpexec._sharing import pickler, pickling
 from interpexec._sharing.unpickling import loads
 
@@ -103,7 +103,7 @@ def pack_unpickling(error: BaseException) -> "Packed":
     places = _places_of(error)
     if isinstance(error, AttributeError):
         message = main_module.explain_absence(message)
-    refused = NotShareableError(f"args not shareable: {name}: {message}")
+    refused = NotShareableError(f"args not shareable: {name}: {message}{raiser(error)}")
     _note_run(refused)
     text = f"The call could not be unpickled in the worker.\n\n{text}"
     return _record(refused, (name, qualname, module, message, text), places)

@@ -42,6 +42,9 @@ if TYPE_CHECKING:
     from interpexec._sharing.pickler import Packer
     from interpexec._sharing.rebuilding import Space
 
+    type User = tuple[str, types.CodeType | None]
+    """The user of a global: its name, and its code."""
+
 _MODULE = types.ModuleType
 
 
@@ -62,7 +65,7 @@ class Stream(ValuePickler):
         self._imported: set[str] = set()
         self._modules: dict[int, Any] = {}  # that no receiver can import, by their ids
         self._mentioned: set[str] = set()  # in all code of it
-        self._globals: list[tuple[Space, str, int, object, str]] = []
+        self._globals: list[tuple[Space, str, int, object, User]] = []
 
     def write(self, root: "Any") -> None:
         """Write all of it."""
@@ -70,15 +73,16 @@ class Stream(ValuePickler):
         self.dump(root)
         if (name := name_in_program(root)) is not None:
             main = vars(sys.modules["__main__"])
-            self._need(main, name, frozenset(), f"the program's {name!r}")
+            self._need(main, name, frozenset(), (f"the program's {name!r}", None))
         while self._globals or self._reach():
             *binding, user = self._globals.pop()
             try:
                 self.dump(tuple(binding))
             except Exception as error:
                 _, what, _, value = binding
-                message = user, f"the global {what!r}", value
-                raise UnsendableError(*message, error) from of_users(error)
+                text, code = user
+                message = text, f"the global {what!r}", value
+                raise UnsendableError(*message, error, code) from of_users(error)
         self.dump(None)
 
     def definition(self, obj: object) -> "Any":
@@ -139,12 +143,12 @@ class Stream(ValuePickler):
             return
         if self.has_annotations:
             names |= annotations.named_by_function(function)
-        user = f"function {function.__qualname__!r}"
+        user = f"function {function.__qualname__!r}", function.__code__
         for each in names:
             self._need(globals_, each, mentioned, user)
 
     def _need(
-        self, globals_: "dict[str, Any]", name: str, mentioned: frozenset[str], user: str
+        self, globals_: "dict[str, Any]", name: str, mentioned: frozenset[str], user: "User"
     ) -> None:
         """Have a global be sent, too, if there is one."""
         if name == "__builtins__":
@@ -181,7 +185,7 @@ class Stream(ValuePickler):
                 and mentioned.issuperset(name.removeprefix(prefix).split("."))
             ):
                 self._imported.add(name)
-                self._globals.append((_NOWHERE, name, 0, module, f"module {name!r}"))
+                self._globals.append((_NOWHERE, name, 0, module, (f"module {name!r}", None)))
 
     # -- modules
 
@@ -205,7 +209,7 @@ class Stream(ValuePickler):
         for module in [*self._modules.values()]:
             globals_ = vars(module)
             mentioned = globals_.keys() if module is self._root else self._mentioned | _BY_NAME
-            user = f"module {module.__name__!r}"
+            user = f"module {module.__name__!r}", None
             if module.__name__ != "__main__":
                 self._reads.note(partial(_has_length, globals_), len(globals_), True)
             for name in (globals_.keys() & mentioned) - _OWN_OF_MODULE:
@@ -244,13 +248,14 @@ class Stream(ValuePickler):
             self._reads.note(copyreg.dispatch_table.get, cls, reducer)
             sent = new_classes.Registration(cls, reducer)
             what = f"copyreg.dispatch_table[{cls.__qualname__}]"
-            self._globals.append((_NOWHERE, what, 0, sent, f"class {cls.__qualname__!r}"))
+            user = f"class {cls.__qualname__!r}", None
+            self._globals.append((_NOWHERE, what, 0, sent, user))
 
     def _need_named(self, cls: type) -> None:
         """Have the classes be sent that annotations name, which are evaluated later."""
         globals_, names = annotations.named_by_class(cls)
         for name in names:
-            self._need(globals_, name, frozenset(), f"class {cls.__name__!r}")
+            self._need(globals_, name, frozenset(), (f"class {cls.__name__!r}", None))
 
 
 _BY_NAME = frozenset({"__getattr__"})  # of a module: called for other names

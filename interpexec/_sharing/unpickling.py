@@ -37,9 +37,10 @@ def loads_value(payload: "Packed", *, after_main: bool) -> object:
     except BaseException as error:  # the user's classes run here
         if isinstance(error, KeyboardInterrupt) and not error.args:
             raise  # Ctrl-C: this may be the main thread
-        from interpexec._core.error_text import told
+        from interpexec._core.error_text import raiser, told
 
-        raise NotShareableError(f"the result could not be unpickled: {told(error)}") from error
+        message = f"the result could not be unpickled: {told(error)}{raiser(error)}"
+        raise NotShareableError(message) from error
 
 
 def loads(payload: "Packed", *, after_main: bool = False) -> "Any":

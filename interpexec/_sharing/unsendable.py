@@ -9,6 +9,7 @@ from interpexec._sharing.records import ATTRIBUTE
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import CodeType
     from typing import Any
 
     from interpexec._sharing.pickler import Dump
@@ -17,8 +18,19 @@ if TYPE_CHECKING:
 class UnsendableError(NotShareableError):
     """A variable that a definition needs cannot be sent."""
 
-    def __init__(self, user: str, what: str, value: object, error: Exception) -> None:
-        """user: the function. what: its variable, in quotes. error: why that cannot be sent."""
+    def __init__(
+        self,
+        user: str,
+        what: str,
+        value: object,
+        error: Exception,
+        code: "CodeType | None" = None,
+    ) -> None:
+        """user: the function. what: its variable, in quotes. error: why that cannot be sent.
+
+        code: the function's.
+        """
+        self._code = code
         self._parts: tuple[str, str, object, Exception] | None = None
         if isinstance(error, UnsendableError):  # it names the variable that is the reason
             super().__init__(*error.args)
@@ -45,6 +57,8 @@ class UnsendableError(NotShareableError):
         except Exception:  # noqa: S110  # `error`, once more
             pass
         path, why = diagnose.part_of(value, error, attempt)
+        if self._code is not None:
+            why += _place(self._code, what.split("'")[1])
         what = f"{what[:-1]}{path}'"
         self.args = (f"{user} cannot be sent to another interpreter, because {what} cannot: {why}",)
         return self
@@ -52,6 +66,25 @@ class UnsendableError(NotShareableError):
     def __reduce__(self) -> "tuple[object, ...]":
         """Be the ordinary error, elsewhere."""
         return _plain, self.args
+
+
+def _place(code: "CodeType", name: str) -> str:
+    """Say in which line code uses a variable; its first line, where it only has it."""
+    line = next(_lines(code, name), code.co_firstlineno)
+    file = code.co_filename.replace("\\", "/").rpartition("/")[2]
+    return f" (line {line} of {file})"
+
+
+def _lines(code: "CodeType", name: str) -> "Iterator[int]":
+    """Yield the lines of code, and of functions in it, that use a variable."""
+    import dis  # the error itself is rare
+
+    for each in dis.get_instructions(code):
+        if each.argval == name and each.positions is not None and each.positions.lineno:
+            yield each.positions.lineno
+    for constant in code.co_consts:
+        if isinstance(constant, type(code)):
+            yield from _lines(constant, name)
 
 
 def _plain(*args: object) -> Exception:
@@ -76,7 +109,8 @@ def explain(obj: "Any", error: Exception, dump: "Dump") -> Exception:
         try:
             pickler.pack(value, dump, is_alone=True)
         except Exception as reason:  # the user's classes run here
-            return UnsendableError(user, what, value, reason).explained(dump)
+            code = getattr(obj, "__code__", None)
+            return UnsendableError(user, what, value, reason, code).explained(dump)
     return error
 
 
