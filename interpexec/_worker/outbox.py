@@ -77,11 +77,13 @@ class Outbox:
     @current_call.shielded
     def send(self, message: "Message") -> None:
         """Send an answer, behind all that was put."""
-        with self._lock:
-            for flush in self.flushers:
-                flush()
-            self._send_waiting(is_forced=True)
-        self._replies.send(message)
+        try:
+            with self._lock:
+                for flush in self.flushers:
+                    flush()
+                self._send_waiting(is_forced=True)
+        finally:  # whatever a call has damaged of the rest
+            self._replies.send(message)
 
     def _send_waiting(self, *, is_forced: bool) -> None:
         """Send what waits, as far as there is credit. Under the lock."""
