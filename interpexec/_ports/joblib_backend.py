@@ -22,6 +22,7 @@ from joblib.parallel import (
 )
 
 from interpexec._core.error_text import shown
+from interpexec._core.sigint import protected
 from interpexec._ports.joblib_worker import prepare, run_batch
 from interpexec.executor import InterpreterPoolExecutor
 
@@ -92,6 +93,7 @@ class InterpreterBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignor
         """
         return self._parallel() or _SILENT
 
+    @protected  # else the call would run, and nobody could cancel it
     def submit(
         self, func: "Any", callback: "Callable[[Future[list[object]]], object] | None" = None
     ) -> "Future[list[object]]":
