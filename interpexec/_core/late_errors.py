@@ -22,8 +22,8 @@ class ExecutionFailed(RuntimeError):  # noqa: N818  # the stdlib's name
     """An exception was raised in another interpreter, where nothing caught it.
 
     `excinfo` tells about it: `.type` (`__name__`, `__qualname__`, `__module__`),
-    `.msg`, `.formatted` ("ValueError: spam") and `.errdisplay`, the traceback
-    as text. The same attributes as the class of 3.14 has.
+    `.msg`, `.formatted` ("ValueError: spam") and `.errdisplay`, the lines of the
+    traceback. The same attributes as the class of 3.14 has.
     """
 
     def __init__(self, excinfo: SimpleNamespace) -> None:

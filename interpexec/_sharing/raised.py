@@ -105,7 +105,8 @@ def pack_unpickling(error: BaseException) -> "Packed":
         message = main_module.explain_absence(message)
     refused = NotShareableError(f"args not shareable: {name}: {message}{raiser(error)}")
     _note_run(refused)
-    text = f"The call could not be unpickled in the worker.\n\n{text}"
+    lines = "" if text == _NO_LINE else f"\n\n{text}"
+    text = f"The call could not be unpickled in the worker.{lines}"
     return _record(refused, (name, qualname, module, message, text), places)
 
 
@@ -141,7 +142,8 @@ def _describe(error: BaseException) -> tuple[str, str, str, str, str]:
 def _traceback_text(error: BaseException) -> str:
     """Return the traceback as Python prints it, or as much of it as can be made.
 
-    From the user's code on. Empty, where the error is one of this package's, which says all.
+    From the user's code on, and without the exception at the end, which the receiver has. Empty,
+    where the error is one of this package's, which says all.
     """
     try:
         import traceback  # 7-17 ms, and most workers never fail
@@ -155,9 +157,13 @@ def _traceback_text(error: BaseException) -> str:
     try:
         whole = traceback.TracebackException(type(error), error, trace)
         _cut(whole.__cause__ or whole.__context__)
-        return "".join(whole.format()).rstrip()
+        end = "".join(whole.format_exception_only())
+        return "".join(whole.format()).removesuffix(end).rstrip() or _NO_LINE
     except Exception:  # it reads attributes of the exception, which may be anything
         return "".join([*traceback.format_tb(trace), told(error)])
+
+
+_NO_LINE = "(raised by the call itself, in no line of Python)"
 
 
 def _cut(link: "TracebackException | None") -> None:
@@ -210,15 +216,11 @@ def revive(payload: "Packed", *, after_main: bool = False) -> BaseException:
         error = NotShareableError(
             f"the exception {excinfo.formatted!r} cannot be sent between interpreters: {refusal}"
         )
-    elif excinfo.errdisplay:
-        excinfo.errdisplay = _without_notes(excinfo.errdisplay, error)
-        if isinstance(error, ModuleNotFoundError):
-            _note_path(error)
+    elif isinstance(error, ModuleNotFoundError):
+        _note_path(error)
     if excinfo.errdisplay:
-        cause = ExecutionFailed(excinfo)
-        cause.args = (excinfo.type.__name__,)  # the traceback says the rest
         # Past a `__setattr__` of its class, which may forbid it.
-        BaseException.__setattr__(error, "__cause__", cause)
+        BaseException.__setattr__(error, "__cause__", ExecutionFailed(excinfo))
     return error
 
 
@@ -243,14 +245,6 @@ _PATH_HINT = (
     " modules that the program itself has added: import it at the top of the program, so that it"
     " is sent with the function, or make it known in an initializer"
 )
-
-
-def _without_notes(text: str, error: BaseException) -> str:
-    """Return a traceback without the notes of its exception, which has them itself."""
-    try:
-        return text.removesuffix("".join(f"\n{note}" for note in error.__notes__))
-    except Exception:  # it has none, or the user's class runs
-        return text
 
 
 def _excinfo(  # noqa: PLR0913, PLR0917  # the parts of a description

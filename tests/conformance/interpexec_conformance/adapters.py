@@ -67,8 +67,8 @@ def _with_differences(case: type[unittest.TestCase]) -> type[unittest.TestCase]:
     """Expect the tests to fail that ask our pool to refuse what it sends."""
     is_ours = futures.InterpreterPoolExecutor.__module__.startswith("interpexec")
     names = {name for name in plan.SENT_HERE if is_ours and hasattr(case, name)}
-    failing = {name: failing(getattr(case, name)) for name in names}
-    return type(case.__name__, (case,), {"__module__": case.__module__, **failing})
+    wrapped = {name: failing(getattr(case, name)) for name in names}
+    return type(case.__name__, (case,), {"__module__": case.__module__, **wrapped})
 
 
 def failing(test: Any) -> Any:
