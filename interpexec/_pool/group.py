@@ -80,7 +80,8 @@ class Group:
     When the block is left, no call of the group is pending or running; but one that was
     stopped and cannot be interrupted (it blocks in C) is waited for during 0.1 s only. Where
     the pool has `cancel_running=False`, calls that run are waited for. A Ctrl-C while the
-    leaving waits cancels all calls, and is raised at once.
+    leaving waits cancels all calls, and is raised at once. A group in the block of another one
+    stops its own calls only. In coroutines, `interpexec.aio.group()` does not block the loop.
     """
 
     def __init__(self, submit: "Callable[..., Future[Any]]", pool: "Pool", *, is_own: bool) -> None:
