@@ -103,6 +103,18 @@ def test_a_map_sees_the_values_of_when_it_was_made(items: list[object], chunksiz
         assert list(leaks) == ["a"] * 20
 
 
+def test_outcomes_and_feeds_see_them_as_maps_do() -> None:
+    """The values are those of when they were made."""
+    with pool_of(1, contextvars=[request]) as pool:
+        outcomes = in_context("a").run(pool.outcomes, context_tasks.get_request_for, range(3))
+        assert [outcome.value for outcome in outcomes] == ["a"] * 3
+        with in_context("b").run(pool.feed, context_tasks.get_request_for) as feed:
+            feed.put(1)
+            feed.put(2)
+            feed.close()
+            assert [outcome.value for outcome in feed] == ["b"] * 2
+
+
 @pytest.mark.parametrize("items", [range(3), [[n] for n in range(3)]], ids=["plain", "objects"])
 def test_no_frame_of_the_package_is_in_the_traceback(items: list[object]) -> None:
     """The first one is the function's, as without the option."""

@@ -114,6 +114,16 @@ def test_a_call_that_cannot_be_stopped_is_followed_by_it_when_it_ends(
     assert told.rest() == b"f"
 
 
+def test_a_restart_is_an_orderly_end(told: Pipe) -> None:
+    """The fresh worker begins when the former one has finished."""
+    with pool_of(1, **order(told)) as pool:
+        for _ in range(3):
+            assert pool.submit(tasks.worker_index).result(TIME_LIMIT) == 0
+            pool.restart()
+        assert pool.submit(tasks.worker_index).result(TIME_LIMIT) == 0
+    assert told.rest() == b"if" * 4
+
+
 def test_a_crash_is_not_followed_by_it(told: Pipe) -> None:
     """Nobody knows what is left of the worker."""
     with pool_of(1, **order(told)) as pool:
