@@ -37,6 +37,8 @@ _BY_PICKLE = methodcaller("__reduce_ex__", 5)
 
 _MOST_TYPES = 4096  # in the table
 
+_HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: other types are there as long as the process
+
 # The types that `stdlib_types` knows, by name: it is imported when one of them is met.
 _STDLIB_TYPES = frozenset(
     {
@@ -70,7 +72,7 @@ class _Table(dict[type, "Reducer"]):
             self.clear()
             self.update(self.known | registered)
         reducer = self[cls] = _reducer_of(cls)
-        if not is_by_name(cls):
+        if cls.__flags__ & _HEAP_TYPE and not is_by_name(cls):
             passing.append(cls)
         return reducer
 
