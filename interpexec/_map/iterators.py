@@ -83,6 +83,9 @@ class InOrder:
             while outcomes and not self._is_over:
                 self._job.refill()
                 yield outcomes.take()  # no name for it: the caller alone holds it
+        except Exception as error:
+            self.close()
+            raise error.with_traceback(None)  # noqa: B904  # the item's: the frames here say nothing
         except BaseException:
             self.close()
             raise

@@ -12,6 +12,7 @@ from types import ModuleType
 
 import pytest
 
+import interpexec
 import tasks
 from gates import TIME_LIMIT, Gate
 from interpexec import (
@@ -254,26 +255,42 @@ def _printed(error: BaseException | None) -> str:
     return "".join(traceback.format_exception(error))
 
 
-@pytest.mark.parametrize("how", ["submit", "map", "imap_unordered", "chunks", "broadcast"])
-def test_the_workers_traceback_begins_with_the_function(
-    pool: InterpreterPoolExecutor, how: str
-) -> None:
-    """No line of this package is in it, whatever has called the function."""
-    ways: dict[str, Callable[[], object]] = {
+def _ways(pool: InterpreterPoolExecutor) -> dict[str, Callable[[], object]]:
+    return {
         "submit": lambda: pool.submit(tasks.divide, 1, 0).result(TIME_LIMIT),
         "map": lambda: list(pool.map(tasks.divide, [1], [0])),
         "imap_unordered": lambda: list(pool.imap_unordered(tasks.divide, [1], [0])),
         "chunks": lambda: list(pool.map(tasks.divide, [1, 2], [1, 0], chunksize=2)),
         "broadcast": lambda: pool.broadcast(tasks.divide, 1, 0)[0].result(TIME_LIMIT),
     }
+
+
+@pytest.mark.parametrize("how", ["submit", "map", "imap_unordered", "chunks", "broadcast"])
+def test_the_workers_traceback_begins_with_the_function(
+    pool: InterpreterPoolExecutor, how: str
+) -> None:
+    """No line of this package is in it, whatever has called the function."""
     with pytest.raises(ZeroDivisionError) as caught:
-        ways[how]()
+        _ways(pool)[how]()
     there = str(caught.value.__cause__)
     lines = [line for line in there.splitlines() if line.startswith("  File ")]
     assert len(lines) == 1
     assert "in divide" in lines[0]
     assert there.startswith("ZeroDivisionError: division by zero\n\nUncaught in the interpreter:")
     assert _printed(caught.value).count("division by zero") == 2  # at the head, and at the end
+
+
+FRAMES = {"submit": 1, "broadcast": 1, "map": 1, "chunks": 1, "imap_unordered": 3}
+
+
+@pytest.mark.parametrize("how", FRAMES)
+def test_few_frames_stand_before_the_reason(pool: InterpreterPoolExecutor, how: str) -> None:
+    """Behind the line that asks for the result: one of this package, where that can be."""
+    with pytest.raises(ZeroDivisionError) as caught:
+        _ways(pool)[how]()
+    package = str(Path(interpexec.__file__).parent)
+    ours = [each for each in caught.traceback if str(each.path).startswith(package)]
+    assert len(ours) == FRAMES[how]
 
 
 def test_a_refusal_is_told_once(pool: InterpreterPoolExecutor) -> None:
