@@ -14,6 +14,7 @@ what is immutable are compared by their identity alone.
 import sys
 from _operator import call, is_
 from _pickle import Pickler
+from copyreg import dispatch_table
 from functools import partial
 from io import BytesIO
 
@@ -121,11 +122,14 @@ class Reads:
         return items
 
     def _watch_pickle(self, value: object) -> None:
-        try:
-            pickled = fingerprint(value)
-        except Exception:  # the user's classes run here
-            return  # it cannot be sent either; or it is shared, and not copied
-        self.note(partial(_has_pickle, value), pickled, True)
+        for kind in (_Fingerprint, _PartialFingerprint):
+            try:
+                pickled, kept = _fingerprint(value, kind)
+            except Exception:  # noqa: S112  # the user's classes run here
+                continue
+            self._seen |= kept
+            self.note(partial(_has_pickle, value, kind), pickled, True)
+            return
 
 
 def watched(value: object) -> Reads | None:
@@ -147,8 +151,8 @@ def _has(value: "Collection[object]", items: list[object]) -> bool:
     return len(value) == len(items) and all(map(is_, value, items))
 
 
-def _has_pickle(value: object, pickled: bytes) -> bool:
-    return fingerprint(value) == pickled
+def _has_pickle(value: object, kind: "type[_Fingerprint]", pickled: bytes) -> bool:
+    return _fingerprint(value, kind)[0] == pickled
 
 
 def _is_fixed(cls: type) -> bool:
@@ -159,15 +163,22 @@ def _is_fixed(cls: type) -> bool:
     return cls in reducers.registered or any("__share__" in vars(base) for base in cls.__mro__)
 
 
-def fingerprint(value: object) -> bytes:
-    """Return a pickle of an object, without the functions and classes in it."""
-    file = BytesIO()
-    _Fingerprint(file, 5).dump(value)
-    return file.getvalue()
+def _fingerprint(value: object, kind: "type[_Fingerprint]") -> "tuple[bytes, dict[int, object]]":
+    """Return a pickle of an object, without the functions and classes in it.
+
+    And the objects, by their ids, that are only named in it.
+    """
+    file, kept = BytesIO(), dict[int, object]()
+    kind(file, kept).dump(value)
+    return file.getvalue(), kept
 
 
 class _Fingerprint(Pickler):
     """Names functions, classes and modules only: these have reads of their own."""
+
+    def __init__(self, file: BytesIO, kept: dict[int, object]) -> None:
+        super().__init__(file, 5)
+        self._kept = kept
 
     def persistent_id(self, obj: object) -> "int | None":
         """Return what stands for an object."""
@@ -176,4 +187,26 @@ class _Fingerprint(Pickler):
         return None
 
 
+class _PartialFingerprint(_Fingerprint):
+    """Only names, too, what pickle cannot take: a lock that is shared, a context variable."""
+
+    def reducer_override(self, obj: "Any") -> "tuple[Any, ...]":
+        """Return what pickle is to take of an object."""
+        cls = type(obj)
+        if cls is _PROXY:
+            return dict, (dict(obj),)
+        reduced: object = None
+        if not _is_fixed(cls):
+            try:
+                reducer = dispatch_table.get(cls)
+                reduced = obj.__reduce_ex__(5) if reducer is None else reducer(obj)
+            except Exception:  # the user's classes run here
+                reduced = None
+        if isinstance(reduced, tuple):
+            return reduced
+        self._kept[id(obj)] = obj
+        return id, (id(obj),)
+
+
+_PROXY = type(vars(object))
 _FIXED_BUT_PLAIN = _FIXED - {int, float, complex, bool, type(None), str, bytes, range}

@@ -162,3 +162,30 @@ def test_threads_that_send_the_same_function(pool: Pool) -> None:
     assert len(found) == 80
     assert set(found) <= set(range(1, 81))
     assert result(pool, look) == box[0]
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "types.MappingProxyType({})",
+        "contextvars.ContextVar('variable')",
+        "threading.local()",
+        "object()",
+        "lambda: 1",
+        "functools.partial(lambda: 1)",
+        "weakref.WeakValueDictionary()",
+    ],
+)
+def test_a_change_beside_an_object_that_pickle_cannot_take(
+    pool: Pool, program: ModuleType, part: str
+) -> None:
+    """An attribute of an object has changed; another one is sent in its own way."""
+    run(
+        program,
+        "import contextvars, functools, threading, types, weakref\n"
+        f"class Box: pass\nbox = Box()\nbox.part = {part}\nbox.number = 1\n"
+        "def look(): return box.number, hasattr(box, 'part')",
+    )
+    assert result(pool, program.look) == (1, True)
+    program.box.number = 2
+    assert result(pool, program.look) == (2, True)
