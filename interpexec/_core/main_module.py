@@ -28,7 +28,7 @@ own_builtins(globals())
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Container
-    from types import CodeType, ModuleType
+    from types import CodeType, ModuleType, TracebackType
     from typing import Any, Protocol
 
     class Loadable(Protocol):
@@ -51,13 +51,13 @@ _last_absence = ""  # the last message about a name that `__main__` does not hav
 _program: "_Program | None" = None  # in a worker, the program that made the pool
 
 of_run: "dict[str, object]" = {}
-"""In a worker that has run the program: its globals, just after that."""
+"""In a worker that has run the program: the globals that this has set."""
 
 pickling: "Container[int]" = ()
 """The threads that pickle something: `packing` puts its own table here."""
 
-when_run: "list[Callable[[], object]]" = []
-"""Called after the program was run in this worker."""
+when_run: "list[Callable[[dict[str, object]], object]]" = []
+"""Called after the program was run in this worker, with its globals from before."""
 
 # The last module that was asked about, and the answer. (A notebook may put its own
 # into the place of the first one. `functools.lru_cache` would be dear for each worker.)
@@ -149,6 +149,7 @@ class _Program:
         self.origin = origin
         self.main: ModuleType | None = None
         self._failure: BaseException | None = None
+        self._line = 0  # of the program, that has failed
         # Two threads of a worker may come at once: for a call, and for one that is
         # broadcast. Re-entrant, because the program may ask for itself.
         self._lock = RLock()
@@ -198,9 +199,9 @@ class _Program:
                 before = dict(vars(self._placeholder))
                 try:
                     with _Unpickling():  # also where no call asks: it must start no work
-                        self._run(origin)
+                        self._run(origin, before)
                 except BaseException as error:  # kept for later calls, too
-                    self._failure = error
+                    self._failure, self._line = error, self._line_of(error.__traceback__)
                     vars(self._placeholder).clear()
                     vars(self._placeholder).update(before)
         if self.main is None:
@@ -213,57 +214,34 @@ class _Program:
         reason = reasons.get(get_ident())
         if reason:
             message += f": {reason}"
-        if isinstance(self._failure, NotRunnableError) and (line := self._line_of_failure()):
-            message += f". The program starts work in line {line}: {_HINT_START}"
+        if isinstance(self._failure, NotRunnableError) and self._line:
+            message += f". The program starts work in line {self._line}: {_HINT_START}"
         return NotRunnableError(message)
 
     def _reason_to_show(self) -> BaseException | None:
         """Return the cause for the error; None where its message says all."""
-        is_told = isinstance(self._failure, NotRunnableError) and self._line_of_failure()
+        is_told = isinstance(self._failure, NotRunnableError) and self._line
         return None if is_told else self._failure
 
-    def _line_of_failure(self) -> int:
+    def _line_of(self, trace: "TracebackType | None") -> int:
         """Return the line of the program that has failed, or 0."""
-        trace = self._failure.__traceback__ if self._failure is not None else None
         while trace is not None:
             if trace.tb_frame.f_globals is vars(self._placeholder):
                 return trace.tb_lineno
             trace = trace.tb_next
         return 0
 
-    def _run(self, origin: Origin) -> None:
+    def _run(self, origin: Origin, before: "dict[str, object]") -> None:
         """Run the program under `RUN_NAME`, over the definitions that have come already."""
         main = self._placeholder
         main.__name__ = RUN_NAME
         code = _prepare(main, origin)
         exec(code, main.__dict__)  # noqa: S102  # the user's own program
         self.main = main
-        of_run.update(vars(main))
+        now = vars(main).items()
+        of_run.update((name, value) for name, value in now if before.get(name, now) is not value)
         for step in when_run:
-            step()
-
-
-class Because:
-    """A function that is sent by its name, and why it could not be sent by value."""
-
-    def __init__(self, reason: str, function: object) -> None:
-        """reason: the whole sentence."""
-        self._parts = reason, function
-
-    def __reduce__(self) -> "tuple[object, ...]":
-        """Be the function itself, for the receiver, which has noted the reason before."""
-        reason, function = self._parts
-        return _second, (_Note(reason), function)
-
-
-class _Note:
-    """Notes a reason, where it is unpickled."""
-
-    def __init__(self, reason: str) -> None:
-        self._reason = reason
-
-    def __reduce__(self) -> "tuple[object, ...]":
-        return _note, (self._reason,)
+            step(before)
 
 
 class _Unpickling:
@@ -281,20 +259,25 @@ class _Unpickling:
 reasons: dict[int, str] = {}  # by thread: why the program is run again
 
 
-def _note(reason: str) -> None:
-    """Run the program, so that all that the call names is of that."""
+def run_for(reason: str) -> None:
+    """Run the program if it was not, so that all that a call names is of that. In a worker.
+
+    reason: why the call needs it.
+    """
     reasons[get_ident()] = reason
     if _program is not None:
         _program.run()
 
 
-def find_in_program(name: str) -> object:
-    """Return a global of the program that was run here."""
-    return getattr(sys.modules["__main__"], name)
-
-
-def _second(_: object, function: object) -> object:
-    return function
+def find_in_program(path: str) -> object:
+    """Return a global of the program, or an attribute of one: in a worker, as it was run there."""
+    first, *others = path.split(".")
+    if _program is not None and first not in of_run:
+        raise _absent(first, _HINT_GUARDED)
+    found = getattr(sys.modules["__main__"], first)
+    for name in others:
+        found = getattr(found, name)
+    return found
 
 
 def _absent(name: str, hint: str) -> AttributeError:

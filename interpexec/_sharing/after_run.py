@@ -8,13 +8,16 @@ In the results of such a worker all that it has from running the program is name
 the call has that, too.
 """
 
-from types import ModuleType
+from _operator import getitem
+from _pickle import Pickler
+from types import FunctionType, ModuleType
 
 from interpexec._core import main_module
 from interpexec._sharing import pickler, rebuilding, reducers
 from interpexec._sharing.by_value import ValuePickler, name_in_program
 from interpexec._sharing.changes import Reads
 from interpexec._sharing.identities import IDENTITIES
+from interpexec._sharing.importable import found_by_name, real_name
 from interpexec._sharing.records import record_of
 from interpexec._sharing.stream import Stream
 
@@ -29,20 +32,76 @@ if TYPE_CHECKING:
     type Call = tuple[Callable[..., object], tuple[object, ...], dict[str, object]]
 
 
-def pack(call: "Call", reason: str) -> "Packed":
+def pack(call: "Call", reason: str) -> "Packed | None":
     """Pickle a call. reason: why it cannot be sent by value alone.
 
-    Raises what pickling raises, if the program that is run again would not help.
+    By names, if all of it has one. Returns None, or raises what pickling raises, if the program
+    that is run again would not help.
     """
     fn, args, kwargs = call
-    named = _Named()
+    because = _Because(reason, fn), args, kwargs
+    try:
+        return _pack_by_names(because)
+    except Exception:  # some of it has no name
+        named = _Named()
     while True:
         dump = _dump_with(named)
         try:
-            return pickler.pack((main_module.Because(reason, fn), args, kwargs), dump, lends=True)
+            return pickler.pack(because, dump, lends=True)
         except Exception:
             if not named.learn():
                 raise
+
+
+def _pack_by_names(because: "tuple[_Because, object, object]") -> "Packed | None":
+    count = 0
+
+    def dump(obj: object, packer: "Packer") -> None:
+        nonlocal count
+        by_names = _ByNames(packer, 5)
+        by_names.dispatch_table = reducers.table()  # type: ignore[assignment]  # it holds any recipe
+        by_names.dump(obj)
+        count = by_names.count
+
+    packed = pickler.pack(because, dump, lends=True)
+    return packed if count else None
+
+
+class _ByNames(Pickler):
+    """Names all definitions of the program."""
+
+    count = 0
+
+    def reducer_override(self, obj: "Any") -> "Any":
+        """Say how functions and classes of the program are found where it was run."""
+        if type(obj) is not FunctionType and not isinstance(obj, type):
+            return NotImplemented
+        if real_name(obj.__module__) != "__main__" or not found_by_name(obj):
+            return NotImplemented
+        self.count += 1
+        return main_module.find_in_program, (obj.__qualname__,)
+
+
+class _Because:
+    """A function that is sent after the reason why the program must be run."""
+
+    def __init__(self, reason: str, function: object) -> None:
+        self._parts = reason, function
+
+    def __reduce__(self) -> "tuple[object, ...]":
+        """Be the function itself, for the receiver, which has run the program before."""
+        reason, function = self._parts
+        return getitem, ((_Run(reason), function), 1)
+
+
+class _Run:
+    """Runs the program, where it is unpickled."""
+
+    def __init__(self, reason: str) -> None:
+        self._reason = reason
+
+    def __reduce__(self) -> "tuple[object, ...]":
+        return main_module.run_for, (self._reason,)
 
 
 class _Named:

@@ -45,9 +45,8 @@ class Identities:
 
     def key_of(self, obj: object) -> int:
         """Return the key of an object; a new one if it was made here. From any thread."""
-        known = self._keys.get(id(obj))
-        if known is not None and known[0]() is obj:
-            return known[1]
+        if self.has(obj):
+            return self._keys[id(obj)][1]
         key = self.next()
         self.versions[key] = OWN
         self.set(key, obj)
@@ -85,6 +84,11 @@ class Identities:
         """Return the object that has this key, or None."""
         known = self._objects.get(key)
         return None if known is None else known()
+
+    def has(self, obj: object) -> bool:
+        """Say whether an object has a key."""
+        known = self._keys.get(id(obj))
+        return known is not None and known[0]() is obj
 
     def is_sent(self, key: int) -> None:
         """Note that receivers keep the object that has this key until they hear that it is gone."""

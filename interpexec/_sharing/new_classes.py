@@ -55,7 +55,7 @@ def obtain_class(  # noqa: PLR0913, PLR0917  # the parts of a class
 
 def _own(module_name: str, name: str, qualname: str) -> object:
     """Return the class that this interpreter has itself in this place, or None."""
-    if module_name == "__main__" and not main_module.was_run():
+    if module_name == "__main__" and name not in main_module.of_run:
         return None
     try:
         __import__(module_name)

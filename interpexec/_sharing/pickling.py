@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from interpexec._sharing.definitions import Definition
     from interpexec._sharing.package import Packed
-    from interpexec._sharing.pickler import Dump, Packer
+    from interpexec._sharing.pickler import Dump
 
     type Call = tuple[Callable[..., object], tuple[object, ...], dict[str, object]]
 
@@ -200,23 +200,12 @@ def _pack_by_names(call: "Call", error: Exception) -> "Packed | None":
     # As text: an error that this frame keeps would keep this frame, and so those of its callers.
     is_told = isinstance(error, NotShareableError)
     reason = str(error) if is_told else str(_explain_call(call, error))
-    fn, args, kwargs = call
-    because = main_module.Because(reason, fn), args, kwargs
-    try:
-        packed = pickler.pack(because, _dump_by_names, lends=True)
-        return packed if names_program(packed) else None
-    except Exception:  # some of it has no name
-        from interpexec._sharing import after_run  # few programs mix these
+    from interpexec._sharing import after_run  # few programs need it
 
     try:
         return after_run.pack(call, reason)
     except Exception:  # the first error is the better one
         return None
-
-
-def _dump_by_names(obj: object, packer: "Packer") -> None:
-    """Pickle an object by names, also those of the program."""
-    reducers.dump(obj, packer)
 
 
 def _explain_call(call: "Call", error: Exception) -> Exception:

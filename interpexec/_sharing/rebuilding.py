@@ -136,8 +136,17 @@ def _drop(number: int) -> None:
         _arrived.pop(number, None)
 
 
-def _forget() -> None:
-    """Let what the program defines when it is run here take the places of what has come."""
+def _forget(before: "dict[str, object]") -> None:
+    """Let what the program defines when it is run here take the places of what has come.
+
+    Globals that it has not set stay, with the state that calls have left in them; definitions
+    come again. before: the globals before the run.
+    """
+    globals_, of_run = vars(sys.modules["__main__"]), main_module.of_run
+    gone = {name for name, value in before.items() if name in of_run or IDENTITIES.has(value)}
+    for name in gone - of_run.keys():
+        globals_.pop(name, None)
+    namespaces = [(space, found()) for space, found in _spaces.items()]
     IDENTITIES.clear()
     _arrived.clear()
     _last.clear()
@@ -145,6 +154,11 @@ def _forget() -> None:
     _weights.clear()
     _weight[0] = 0
     _spaces.clear()
+    for space, found in namespaces:
+        if found is not None and found.globals is globals_:
+            for name in gone:
+                found.versions.pop(name, None)
+            _spaces[space] = partial(_same, found)
 
 
 main_module.when_run.append(_forget)
@@ -300,7 +314,7 @@ def obtained(key: int, name: str | None) -> object:
     name: by which it is found in `__main__`, if it is.
     """
     found = IDENTITIES.get(key)
-    if found is None and name is not None and main_module.was_run():
+    if found is None and name in main_module.of_run:
         return vars(sys.modules["__main__"]).get(name)
     return found
 
