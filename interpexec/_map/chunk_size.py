@@ -53,11 +53,11 @@ class Sizer:
             return self._most
         if not self._each:
             return 1
-        most = min(self._most, self._reached * _GROWTH, int(TARGET / self._each))
+        most = min(self._most, self._reached * _GROWTH, TARGET / self._each)
         if weight := max(weight, self._weight):
-            most = min(most, int(MOST_WEIGHT / weight))
-        share = max(waiting // (2 * workers), int(LEAST / self._each))
-        return max(1, min(most, share))
+            most = min(most, MOST_WEIGHT / weight)
+        share = max(waiting // (2 * workers), LEAST / self._each)
+        return max(1, int(min(most, share)))
 
     def measured(self, items: int, spent: int, weight: float) -> None:
         """Learn what so many items have cost: ns, and bytes (the heavier way of the two)."""
