@@ -9,6 +9,7 @@ import logging
 import sys
 import warnings
 from _pickle import loads
+from itertools import count
 
 from interpexec._core.sigint import keep_whole
 from interpexec._sharing import unpickling
@@ -27,6 +28,8 @@ keep_whole()
 
 _logger = logging.getLogger("interpexec")
 
+_serial = count()
+
 _AT_A_TIME = CREDIT // 2
 """How many messages are handled before credit for them is given back."""
 
@@ -35,7 +38,7 @@ class CallerLevels:
     """The levels of the caller's loggers, as workers are to have them."""
 
     def __init__(self) -> None:
-        self._mark = f"interpexec levels {id(self)}"
+        self._mark = f"interpexec {next(_serial)}"
         self._known: tuple[int, Levels] = -1, ({}, 0)
         self.now()
 

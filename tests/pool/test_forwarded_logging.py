@@ -14,6 +14,7 @@ import logging_tasks
 import stoppable
 from gates import Gate
 from interpexec import InterpreterPoolExecutor
+from interpexec._pool.forwarded import CallerLevels
 from stops import TIME_LIMIT, Pipe, pool_of
 
 pytestmark = pytest.mark.fast
@@ -383,3 +384,11 @@ def test_captured_warnings_are_records(caplog: pytest.LogCaptureFixture) -> None
         logging.captureWarnings(False)  # its signature
     (record,) = [record for record in caplog.records if record.name == "py.warnings"]
     assert "careful" in record.getMessage()
+
+
+def test_each_pool_looks_at_the_levels_itself(keeper: Keeper) -> None:
+    """A pool that takes the place of one that is gone, in memory too, knows nothing of that."""
+    assert keeper.records == []
+    for _ in range(20):
+        version, (levels, _) = CallerLevels().now()
+        assert (version, levels["tests.forwarded"]) == (0, logging.INFO)
