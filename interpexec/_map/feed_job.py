@@ -135,18 +135,23 @@ class FeedJob(Job):
         with self._lock:
             if self._sizer.is_fixed or self._life.stage is RELEASED:
                 return
-            late, least, now = [], HOLD, monotonic()
+            late, now, again = [], monotonic(), []
             running = self._scheduler.running()
+            has_free = len(running) < self._scheduler.max_workers
             for future, chunk in self._out.items():
-                if _may_hold(chunk) and (since := running.get(future)) is not None:  # type: ignore[call-overload]  # a call of this pool
-                    left = since + HOLD - now
-                    least = min(least, left)
-                    if left <= 0:
-                        late.append(chunk)
+                if not _may_hold(chunk):
+                    continue
+                since = running.get(future)  # type: ignore[call-overload]  # a call of this pool
+                if since is not None and since + HOLD <= now:
+                    late.append(chunk)
+                elif since is not None:
+                    again.append(since + HOLD - now)
+                elif has_free:  # it begins soon; else a reply comes before it does
+                    again.append(HOLD)
             if late:
                 self._divider.ask(late, len(late), self._on_answer, takes_outcomes=True)
-            elif least < HOLD:
-                self._scheduler.look_in(least)
+            if again:
+                self._scheduler.look_in(min(again))
 
     def _on_answer(self, future: "Future[object]") -> None:
         """Learn what a call has handed out, and back. By the collector."""

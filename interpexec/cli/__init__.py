@@ -15,6 +15,7 @@
      ├─ _failures      what is told of an item that has failed
      ├─ _reduce        one result of all
      ├─ _joblog        a record of each item, from which a later run goes on
+     ├─ _progress      the line that tells how far it is
      ├─ _signals       Ctrl-C and its like
      ├─ _close         how a run ends that must not wait
      └─ _explain       what would be done, without doing it

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class Settings:
     """The options that a worker must know to do its part. Sent once to each."""
 
-    __slots__ = ("encoding", "is_numbered", "kind", "output", "size", "spreads", "task")
+    __slots__ = ("before", "encoding", "is_numbered", "kind", "output", "size", "spreads", "task")
 
     def __init__(  # noqa: PLR0913  # one for each option
         self,
@@ -36,12 +36,13 @@ class Settings:
         spreads: bool = False,
         is_numbered: bool = False,
         output: str = "text",
+        before: str = "",
     ) -> None:
         """Hold them.
 
         kind: of the items, a name of `_inputs.reader_of`. size: of batches. spreads: an item's keys
         are the arguments. is_numbered: items have their number before them. output: a name of
-        `_outputs.writer_of`; "value": the value itself is sent.
+        `_outputs.writer_of`; "value": the value itself is sent. before: is printed before lines.
         """
         self.task = task
         self.encoding = encoding
@@ -50,6 +51,7 @@ class Settings:
         self.spreads = spreads
         self.is_numbered = is_numbered
         self.output = output
+        self.before = before
 
 
 class Work:
@@ -77,7 +79,7 @@ def prepare(settings: Settings) -> None:
     """
     global _settings, _evaluate  # one interpreter is one worker
     _settings, _evaluate = settings, None
-    printing.begin()
+    printing.begin(settings.before)
 
 
 def ready() -> "Evaluate":

@@ -9,6 +9,7 @@ result lies in a buffer while the next one is awaited, and thousands that are re
 flush.
 """
 
+from contextlib import nullcontext
 from functools import partial
 
 from interpexec.cli._halt import NOW
@@ -18,6 +19,7 @@ from interpexec.cli._signals import Interrupted
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from interpexec import Batch, Feed, Outcome
     from interpexec.cli._halt import Halt
@@ -52,6 +54,8 @@ class Flow:
         self._reducer = reducer
         self._is_numbered = is_numbered
         self._reader = Reader(source, feed.extend, feed.close)
+        self.apart: Callable[[], AbstractContextManager[object]] = nullcontext
+        """Makes a block in which something may be written: see `Progress.apart`."""
         self.is_complete = False
         """Whether every item has been done."""
         self._is_halted = False
@@ -86,10 +90,15 @@ class Flow:
 
     def _write(self, step: "Callable[[], object]") -> None:
         if self._signals.received:
-            step()  # what is finished; a second signal ends the process
+            with self.apart():
+                step()  # what is finished; a second signal ends the process
             return
-        with self._signals.writing():
+        with self._signals.writing(), self.apart():
             step()
+
+    def total(self) -> int | None:
+        """Return how many items there are to do; None while they are being read."""
+        return self._reader.count if self._reader.is_over else None
 
     def _take(self, batch: "Batch[str, object]") -> None:
         """Write a batch of outcomes."""

@@ -58,6 +58,9 @@ class Reader:
         self._end = end
         self.error: OSError | ValueError | None = None
         """Why reading has ended early, if it has."""
+        self.count = 0
+        """How many items have been delivered."""
+        self.is_over = False
         # A daemon: a read that blocks for ever must not keep the process alive.
         self._thread = Thread(target=self._read, name="interpexec-reader", daemon=True)
 
@@ -78,6 +81,7 @@ class Reader:
         try:
             for block in blocks:
                 self._deliver(block)
+                self.count += len(block)
         except (OSError, ValueError) as error:  # ValueError: the items are not what they should be
             self.error = error
         except RuntimeError:
@@ -85,6 +89,7 @@ class Reader:
         finally:
             if hasattr(blocks, "close"):  # it is a generator, with an open file
                 blocks.close()
+            self.is_over = True
             self._end()
 
 

@@ -48,17 +48,21 @@ class Log:
         self._output, self._end = _position(stdout)
         self._lines: list[str] = []
         before = self._read() if goes_on else None
+        if before is not None:
+            self._take_up(before, stdout)
         try:
             mode = "ab" if goes_on else "wb"
             self._file = open(path, mode, buffering=0)  # noqa: SIM115, PTH123  # until the run ends; pathlib is slow to import
-            if before is not None:
-                self._file.truncate(len(before))  # a record may have been cut off
         except OSError as error:
             message = f"cannot write the log: {error}"
             raise UsageError(message) from error
-        if before is not None:
-            self._take_up(before, stdout)
-        self._begin(is_new=not before)
+        try:
+            if before is not None:
+                self._file.truncate(len(before))  # a record may have been cut off
+            self._begin(is_new=not before)
+        except BaseException:
+            self.close()
+            raise
 
     def note(self, number: int, item: str, outcome: "Outcome[Any, Any]", size: int) -> None:
         """Note what became of an item. size: bytes of its results."""

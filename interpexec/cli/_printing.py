@@ -9,6 +9,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+CLEAR = "\r\x1b[K"
+"""Takes a line of a terminal away."""
+
 SHOWN = 30
 """Characters of an item before a line that was printed."""
 
@@ -25,9 +28,11 @@ class Printing:
         self.item = ""
         """The one that runs."""
         self._unfinished = ""
+        self._before = ""
 
-    def begin(self) -> None:
-        """Become this interpreter's stdout."""
+    def begin(self, before: str) -> None:
+        """Become this interpreter's stdout. before: written before each piece."""
+        self._before = before
         sys.stdout = self
 
     def write(self, text: str) -> int:
@@ -70,7 +75,8 @@ class Printing:
         item = self.item if len(self.item) <= SHOWN else f"{self.item[: SHOWN - 3]}..."
         label = item if item.isprintable() else repr(item)[1:-1]
         # In one piece: other workers write there, too.
-        sys.stderr.write("".join(f"[{label}] {line}\n" for line in lines))
+        text = "".join(f"[{label}] {line}\n" for line in lines)
+        sys.stderr.write(self._before + text)
         sys.stderr.flush()
 
 

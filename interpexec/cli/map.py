@@ -1,6 +1,7 @@
 """`interpexec map`: apply a function or an expression to each item."""
 
 import sys
+from contextlib import nullcontext
 from os import getcwd
 
 from interpexec.cli._close import abandon
@@ -10,6 +11,7 @@ from interpexec.cli._flow import Flow
 from interpexec.cli._items import MOST_BYTES, Source, from_arguments, from_files
 from interpexec.cli._options import read_arguments
 from interpexec.cli._parse import parse_task
+from interpexec.cli._printing import CLEAR
 from interpexec.cli._report import Output, Report, complain
 from interpexec.cli._signals import Signals
 from interpexec.cli._task import FunctionTask, Prepared
@@ -17,7 +19,8 @@ from interpexec.cli._task import FunctionTask, Prepared
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
     from typing import Any
 
     from interpexec import Feed, InterpreterPoolExecutor
@@ -59,8 +62,10 @@ class Run:
         self._task = task
         self._reducer = _reducer(arguments.reduce)
         self._output = Output(sys.stdout)
-        self._source = self._open_source(items)
+        self._shows_progress = _is_wanted(arguments.progress)
+        self._apart: Callable[[], AbstractContextManager[object]] = nullcontext
         self._log = self._open_log()
+        self._source = self._open_source(items)
         self._settings = self._make_settings()
         self._report = Report(self._output, traceback=arguments.traceback, complain=complain)
 
@@ -97,6 +102,9 @@ class Run:
                 source.blocks = rows(source.blocks)
             if arguments.batch:
                 source.blocks = batches(source.blocks, arguments.batch)
+        if self._log is not None:
+            repeats_failed = arguments.resume_failed
+            source.blocks = self._log.rest_of(source.blocks, repeats_failed=repeats_failed)
         return source
 
     def _open_log(self) -> "Log | None":
@@ -106,10 +114,7 @@ class Run:
         from interpexec.cli import _joblog  # seldom wanted
 
         goes_on = arguments.resume or arguments.resume_failed
-        log = _joblog.Log(arguments.joblog, arguments.target, _descriptor(), goes_on=goes_on)
-        blocks = self._source.blocks
-        self._source.blocks = log.rest_of(blocks, repeats_failed=arguments.resume_failed)
-        return log
+        return _joblog.Log(arguments.joblog, arguments.target, _descriptor(), goes_on=goes_on)
 
     def _make_settings(self) -> Settings:
         arguments, task = self._arguments, self._task
@@ -128,6 +133,7 @@ class Run:
             spreads=arguments.kwargs,
             is_numbered=is_numbered,
             output=_output(arguments),
+            before=CLEAR if self._shows_progress else "",
         )
 
     # -- the work -------------------------------------------------------------------------
@@ -163,7 +169,8 @@ class Run:
             is_numbered=settings.is_numbered,
         )
         try:
-            return flow.run()
+            with self._progress(flow):
+                return flow.run()
         except BrokenExecutor as error:
             message = f"the workers broke down: {error}"
             raise UsageError(message) from error
@@ -172,6 +179,17 @@ class Run:
                 self._pool.shutdown()
             else:
                 abandon(self._pool.terminate_workers)
+
+    def _progress(self, flow: Flow) -> "AbstractContextManager[object]":
+        """Return a block during which the progress is shown, if it is to be."""
+        if not self._shows_progress:
+            return nullcontext()
+        from interpexec.cli import _progress  # not every run shows it
+
+        assert self._pool is not None, "it was just made"
+        progress = _progress.Progress(self._report, self._pool.workers, flow.total)
+        flow.apart = self._apart = progress.apart
+        return progress
 
     def _options(self, pool: "InterpreterPoolExecutor") -> "InterpreterPoolExecutor":
         arguments = self._arguments
@@ -202,7 +220,9 @@ class Run:
         """Show what runs: a signal asks for it."""
         pool = getattr(self, "_pool", None)
         if pool is not None:
-            complain(pool.dump_stacks())
+            stacks = pool.dump_stacks()
+            with self._apart():
+                complain(stacks)
 
 
 def _reducer(text: str | None) -> "Reducer | None":
@@ -211,6 +231,13 @@ def _reducer(text: str | None) -> "Reducer | None":
     from interpexec.cli import _reduce  # seldom wanted
 
     return _reduce.Reducer(text)
+
+
+def _is_wanted(progress: bool | None) -> bool:
+    """Say whether to show the progress: where it is asked for, else in a terminal."""
+    if sys.stderr is None or progress is False:
+        return False
+    return progress or sys.stderr.isatty()
 
 
 def _output(arguments: "Namespace") -> str:
