@@ -10,7 +10,7 @@ pytestmark = pytest.mark.fast
 
 
 def test_a_type_that_is_always_there_is_looked_up_once() -> None:
-    """Also one without a name that can be imported: that of `abs`, sent with each call of it."""
+    """The type of `abs`, which no name leads to, is kept as well."""
     with InterpreterPoolExecutor(1) as pool:
         pool.submit(abs, -1).result()
         assert dict.__contains__(reducers.table(), type(abs))
