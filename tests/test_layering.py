@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -213,8 +214,13 @@ MOST_LINES = 400
 """A file that is longer has more than one subject."""
 
 
-def imported(path: Path) -> Iterator[str]:
-    """Yield the full name of every module that a file imports, anywhere in it."""
+@cache
+def imported(path: Path) -> frozenset[str]:
+    """Return the full name of every module that a file imports, anywhere in it."""
+    return frozenset(_imported(path))
+
+
+def _imported(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

@@ -15,8 +15,6 @@ from interpexec._pool import stopping
 from interpexec._pool.group import OVER
 from stops import Pipe
 
-pytestmark = pytest.mark.fast
-
 
 async def hear(pipe: Pipe, size: int = 1) -> bytes:
     """Hear something without blocking the loop."""

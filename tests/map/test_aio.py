@@ -14,8 +14,6 @@ import tasks
 from gates import TIME_LIMIT, Gate, gate, gated
 from interpexec import InterpreterPoolExecutor, aio
 
-pytestmark = pytest.mark.fast
-
 EACH = pytest.mark.parametrize("start", [aio.map, aio.imap_unordered], ids=["map", "unordered"])
 
 

@@ -13,8 +13,6 @@ from gates import Gate
 from interpexec import InterpreterPoolExecutor, aio
 from iterators import METHODS
 
-pytestmark = pytest.mark.fast
-
 
 class OwnSubmit(InterpreterPoolExecutor):
     """A subclass whose maps go through its own `submit`."""

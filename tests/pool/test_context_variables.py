@@ -15,8 +15,6 @@ from interpexec._sharing import pickling
 from programs import output, write
 from stops import TIME_LIMIT, pool_of
 
-pytestmark = pytest.mark.fast
-
 own: ContextVar[object] = ContextVar("own", default=0)
 
 

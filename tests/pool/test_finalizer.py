@@ -15,8 +15,6 @@ from interpexec._pool import stopping
 from interpexec.sharing import Handle
 from stops import TIME_LIMIT, Pipe, finish, pool_of, see_off, shut_down, start
 
-pytestmark = pytest.mark.fast
-
 
 def failures(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
     """Return what the logger of the package was told of finalizers."""

@@ -17,8 +17,6 @@ from interpexec import InterpreterPoolExecutor
 from interpexec._pool.forwarded import CallerLevels
 from stops import TIME_LIMIT, Pipe, pool_of
 
-pytestmark = pytest.mark.fast
-
 logger = logging.getLogger("tests.forwarded")
 
 

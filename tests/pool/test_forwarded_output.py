@@ -15,8 +15,6 @@ from gates import Gate
 from interpexec import InterpreterPoolExecutor
 from stops import TIME_LIMIT, Pipe, pool_of
 
-pytestmark = pytest.mark.fast
-
 
 @contextmanager
 def redirecting(*args: object, **options: object) -> Iterator[InterpreterPoolExecutor]:

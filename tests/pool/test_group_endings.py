@@ -23,8 +23,6 @@ from interpexec._pool.done_callbacks import MARK
 from interpexec._pool.group import Group
 from stops import Pipe, await_direct_wait, finish, pool_of, run, start
 
-pytestmark = pytest.mark.fast
-
 
 def test_a_group_works_over_options(pool: InterpreterPoolExecutor, begun: Pipe) -> None:
     """A call that is out of time has failed."""

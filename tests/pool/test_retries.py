@@ -14,8 +14,6 @@ from gates import TIME_LIMIT, Gate
 from interpexec import InterpreterPoolExecutor, NotShareableError, SharedBuffer, WorkerLostError
 from interpexec.sharing import Handle
 
-pytestmark = pytest.mark.fast
-
 
 class FlakyError(Exception):
     """An error that a test has asked for."""

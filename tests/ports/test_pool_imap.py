@@ -19,8 +19,6 @@ from interpexec.pool import IMapIterator, Pool
 from pools import gated_pool, pool_of
 from stops import finish, start
 
-pytestmark = pytest.mark.fast
-
 METHODS = ["imap", "imap_unordered"]
 
 

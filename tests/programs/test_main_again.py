@@ -7,8 +7,6 @@ import pytest
 
 from programs import IMPORT, error_of, output, run, write
 
-pytestmark = pytest.mark.fast
-
 
 def test_the_program_is_run_once_in_each_worker(tmp_path: Path) -> None:
     """Not once a call; and not at all in workers that need nothing of it."""

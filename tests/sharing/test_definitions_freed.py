@@ -6,13 +6,9 @@ from collections import namedtuple
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-
 import tasks
 from gates import TIME_LIMIT
 from interpexec import InterpreterPoolExecutor
-
-pytestmark = pytest.mark.fast
 
 type Pool = InterpreterPoolExecutor
 
