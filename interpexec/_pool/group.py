@@ -143,7 +143,7 @@ class Group:
         if self._state is NEW:
             raise RuntimeError("the group was not entered: with pool.group() as group: ...")
         if self._state is OVER:
-            raise RuntimeError("the group is over: its `with` block was left")
+            _over()
         if self._state is STOPPED:
             raise refusal(self._errors)
 
@@ -295,6 +295,12 @@ class Group:
         with self._lock:
             self._state = OVER
             self._calls.clear()
+            self._submit = _over  # the futures refer to this, and are not to keep the executor
+
+
+def _over(*_: object, **__: object) -> "Never":
+    """Refuse a call, when the block was left."""
+    raise RuntimeError("the group is over: its `with` block was left")
 
 
 def refusal(errors: "list[BaseException]") -> RuntimeError:

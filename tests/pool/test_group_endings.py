@@ -209,6 +209,20 @@ def test_ctrl_c_in_submit_loses_no_call(begun: Pipe) -> None:
         assert pool._scheduler.state.table.is_clear()
 
 
+def test_a_future_of_a_group_does_not_keep_the_executor() -> None:
+    """An executor that is dropped ends, as without a group."""
+    pool = InterpreterPoolExecutor(1)
+    with pool.group() as group:
+        call = group.submit(tasks.same, 5)
+    gone = weakref.ref(pool)
+    del pool
+    gc.collect()
+    assert gone() is None
+    assert call.result(0) == 5
+    with pytest.raises(RuntimeError, match="is over"):
+        group.submit(int)
+
+
 class WeakError(Exception):
     """One to which there may be weak references."""
 
