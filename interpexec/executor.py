@@ -70,7 +70,7 @@ class InterpreterPoolExecutor(Maps, Monitored, ThreadPoolExecutor):  # type: ign
     otherwise, still computes what was submitted.
     """
 
-    BROKEN = BrokenInterpreterPool
+    BROKEN: type[BrokenInterpreterPool] = BrokenInterpreterPool
 
     def __init__(  # noqa: PLR0913  # the stdlib's four, and what is ours
         self,

@@ -3,6 +3,10 @@
 from itertools import count
 from time import thread_time
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 class Counter:
     """A number that only grows. Two threads that add at once both count."""
@@ -10,8 +14,8 @@ class Counter:
     __slots__ = ("_next", "add")
 
     def __init__(self) -> None:
-        self._next = count()
-        self.add = self._next.__next__
+        self._next: count[int] = count()
+        self.add: Callable[[], int] = self._next.__next__
         """Add 1; return the number before that."""
 
     @property
@@ -36,11 +40,14 @@ class Tally:
     )
 
     def __init__(self) -> None:
-        self.failed, self.cancelled, self.retried = Counter(), Counter(), Counter()
-        self.timed_out, self.lost = Counter(), Counter()
-        self.workers = Counter()
+        self.failed: Counter = Counter()
+        self.cancelled: Counter = Counter()
+        self.retried: Counter = Counter()
+        self.timed_out: Counter = Counter()
+        self.lost: Counter = Counter()
+        self.workers: Counter = Counter()
         """The workers that were started."""
-        self.other_ids = Counter()
+        self.other_ids: Counter = Counter()
         """The ids that went to workers and control calls: all others went to calls."""
         self.cpu_of_ended: list[float] = []
         """The seconds of CPU time of workers that have ended, each."""

@@ -52,9 +52,9 @@ class FunctionTask:
 
     def __init__(self, module: str, attribute: str, *, is_file: bool = False) -> None:
         """Name it. module: its name, or the path of its file."""
-        self.module = module
-        self.attribute = attribute
-        self.is_file = is_file
+        self.module: str = module
+        self.attribute: str = attribute
+        self.is_file: bool = is_file
 
     def load(self) -> "Function":
         """Import the module and return the function."""
@@ -84,10 +84,10 @@ class ExpressionTask:
         uses_number: bool = False,
     ) -> None:
         """code: of the lambda. setup: code that is run before. uses_number: it takes `i`, too."""
-        self.code = code
-        self.modules = modules
-        self.setup = setup
-        self.uses_number = uses_number
+        self.code: bytes = code
+        self.modules: tuple[str, ...] = modules
+        self.setup: bytes = setup
+        self.uses_number: bool = uses_number
 
     def load(self) -> "Function":
         """Import what the expression names and return it as a function."""
@@ -112,9 +112,9 @@ class Prepared:
 
         init: is called without arguments. setup: compiled code, for a task that is no expression.
         """
-        self.task = task
-        self.init = init
-        self.setup = setup
+        self.task: Task = task
+        self.init: FunctionTask | None = init
+        self.setup: bytes = setup
 
     @property
     def uses_number(self) -> bool:
