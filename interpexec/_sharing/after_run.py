@@ -189,9 +189,10 @@ class _Call(ValuePickler):
 
     def definition(self, obj: object) -> "Any":
         record = record_of(obj)
-        if record.by_name is None or not record.by_name[0].are_unchanged():
-            record.by_name = _stream(obj, self._named)
-        return rebuilding.arrive, record.by_name[1:]
+        found = record.by_name
+        if found is None or not found[0].are_unchanged():
+            found = record.by_name = _stream(obj, self._named)
+        return rebuilding.arrive, found[1:]
 
 
 def _stream(obj: object, named: _Named) -> "tuple[Reads, int, Packed]":

@@ -128,15 +128,18 @@ def _head(number: int, stream: bytes, gone: bytes) -> bytes:
 def definition_of(obj: "Any") -> Definition:
     """Return the definition of a function or class that is sent by value, as it is now."""
     record: Record | None = obj.__dict__.get(ATTRIBUTE)
-    if record is not None and record.definition is not None and record.definition.is_of(obj):
-        return record.definition  # type: ignore[no-any-return]  # see there
+    # Read once: other threads put theirs there, which may be of an earlier time.
+    found: Definition | None = None if record is None else record.definition
+    if found is not None and found.is_of(obj):
+        return found
     record = record_of(obj)
-    if record.failure is not None and record.failure[0].are_unchanged():
-        raise NotShareableError(record.failure[1])
+    failure = record.failure
+    if failure is not None and failure[0].are_unchanged():
+        raise NotShareableError(failure[1])
     found = record.definition
     if found is None or not found.is_of(obj):  # it may be one of a module
         found = record.definition = Definition(obj)
-    return found  # type: ignore[no-any-return]  # see there
+    return found
 
 
 def _failure(obj: "Any", reads: Reads, error: Exception) -> Exception:

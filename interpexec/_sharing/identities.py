@@ -30,6 +30,11 @@ OWN: tuple[()] = ()
 """The versions of a definition that was made here."""
 
 
+def is_newer(version: int, known: int) -> bool:
+    """Say whether a version is not older than a known one: of one sender, the greater one."""
+    return version > known or version >> _SERIAL_BITS != known >> _SERIAL_BITS
+
+
 class Identities:
     """The keys of functions and classes, and what has them. It keeps nothing alive."""
 

@@ -25,7 +25,7 @@ from _weakref import ref
 
 from interpexec._core import main_module
 from interpexec._core.cpython import PLAIN, NotShareableError, own_builtins
-from interpexec._sharing.identities import IDENTITIES, OWN, Recent
+from interpexec._sharing.identities import IDENTITIES, OWN, Recent, is_newer
 
 own_builtins(globals())
 
@@ -77,7 +77,7 @@ _updates = [False]  # whether what is here already is to be changed
 def arrive(number: int, stream: "Packed", gone: bytes = b"") -> object:
     """Return the definition of a call, with the changes that were made since an earlier one.
 
-    Threads of the caller may send several at once, in any order: each call gets its own.
+    Threads of the caller may send several at once, in any order: the latest change stays.
     gone: the keys of functions and classes that are no more, and will not be sent again.
     """
     found = _arrived.get(number)
@@ -251,7 +251,7 @@ def _bind(space: "Space", name: str, version: int, value: object) -> None:
     found = namespace(space)
     globals_, versions = found.globals, found.versions
     known = versions.get(name)
-    if known == version:
+    if known is not None and not is_newer(version, known):
         return
     if known is None:
         may_set = name not in globals_ or (name in _ALWAYS_SET and main_module.is_worker())
@@ -336,11 +336,13 @@ def names_to_fill(
     known = IDENTITIES.versions.get(key)
     if known is not None and (known == OWN or not _updates[0]):
         return ()
-    IDENTITIES.versions[key] = base, changed
     if not known or known[0] != base:
+        IDENTITIES.versions[key] = base, changed
         return [*parts]
     before = known[1]
-    return [name for name in before.keys() | changed if before.get(name) != changed.get(name)]
+    newer = {name: each for name, each in changed.items() if is_newer(each, before.get(name, base))}
+    IDENTITIES.versions[key] = base, before | newer
+    return newer
 
 
 def obtain_function(

@@ -13,6 +13,7 @@ sees which parts are new, and leaves all others as they are there.
 
 import sys
 from _functools import partial
+from _thread import RLock
 from _weakref import ref
 
 from interpexec._core.cpython import own_builtins
@@ -25,6 +26,7 @@ own_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import ModuleType
     from typing import Any
 
@@ -63,13 +65,15 @@ class Record:
         """Say whether it is that of an object: attributes are copied by decorators."""
         return self._of() is obj
 
-    def update(self, key: int, parts: "Parts") -> "Sent":
-        """Return the versions of the parts, as they are now."""
-        if self.sent is None:
-            self.sent = Sent(*_received(key), parts)
-        else:
-            self.sent.update(parts)
-        return self.sent
+    def update(self, key: int, parts: "Parts", version: int) -> "tuple[int, Changed]":
+        """Return the versions of these parts: those of the object, and of what has changed.
+
+        version: the one at which they were read.
+        """
+        sent = self.sent
+        if sent is None:
+            sent = self.sent = Sent(*_received(key), parts)
+        return sent.base, sent.update(parts, version)
 
 
 def record_of(obj: "Any") -> Record:
@@ -111,22 +115,36 @@ def _received(key: int) -> "tuple[int, Changed]":
 class Sent:
     """The parts of an object as they were sent last."""
 
-    __slots__ = ("_parts", "base", "changed")
+    __slots__ = ("_latest", "base")
 
     def __init__(self, base: int, changed: "Changed", parts: "Parts") -> None:
         self.base = base
         """The version of the object."""
-        self.changed = changed
-        """The versions of parts that have changed since, or are gone. Replaced, never changed."""
-        self._parts = parts
+        self._latest = parts, changed, 0  # replaced as one, for other threads
 
-    def update(self, parts: "Parts") -> None:
-        """Give each part that has changed a new version."""
-        before, changed = self._parts, dict(self.changed)
+    def update(self, parts: "Parts", version: int) -> "Changed":
+        """Give each part that has changed a new version: that at which all were read.
+
+        Return the versions of those that have changed since the object was sent first, or are
+        gone. Another thread may have read them later than this one, and was here before.
+        """
+        before, known, latest = self._latest
+        changed = dict(known)
         for name in before.keys() | parts.keys():
             if not _is_same(before.get(name), parts.get(name)):
-                changed[name] = IDENTITIES.next()
-        self._parts, self.changed = parts, changed
+                changed[name] = version
+        if version > latest:
+            self._latest = parts, changed, version
+        return changed
+
+
+_reading = RLock()
+
+
+def read[T](reader: "Callable[[], T]") -> tuple[T, int]:
+    """Return what a function reads, and a version: a greater one if it was read later."""
+    with _reading:
+        return reader(), IDENTITIES.next()
 
 
 def _is_same(
@@ -170,13 +188,17 @@ class Namespace:
         """Say whether a global was sent, or that it is absent."""
         return name in self._sent
 
-    def version(self, name: str, reads: Reads) -> int:
-        """Return the version of a global: the one it had, if nothing of it has changed."""
+    def version(self, name: str, reads: Reads, version: int) -> int:
+        """Return the version of a global: the one it had, if nothing of it has changed.
+
+        version: the one at which it was read.
+        """
         known = self._sent.get(name)
-        if known is not None and known[1].are_unchanged():
+        # Both: another thread may have read the global later than this one, or earlier.
+        if known is not None and known[1].are_unchanged() and reads.are_unchanged():
             return known[0]
-        version = IDENTITIES.next()
-        self._sent[name] = version, reads
+        if known is None or version > known[0]:
+            self._sent[name] = version, reads
         return version
 
 

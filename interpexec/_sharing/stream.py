@@ -29,7 +29,7 @@ from interpexec._sharing.by_value import (
 from interpexec._sharing.changes import Reads
 from interpexec._sharing.identities import IDENTITIES
 from interpexec._sharing.names_read import names_of
-from interpexec._sharing.records import namespace_of, namespace_of_module, record_of
+from interpexec._sharing.records import namespace_of, namespace_of_module, read, record_of
 from interpexec._sharing.unsendable import UnsendableError
 
 own_builtins(globals())
@@ -113,7 +113,8 @@ class Stream(ValuePickler):
         name, key = name_in_program(function), IDENTITIES.key_of(function)
         record = record_of(function)
         record.namespace, space = namespace, namespace.space()
-        parts = functions.parts_of(function, has_annotations=self.has_annotations)
+        reader = partial(functions.parts_of, function, has_annotations=self.has_annotations)
+        parts, read_at = read(reader)
         self._need_globals(function, space, parts)
         names, changed, _ = names_of(code)
         if functions.takes_module(function.__globals__, space, names, changed):
@@ -121,11 +122,12 @@ class Stream(ValuePickler):
         watched = functions.watched_parts(function, parts)
         # The definition of a function looks for itself, and keeps nothing alive.
         functions.note_reads(function, watched, self._reads, is_root=function is self._root)
-        sent, pickled = record.update(key, watched), functions.pickled_parts(function, parts)
+        versions = record.update(key, watched, read_at)
+        pickled = functions.pickled_parts(function, parts)
         return (
             rebuilding.obtain_function,
             (key, name, pickled["__code__"], space, function.__closure__),
-            (key, sent.base, sent.changed, pickled),
+            (key, *versions, pickled),
             None,
             None,
             rebuilding.fill_function,
@@ -153,7 +155,7 @@ class Stream(ValuePickler):
         """Have a global be sent, too, if there is one."""
         if name == "__builtins__":
             return
-        value = globals_.get(name, _ABSENT)
+        value, read_at = read(partial(globals_.get, name, _ABSENT))
         if type(value) is _MODULE:
             self._import_parts(value, mentioned)
         if (id(globals_), name) in self._needed:
@@ -167,7 +169,7 @@ class Stream(ValuePickler):
             reads.watch(value)
             reads.watch_module(value)
         if value is not _ABSENT or namespace.was_sent(name):
-            version = namespace.version(name, reads)
+            version = namespace.version(name, reads, read_at)
             sent = rebuilding.absent if value is _ABSENT else value
             self._globals.append((namespace.space(), name, version, sent, user))
         self._reads.add(reads)
@@ -221,7 +223,7 @@ class Stream(ValuePickler):
     def _class(self, cls: "Any") -> "Any":
         self._begun.add(cls)
         place, key = place_of(cls), IDENTITIES.key_of(cls)
-        attributes = classes.attributes_of(cls)
+        attributes, read_at = read(partial(classes.attributes_of, cls))
         if not self.has_annotations:
             for each in annotations.NAMES:
                 attributes.pop(each, None)
@@ -230,12 +232,12 @@ class Stream(ValuePickler):
         registered = classes.registered_with(cls)
         watched = classes.watched_parts(cls, attributes, registered)
         classes.note_reads(cls, watched, self._reads)
-        sent = record_of(cls).update(key, watched)
+        versions = record_of(cls).update(key, watched, read_at)
         self._register(cls)
         return (
             new_classes.obtain_class,
             (key, place, type(cls), cls.__name__, cls.__bases__, classes.body_of(cls)),
-            (key, sent.base, sent.changed, attributes, registered),
+            (key, *versions, attributes, registered),
             None,
             None,
             new_classes.fill_class,

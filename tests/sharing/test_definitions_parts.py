@@ -7,6 +7,7 @@ import pytest
 
 from gates import TIME_LIMIT
 from interpexec import InterpreterPoolExecutor
+from interpexec._sharing import pickling
 
 pytestmark = pytest.mark.fast
 
@@ -145,3 +146,27 @@ def test_a_class_that_is_told_of_another_one(pool: Pool, program: ModuleType) ->
     run(program, "A.f = None; abc.update_abstractmethods(A)")
     assert result(pool, program.make) == "made"
     assert result(pool, program.look) == [True, True, True]
+
+
+def test_a_change_stays_when_an_older_definition_comes_late(
+    pool: Pool, program: ModuleType
+) -> None:
+    """A thread has read the class before a change, and its call is sent after that."""
+    run(
+        program,
+        "class C: x = 1\nN = 1\ndef look(): return C.x, N\ndef other(): return C.x, N",
+    )
+    assert result(pool, program.look) == (1, 1)
+    late = pickling.dumps_call(program.other, (), {})
+    program.C.x = program.N = 2
+    assert result(pool, program.look) == (2, 2)
+    fn, args, _ = result(pool, loads, late)  # type: ignore[misc]  # a call
+    assert (fn, args) == (program.other, ())
+    assert result(pool, program.look) == (2, 2)
+
+
+def loads(pickled: bytes) -> object:
+    """Unpickle a call, in a worker."""
+    from interpexec._core import main_module
+
+    return main_module.loads(pickled)
