@@ -189,7 +189,7 @@ class Unordered[T]:
             await self.aclose()
             raise
         if chunk is None:
-            raise asyncio.CancelledError
+            raise asyncio.CancelledError("the map was closed")
         if chunk is _NEWS:
             return Outcomes([])
         self._taken += 1

@@ -210,7 +210,7 @@ class Unordered(Results[object]):
             message = f"timed out waiting for {length_hint(self)} items of the map, or more"
             raise TimeoutError(message) from None
         if chunk is None:
-            raise CancelledError
+            raise CancelledError("the map was closed")
         self._taken += 1
         try:
             return outcomes_of(self._job, chunk, self._deadline)
