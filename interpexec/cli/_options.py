@@ -59,11 +59,16 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
+WIDTH = 80
+"""Columns of the help, on whatever screen."""
+
+
 class _Formatter(argparse.RawDescriptionHelpFormatter):
     """Leaves more room for the texts."""
 
     def __init__(self, prog: str, **options: object) -> None:
-        super().__init__(prog, max_help_position=26, **options)  # type: ignore[arg-type]  # of argparse
+        options |= {"max_help_position": 24, "width": WIDTH}
+        super().__init__(prog, **options)  # type: ignore[arg-type]  # of argparse
 
 
 def _add_task(parser: argparse.ArgumentParser) -> None:
@@ -93,7 +98,7 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         "--output",
         choices=("text", "jsonl", "repr", "null"),
         metavar="KIND",
-        help="text (default), jsonl, repr, or null: text that ends with NUL",
+        help="text (default), jsonl, repr, null (ends with NUL)",
     )
     add("--repr", dest="output", action="store_const", const="repr", help="the same as -o repr")
     add("--keep", action="store_true", help="write each item, a tab, and its result")
@@ -111,7 +116,7 @@ def _add_control(parser: argparse.ArgumentParser) -> None:
         type=_jobs,
         default=process_cpu_count() or 1,
         metavar="N",
-        help="workers: a number, N%% of the usable CPUs, 0: all (%(default)s)",
+        help="workers: a number, N%% of the usable CPUs, or 0: all",
     )
     add("--chunksize", type=_chunksize, metavar="N", help="items in a call (auto: by their time)")
     add("--timeout", type=_seconds, metavar="S", help="seconds that an item may take")
@@ -121,7 +126,7 @@ def _add_control(parser: argparse.ArgumentParser) -> None:
         type=_halt,
         default=Halt(NEVER),
         metavar="HOW",
-        help="soon or now, perhaps with ,fail=N or ,fail=P%%: end then",
+        help="end at a failure: soon or now[,fail=N or ,fail=P%%]",
     )
     add(
         "-x",
@@ -131,7 +136,7 @@ def _add_control(parser: argparse.ArgumentParser) -> None:
         const=Halt(NOW),
         help="stop at the first item that fails",
     )
-    add("--max-tasks-per-child", type=_positive, metavar="N", help="replace a worker after N items")
+    add("--max-tasks-per-child", type=_positive, metavar="N", help="a new worker after N items")
 
 
 def _add_long_work(parser: argparse.ArgumentParser) -> None:

@@ -19,13 +19,13 @@ from interpexec._map.run_chunk import ChunkRun
 pytestmark = pytest.mark.fast
 
 
-@pytest.fixture(autouse=True)
-def thread() -> Iterator[Interruptible]:
+@pytest.fixture
+def runs_calls() -> Iterator[None]:
     """Let this thread run calls, as a worker's does."""
     made = Interruptible(None)
     current_call.enter(made)
     made.arm(1)
-    yield made
+    yield
     made.disarm()
     current_call.leave()
 
@@ -47,6 +47,7 @@ def values_of(outcomes: Outcomes) -> list[object]:
     return found
 
 
+@pytest.mark.usefixtures("runs_calls")
 @pytest.mark.parametrize("is_timed", [False, True])
 def test_outcomes_are_either_early_or_late(is_timed: bool) -> None:
     """Wherever the helper comes: what it takes is not in the reply, failures included."""
@@ -68,6 +69,7 @@ def test_outcomes_are_either_early_or_late(is_timed: bool) -> None:
         assert values_of(early) + values_of(late) == expected
 
 
+@pytest.mark.usefixtures("runs_calls")
 def test_nothing_is_taken_where_there_is_nothing() -> None:
     """Before the first item has ended, and after the call has."""
     runs: list[ChunkRun] = []
@@ -81,6 +83,7 @@ def test_nothing_is_taken_where_there_is_nothing() -> None:
     assert runs[0].take_early() is None
 
 
+@pytest.mark.usefixtures("runs_calls")
 def test_values_that_may_fail_to_be_pickled_stay() -> None:
     """Their pickling may run the user's code, beside the call."""
 
@@ -141,12 +144,16 @@ def answered_late() -> Iterator[tuple[Feed[Any, int], HeldAnswers]]:
         feed.extend(range(200))
         for _ in range(200):
             next(feed)
+        sizer = feed._job._sizer
+        sizer._each, sizer._reached = 1000.0, 200  # whatever was measured: all go in one call
         held = HeldAnswers(pool)
         feed.extend([1, 2, 3, door.handle, 5, 6])
         feed.close()
-        door.await_knocks(1)
-        assert held.is_asked.wait(TIME_LIMIT)
-        door.open()
+        try:
+            door.await_knocks(1)
+            assert held.is_asked.wait(TIME_LIMIT)
+        finally:
+            door.open()  # else the pool waits for the item
         held.calls[0].result(TIME_LIMIT)
         yield feed, held
 
