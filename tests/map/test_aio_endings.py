@@ -207,18 +207,16 @@ def test_a_loop_may_be_closed_before_the_calls_have_ended() -> None:
         asyncio.run(main(pool, door))
 
 
-def test_a_task_that_waits_for_a_map_that_is_closed_is_told(
-    pool: InterpreterPoolExecutor, door: Gate
-) -> None:
+def test_a_task_that_waits_for_a_map_that_is_closed_is_told() -> None:
     """CancelledError, with a text: else it looks as if the task itself was cancelled."""
 
-    async def main() -> None:
+    async def main(pool: InterpreterPoolExecutor, door: Gate) -> None:
         results = aio.imap_unordered(pool, tasks.pass_gate, [door.handle])
         waiting = asyncio.ensure_future(anext(results))
         await knocked(door)
         await results.aclose()
         with pytest.raises(asyncio.CancelledError, match="the map was closed"):
             await waiting
-        door.open()
 
-    asyncio.run(main())
+    with gated(partial(InterpreterPoolExecutor, 1)) as (pool, door):
+        asyncio.run(main(pool, door))
