@@ -18,6 +18,7 @@ from uses_between import (
 )
 from uses_of_loops import (
     Asyncio,
+    AsyncioMaking,
     PortableAsyncio,
     aio_group,
     aio_imap,
@@ -109,5 +110,5 @@ USES: dict[str, Maker] = {
     "aio.imap_unordered": lambda make: Asyncio(make, aio_imap),
     "aio.group": lambda make: Asyncio(make, aio_group),
     "aio.map of what arrives": lambda make: Asyncio(make, aio_map_arriving),
-    "async with": lambda make: Asyncio(make, async_with),
+    "async with": lambda make: AsyncioMaking(make, async_with),
 }  # fmt: skip

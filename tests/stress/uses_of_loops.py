@@ -21,7 +21,17 @@ class Asyncio(PoolUse):
 
     def step(self) -> None:
         """Run it."""
-        asyncio.run(self._run(self.pool))
+        try:
+            asyncio.run(self._run(self.pool))
+        except asyncio.CancelledError:  # asyncio says so of a task that was cancelled twice
+            raise KeyboardInterrupt from None
+
+
+class AsyncioMaking(Asyncio):
+    """Makes pools in an event loop."""
+
+    # At the second interrupt asyncio's own handler raises anywhere, in a constructor, too.
+    may_leave = True
 
 
 class PortableAsyncio(Asyncio):
