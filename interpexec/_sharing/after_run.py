@@ -48,8 +48,8 @@ def pack(call: "Call", reason: str) -> "Packed | None":
         dump = _dump_with(named)
         try:
             return pickler.pack(because, dump, lends=True)
-        except Exception:
-            if not named.learn():
+        except Exception as error:
+            if isinstance(error, RecursionError) or not named.learn():
                 raise
 
 

@@ -154,6 +154,11 @@ def _stream(obj: "Any") -> "tuple[Packed, Reads]":
     reads = Reads()
     try:
         return _packed(obj, reads, TRIES[0]), reads
+    except RecursionError:  # to look for the part at fault would take as long, many times over
+        name = getattr(obj, "__qualname__", obj.__name__)
+        text = f"{name!r} cannot be sent to another interpreter: what it needs is nested too deeply"
+        record_of(obj).failure = reads, text
+        raise NotShareableError(text) from None
     except Exception as error:
         for kind in TRIES[1:]:
             reads = Reads()

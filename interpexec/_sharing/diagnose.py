@@ -16,6 +16,7 @@ _FOREIGN = "\0"  # before a reason that is not a NotShareableError's
 _FUNCTION, _NAMED = "the function", ("function ", "class ")  # it says itself what it is
 RESULT = "the result"  # where the error of one begins
 _METHODS = MethodType, BuiltinMethodType
+_RECORD = "_abc_interpexec_record"  # see `records`
 _DEEPEST = 50
 _MOST_PARTS = 10_000  # of one object
 
@@ -131,5 +132,5 @@ def _attributes(obj: object) -> "Iterator[tuple[str, object]]":
     elif isinstance(obj, _METHODS):
         names.append("__self__")
     for name in names:
-        if hasattr(obj, name):
+        if name != _RECORD and hasattr(obj, name):
             yield f".{name}", getattr(obj, name)

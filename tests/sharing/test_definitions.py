@@ -14,7 +14,7 @@ import pytest
 import tasks
 from cells import Pool, result, run
 from gates import TIME_LIMIT
-from interpexec import create_channel, sync
+from interpexec import NotShareableError, create_channel, sync
 from interpexec._sharing import pickling
 
 pytestmark = pytest.mark.fast
@@ -240,3 +240,18 @@ def test_a_call_that_is_put_together_is_a_pickle(
     found, arguments, keywords = pickle.loads(pickled)  # here, where its definition is known
     assert found is program.same
     assert (arguments, keywords) == (args, {})
+
+
+def test_functions_that_are_nested_too_deeply(pool: Pool) -> None:
+    """An error says so at once, without a look for the one at fault; the worker goes on."""
+
+    def around(inner: Callable[..., object]) -> Callable[..., object]:
+        return lambda: inner
+
+    function: Callable[..., object] = around(int)
+    for _ in range(50_000):
+        function = around(function)
+    for _ in range(2):
+        with pytest.raises(NotShareableError, match="nested too deeply"):
+            result(pool, function)
+    assert result(pool, lambda: 1) == 1
