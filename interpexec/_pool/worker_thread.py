@@ -171,7 +171,7 @@ class WorkerThread(threading.Thread):
         A worker that did not come to the end of `main` may have left its own: where each
         instruction raises something, by `sys.monitoring`. Then the interpreter stays, for as
         long as the process lives: CPython would die if it was destroyed. From 3.14.1 on that
-        is so (one time in twelve) only where streams of ours, with methods in Python, are left.
+        was seen (1 of 12 times; why is not known) only where records or output are forwarded.
         """
         _, begun = self._link.slots.running(self.seat)
         is_told = summary.type.__name__ == WorkerLostError.__name__
