@@ -1,13 +1,17 @@
 """Definitions of doctests, test modules and the interactive prompt are sent, too."""
 
 import os
+import re
 import select
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from every_definition import PROGRAM, statements
 from programs import PATHS, ROOT, TIME_LIMIT, output, run
 
 DOCTEST = '''
@@ -80,11 +84,37 @@ def test_a_test_module(tmp_path: Path, mode: str) -> None:
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
-def test_the_interactive_prompt() -> None:
-    """The one with colours, in a terminal."""
+needs_terminals = pytest.mark.skipif(
+    sys.platform == "win32", reason="there are no pseudo-terminals"
+)
+
+
+@contextmanager
+def prompt() -> Iterator[int]:
+    """Run the interactive prompt, the new one, in a terminal; yield our end of that."""
     import pty
 
+    terminal, theirs = pty.openpty()
+    paths = os.pathsep.join([*PATHS, str(ROOT)])
+    with subprocess.Popen(
+        [sys.executable, "-q"],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+        env=os.environ | {"TERM": "xterm", "PYTHON_COLORS": "0", "PYTHONPATH": paths},
+    ) as process:
+        os.close(theirs)
+        try:
+            yield terminal
+        finally:
+            process.kill()
+            os.close(terminal)
+
+
+@needs_terminals
+def test_the_interactive_prompt() -> None:
+    """Statements are typed, one after another."""
     lines = [
         "from interpexec import InterpreterPoolExecutor",
         "pool, factor = InterpreterPoolExecutor(1), 3",
@@ -99,27 +129,45 @@ def test_the_interactive_prompt() -> None:
         "pool.shutdown()",
         "exit()",
     ]
-    terminal, theirs = pty.openpty()
-    paths = os.pathsep.join([*PATHS, str(ROOT)])
-    with subprocess.Popen(
-        [sys.executable, "-q"],
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        start_new_session=True,
-        env=os.environ | {"TERM": "xterm", "PYTHONPATH": paths},
-    ):
-        os.close(theirs)
-        said = b""
+    said = b""
+    with prompt() as terminal:
         for line in lines:
             os.write(terminal, line.encode() + b"\n")
             said += _read(terminal, 0.5)
         while part := _read(terminal, TIME_LIMIT):
             said += part
-    os.close(terminal)
     text = said.decode(errors="replace")
     for answer in ("first 1042", "second 1001", "marked 1001", "third 1056"):
         assert answer in text
+
+
+@needs_terminals
+def test_every_definition_at_the_interactive_prompt() -> None:
+    """The statements of a program are pasted."""
+    pasted = "\n\n".join([*statements(PROGRAM), "print('the', 'end')"]).encode()
+    with prompt() as terminal:
+        said = _until(b">>> ", terminal)
+        os.write(terminal, b"\x1b[200~")
+        for start in range(0, len(pasted), 512):
+            os.write(terminal, pasted[start : start + 512])
+            said += _read(terminal, 0)  # it is not to wait for us while we wait for it
+        os.write(terminal, b"\x1b[201~")
+        said += _until(b"'end')", terminal)
+        os.write(terminal, b"\n\n")  # the second one ends the statement
+        said += _until(b"\nthe end", terminal)
+    text = said.decode(errors="replace")
+    assert "expected" not in text.rpartition("pool.shutdown()")[2]
+    assert len(re.findall(r"ok\r?\n", text)) == PROGRAM.count("\ncheck(")
+
+
+def _until(mark: bytes, terminal: int) -> bytes:
+    """Return what a terminal shows until there is a mark."""
+    said = b""
+    while mark not in said:
+        part = _read(terminal, TIME_LIMIT)
+        assert part, said.decode(errors="replace")
+        said += part
+    return said
 
 
 def _read(terminal: int, limit: float) -> bytes:
