@@ -36,7 +36,7 @@ def there(fn): return pool.submit(fn).exception(60).__cause__.excinfo.errdisplay
 def check(fn):
     ours, theirs = here(fn), there(fn)
     found = theirs.count("~~~") + theirs.count("two lines")
-    print("same" if ours == theirs else f"{ours}\\n\\nis not\\n\\n{theirs}", found)
+    print("same" if ours.startswith(theirs) else f"{ours}\\n\\nis not\\n\\n{theirs}", found)
 check(lambda: outer(0))
 check(Thing().run)
 check(chained)

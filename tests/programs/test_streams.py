@@ -138,13 +138,19 @@ MAKERS = {
 }
 """Calls that make descriptors that are kept. (Files that are read and closed are not.)"""
 
+GUARDS = {"clear", "clear_all", "_above_streams"}
+"""Functions that give a descriptor another number, if it is one of a standard stream's.
+
+(The command line has one of its own, since it uses public names only.)"""
+
 
 def _unguarded(tree: ast.AST) -> Iterator[str]:
-    """Yield the makers of descriptors that are named outside of a call of `clear`."""
+    """Yield the makers of descriptors that are named outside of a call of a guard."""
     inside: set[ast.AST] = set()
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in {"clear", "clear_all"}:
-            inside.update(ast.walk(node))
+        if isinstance(node, ast.Call):
+            called = {getattr(each, "id", "") for each in (node.func, *node.args)}
+            inside.update(ast.walk(node) if called & GUARDS else ())
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and node.attr in MAKERS and node not in inside:
             yield f"{node.attr} in line {node.lineno}"
