@@ -19,6 +19,8 @@
      ├─ _signals       Ctrl-C and its like
      ├─ _close         how a run ends that must not wait
      └─ _explain       what would be done, without doing it
+    doctor        `interpexec doctor`: which modules load
+     └─ _probe         one module, tried in a process of its own
     _errors       UsageError
     _task, _evaluate, _inputs, _outputs, _printing
                   the worker's side: what is done with an item

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 SUBCOMMANDS = {
     "map": ("interpexec.cli.map", "apply a function or an expression to each item"),
+    "doctor": ("interpexec.cli.doctor", "tell which modules can be imported in workers"),
 }
 """Name: (module, summary). The module is imported when its command is run.
 

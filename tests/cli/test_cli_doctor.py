@@ -1,0 +1,89 @@
+"""`interpexec doctor`: what it finds of modules, however they behave."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from command_line import Run
+from interpexec.cli._probe import probe
+
+REFUSAL = "module only_main does not support loading in subinterpreters"
+
+MODULES = {
+    "fine": "print('loading')",
+    "refusing": f"raise ImportError({REFUSAL!r})",
+    "failing": "1 / 0",
+    "needing": "import absent_module_of_that_name",
+    "ending": "import os; os._exit(3)",
+    "crashing": "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
+}
+
+EXPECTED = {
+    "fine": ("loads", ""),
+    "refusing": ("refuses", REFUSAL),
+    "failing": ("fails", "ZeroDivisionError: division by zero"),
+    "needing": ("fails", "ModuleNotFoundError: No module named 'absent_module_of_that_name'"),
+    "ending": ("crashes", "the process has ended with 3"),
+    "crashing": ("crashes", "the process was ended by SIGKILL"),
+    "absent": ("missing", "ModuleNotFoundError: No module named 'absent'"),
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Make a folder with modules of all kinds, and a script that imports some."""
+    for name, text in MODULES.items():
+        (tmp_path / f"{name}.py").write_text(text)
+    (tmp_path / "script.py").write_text("import fine, json.decoder\nfrom failing import x\n1 / 0")
+    return tmp_path
+
+
+def test_each_module_has_its_result(folder: Path) -> None:
+    """In their order; a crash is a result like others; the exit code tells."""
+    run = Run("doctor", "--json", *EXPECTED, cwd=folder)
+    assert (run.status, run.err) == (1, "")
+    found = json.loads(run.bytes)
+    assert found["python"].startswith("CPython 3.")
+    results = {each["name"]: (each["status"], each["detail"]) for each in found["modules"]}
+    assert results == EXPECTED
+    assert list(results) == list(EXPECTED)
+    assert found["modules"][1]["extension"] == "only_main"
+
+
+def test_modules_that_load_are_told_in_lines(folder: Path) -> None:
+    """Exit code 0 where all load."""
+    run = Run("doctor", "fine", "json.decoder", cwd=folder)
+    assert run.out[1:] == ["loads     fine", "loads     json.decoder"]
+    assert (run.status, run.err) == (0, "")
+
+
+def test_the_imports_of_a_script_are_tried(folder: Path) -> None:
+    """The script itself is not run."""
+    run = Run("doctor", "script.py", cwd=folder)
+    assert [line.split()[:2] for line in run.out[1:]] == [
+        ["loads", "fine"],
+        ["loads", "json.decoder"],
+        ["fails", "failing"],
+    ]
+
+
+def test_a_module_that_hangs_is_given_up(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the limit."""
+    (folder / "hanging.py").write_text("while True: pass")
+    monkeypatch.syspath_prepend(folder)
+    assert probe("hanging", limit=3).status == "hangs"
+
+
+@pytest.mark.parametrize(
+    ("argument", "said"),
+    [
+        ("a b", "'a b' is neither the name of a module nor a script"),
+        ("absent.py", "cannot read 'absent.py': "),
+    ],
+)
+def test_wrong_arguments_are_told(argument: str, said: str, folder: Path) -> None:
+    """One line, exit code 2."""
+    run = Run("doctor", argument, cwd=folder)
+    assert said in run.err
+    assert (run.status, run.err.count("\n")) == (2, 1)
