@@ -3,7 +3,7 @@
 Measured, with two workers ready and idle:
 
 - `closure`: the median round trip of a closure over a small value, which does nothing else, µs.
-- `main_function`: the same of a function of `__main__` that reads a global, µs.
+- `main_function`: the same of a function of `__main__` that does nothing, µs.
 - `first_main_call`: in a pool of one worker that has run other calls, the first call of a
   function of a program that imports `argparse`, `dataclasses`, `json` and `pathlib`, ms.
 
@@ -14,6 +14,7 @@ threads, and loky, which brings cloudpickle. The floor is that of `round_trip`.
 import sys
 import time
 from collections.abc import Callable
+from types import ModuleType
 
 from benchmarks import tasks
 from benchmarks.adapters import Factory
@@ -37,6 +38,9 @@ def parse():
 
 def scaled(n):
     return n * FACTOR
+
+def noop():
+    pass
 """
 
 
@@ -49,28 +53,35 @@ def make_closure(offset: int) -> Callable[[int], int]:
     return add
 
 
-def main_function() -> Callable[[int], int]:
-    """Define what a program would, in `__main__`; return its function."""
+def program() -> ModuleType:
+    """Define what a program would, in `__main__`; return that."""
     main = sys.modules["__main__"]
     exec(PROGRAM, vars(main))  # the text above
-    function: Callable[[int], int] = main.scaled  # type: ignore[attr-defined]
-    return function
+    return main
 
 
-def _median_trip(make: Callable[[], Callable[[int], int]]) -> Callable[[Factory, float], float]:
-    def measure(factory: Factory, scale: float) -> float:
-        function = make()
-        with factory(WORKERS) as pool:
-            hold_meeting(pool)
-            calls = round(round_trip.CALLS * scale)
-            return round_trip.median_time(lambda: pool.submit(function, 1).result(), calls)
+def closure(factory: Factory, scale: float) -> float:
+    """Return the median round trip of a closure in µs."""
+    return _median_trip(factory, scale, make_closure(3), 1)
 
-    return measure
+
+def main_function(factory: Factory, scale: float) -> float:
+    """Return the median round trip of a no-op of the program in µs."""
+    return _median_trip(factory, scale, program().noop)
+
+
+def _median_trip(
+    factory: Factory, scale: float, function: Callable[..., object], *args: int
+) -> float:
+    with factory(WORKERS) as pool:
+        hold_meeting(pool)
+        calls = round(round_trip.CALLS * scale)
+        return round_trip.median_time(lambda: pool.submit(function, *args).result(), calls)
 
 
 def first_call(factory: Factory, scale: float) -> float:
     """Return the time of the first call of a function of the program in ms."""
-    function = main_function()
+    function = program().scaled
     with factory(1) as pool:
         pool.submit(tasks.same, 1).result()
         start = time.perf_counter()
@@ -82,7 +93,7 @@ CLOSURE = Case(
     name="closure",
     title="round trip of a closure, p50",
     unit="µs",
-    measure=_median_trip(lambda: make_closure(3)),
+    measure=closure,
     floor=round_trip.floor,
     per_round=3,
     needs="takes_definitions",
@@ -92,7 +103,7 @@ MAIN = Case(
     name="main_function",
     title="round trip of a function of `__main__`, p50",
     unit="µs",
-    measure=_median_trip(main_function),
+    measure=main_function,
     floor=round_trip.floor,
     per_round=3,
     needs="takes_definitions",
