@@ -120,8 +120,8 @@ class Flow:
             number = int(before) + 1
         data = b""
         if outcome.error is not None:
-            self._report.fail(number, item, outcome.error)
             self._look_at_failures()
+            self._report.fail(number, item, outcome.error)
         elif self._reducer is not None:
             self._reducer.add(outcome.value)
             self._report.items += 1
@@ -132,7 +132,8 @@ class Flow:
             self._log.note(number, item, outcome, len(data))
 
     def _look_at_failures(self) -> None:
-        report = self._report
-        if not self._is_halted and self._halt.is_reached(report.failed, report.items):
+        """Halt, if one more failure is too many: before it is told."""
+        failed, items = self._report.failed + 1, self._report.items + 1
+        if not self._is_halted and self._halt.is_reached(failed, items):
             self._is_halted = True
             self._feed.stop()
