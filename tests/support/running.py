@@ -20,13 +20,26 @@ def running(
     # A run in the background of a shell ignores Ctrl-C, and children inherit that.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
-        [sys.executable, "-W", "error", "-m", "interpexec", "map", *arguments],
+        # A call may be stopped in an import, between the opening of a file and its `with`.
+        [
+            sys.executable,
+            "-W",
+            "error",
+            "-W",
+            "ignore::ResourceWarning",
+            "-m",
+            "interpexec",
+            "map",
+            *arguments,
+        ],
         stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         bufsize=0,  # `select` does not see what lies in a buffer here
         pass_fds=fds,
         env=ENVIRONMENT,
+        # Its own: in the group of a parent that runs by itself, Ctrl-Z has no effect.
+        process_group=0,
     )
     signal.signal(signal.SIGINT, before)
     try:
