@@ -141,15 +141,19 @@ def _at_exit() -> None:
     _exiting = True
     watch()
     pools, interrupt = list(_active), None
+    is_interrupted = process_end.ended_by_interrupt()
     try:
-        if process_end.ended_by_interrupt():
+        if is_interrupted:
             _stop(pools)
         else:
             _finish(pools)
     except KeyboardInterrupt as error:
         interrupt = error
         _stop(pools)
-    if cpython.is_main() and (interrupt or any(pool.has_workers() for pool in pools)):
+    # Python forgets that it was interrupted when code begins in any interpreter: that of a worker
+    # which was just starting. So with pools the process itself ends by the signal.
+    must_end = interrupt or (is_interrupted and pools) or any(pool.has_workers() for pool in pools)
+    if cpython.is_main() and must_end:
         process_end.end_without_workers(interrupt)
 
 

@@ -104,7 +104,11 @@ def compose(settings: Settings) -> "Evaluate":
 
         def evaluate(item: str) -> object:
             printing.item = item
-            return write(function(item), item)
+            try:
+                return write(function(item), item)
+            finally:
+                if printing.unfinished:  # else the next item's line would go on with it
+                    printing.flush()
 
         return evaluate
     from interpexec.cli._inputs import reader_of  # seldom needed: it brings contextlib
@@ -118,12 +122,16 @@ def compose(settings: Settings) -> "Evaluate":
             before, _, item = item.partition(":")
             number = int(before)
         printing.item = item
-        with read(item) as x:
-            if spreads:
-                value = function(**x)
-            else:
-                value = function(x, number) if uses_number else function(x)
-            return write(value, item)
+        try:
+            with read(item) as x:
+                if spreads:
+                    value = function(**x)
+                else:
+                    value = function(x, number) if uses_number else function(x)
+                return write(value, item)
+        finally:
+            if printing.unfinished:
+                printing.flush()
 
     return evaluate_any
 

@@ -27,7 +27,8 @@ class Printing:
     def __init__(self) -> None:
         self.item = ""
         """The one that runs."""
-        self._unfinished = ""
+        self.unfinished = ""
+        """A line without its newline."""
         self._before = ""
 
     def begin(self, before: str) -> None:
@@ -37,8 +38,8 @@ class Printing:
 
     def write(self, text: str) -> int:
         """Pass whole lines on."""
-        lines = (self._unfinished + text).split("\n")
-        self._unfinished = lines.pop()
+        lines = (self.unfinished + text).split("\n")
+        self.unfinished = lines.pop()
         self._pass_on(lines)
         return len(text)
 
@@ -49,8 +50,8 @@ class Printing:
 
     def flush(self) -> None:
         """Pass on what stands in an unfinished line, too."""
-        if self._unfinished:
-            lines, self._unfinished = [self._unfinished], ""
+        if self.unfinished:
+            lines, self.unfinished = [self.unfinished], ""
             self._pass_on(lines)
 
     def isatty(self) -> bool:

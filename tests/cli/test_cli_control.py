@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,17 @@ def test_halt_counts_failures(halt: str, failed: int) -> None:
 # -- signals -----------------------------------------------------------------------
 
 
+@pytest.fixture
+def _no_signal_is_ignored() -> Iterator[None]:
+    """Let no process inherit that a signal is ignored, as under `nohup`."""
+    names = signal.SIGTERM, signal.SIGHUP
+    before = [signal.signal(each, signal.SIG_DFL) for each in names]
+    yield
+    for each, handler in zip(names, before, strict=True):
+        signal.signal(each, handler)
+
+
+@pytest.mark.usefixtures("_no_signal_is_ignored")
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_signals_end_the_run(name: str) -> None:
     """Finished results are written, the running item is stopped, the exit code tells the signal."""
@@ -121,11 +133,11 @@ def test_a_second_signal_ends_the_run_at_once() -> None:
 def test_a_signal_shows_what_runs(name: str) -> None:
     """The stacks are on stderr, and the run goes on."""
     with gates(1) as [ready], gate() as door:
-        what = f"os.write({ready[1]}, b'!') and x"
         setup = "import os\ndef wait():\n    while not stopped():\n        pass\n"
-        setup += f"def stopped():\n    return os.read({door.handle[1]}, 1) == b''"
+        setup += f"def stopped():\n    os.write({ready[1]}, b'!')\n"
+        setup += f"    return os.read({door.handle[1]}, 1) == b''"
         options = "-j1", "--setup", setup
-        with running(*options, f"{what} and wait() or x", fds=(*ready, door.handle[1])) as process:
+        with running(*options, "wait() or x", fds=(*ready, door.handle[1])) as process:
             write_to(process, b"a\n")
             assert os.read(ready[0], 1) == b"!"
             process.send_signal(getattr(signal, name))

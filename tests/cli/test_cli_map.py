@@ -63,6 +63,14 @@ def test_output_of_a_task_is_on_stderr() -> None:
     assert "[longlonglonglonglonglonglon...] b" in lines
 
 
+def test_a_line_without_a_newline_ends_with_its_item() -> None:
+    """The next item of the same worker begins a line of its own, also after a failure."""
+    what = "sys.stdout.write(f'<{x}>') and int(x)"
+    run = Run("map", "-j1", what, ":::", "1", "b", "3")
+    printed = [line for line in run.err.splitlines() if line.startswith("[")]
+    assert printed == ["[1] <1>", "[b] <b>", "[3] <3>"]
+
+
 # -- where the items come from -------------------------------------------------
 
 

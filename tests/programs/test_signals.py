@@ -113,6 +113,29 @@ def test_ctrl_c_ends_a_program(tmp_path: Path) -> None:
     assert done.stderr.rstrip().endswith("KeyboardInterrupt")
 
 
+def test_ctrl_c_ends_a_program_by_the_signal_though_a_worker_starts_after_it(
+    tmp_path: Path,
+) -> None:
+    """Python forgets that it was interrupted when code begins in any interpreter."""
+    program = """
+        import threading
+
+        def start_one():
+            from interpexec._core.cpython import Interpreter
+            interpreter = Interpreter()
+            interpreter.run("pass")
+            interpreter.destroy()
+
+        threading._register_atexit(start_one)
+        pool = InterpreterPoolExecutor(1)
+        pool.submit(abs, 1).result()
+        raise KeyboardInterrupt
+    """
+    done = run(write(tmp_path / "program.py", program))
+    assert done.returncode == -signal.SIGINT
+    assert done.stderr.count("Traceback") == 1
+
+
 class Once:
     """Sends SIGINT before or after a function of the package, once."""
 

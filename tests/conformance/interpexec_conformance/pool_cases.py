@@ -28,7 +28,7 @@ class _Worker:
     """A worker with the attributes of a process that the tests look at."""
 
     def __init__(self, thread: Any) -> None:
-        self.pid = thread.ident
+        self.pid = thread.native_id  # `ident` is given again at once
         self.is_alive = thread.is_alive
 
 
