@@ -78,7 +78,10 @@ class Flow:
             self._write(self._report.output.flush)
             self.is_complete = not (self._signals.received or self._is_halted)
         except Interrupted:
-            pass
+            # It may have come between the results and what the log says of them.
+            if self._log is not None and self._report.output.is_ready():
+                self._report.output.flush()
+                self._log.flush()
         finally:
             if not self.is_complete:
                 feed.cancel()

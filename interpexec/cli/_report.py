@@ -47,6 +47,15 @@ class Output:
                 self._stream.flush()
             self._is_flushed = True
 
+    def is_ready(self) -> bool:
+        """Say whether something can be passed on now, as far as the system can tell."""
+        import select  # for runs that are interrupted
+
+        try:
+            return bool(select.select([], [self._stream], [], 0)[1])
+        except (OSError, ValueError):  # no descriptor, or Windows
+            return True
+
 
 @contextmanager
 def _no_second_error() -> "Iterator[None]":

@@ -24,7 +24,7 @@ class Run:
         *arguments: str,
         given: bytes | str = b"",
         cwd: Path | None = None,
-        python: tuple[str, ...] = ("-W", "error"),
+        python: tuple[str, ...] = ("-W", "error", "-W", "ignore::ResourceWarning"),
         fds: tuple[int, ...] = (),
     ) -> None:
         done = subprocess.run(
