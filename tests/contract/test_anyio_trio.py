@@ -85,7 +85,7 @@ def test_cancelling_a_scope_stops_its_calls(
                 await hear(begun)
                 scope.cancel()
         assert scope.cancelled_caught
-        assert len(pool._scheduler.state.table) == 0
+        assert pool.stats().pending == 0
         assert await run(pool, tasks.same, 5) == 5
 
     anyio.run(main, backend=backend)

@@ -48,6 +48,9 @@ THROWING = {
     "throw_exit_at_itself_later": SystemExit,
 }
 
+# Thrown into an import, it leaves a file open, which Python tells of where warnings are errors.
+LOUD |= THROWING.keys()
+
 # An interpreter in which no instruction can be run cannot be ended on 3.13: it stays.
 STAYING = {"monitoring_exploding_everywhere"} if sys.version_info < (3, 14, 1) else set()
 
