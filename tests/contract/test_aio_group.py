@@ -176,7 +176,7 @@ def test_with_cancel_running_false_what_runs_is_waited_for() -> None:
                 asyncio.get_running_loop().call_soon(door.open)
                 raise ValueError("mine")
         assert running.cancelled()
-        assert len(pool._scheduler.state.table) == 0
+        assert pool.stats().pending == 0
 
     with gated(partial(InterpreterPoolExecutor, 1, cancel_running=False)) as (pool, door):
         asyncio.run(main(pool, door))

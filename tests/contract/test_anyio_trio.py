@@ -108,7 +108,7 @@ def test_a_failure_stops_the_siblings(
                 await knocked(door)
                 door.open()
         assert [str(error) for error in caught.value.exceptions] == ["mine"]
-        assert len(pool._scheduler.state.table) == 0
+        assert pool.stats().pending == 0
 
     anyio.run(main, backend=backend)
 
