@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
     from typing import Any, Protocol, Self
 
-    from interpexec._map.opening import Opened
+    from interpexec._map.provenance import Opened
 
     class Reading(Protocol):
         """The part of a `Feeder` that iterators use."""

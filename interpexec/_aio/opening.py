@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-    from interpexec._map.opening import Opened
+    from interpexec._map.provenance import Opened
 
 
 async def outcomes_of(job: Job, chunk: Chunk) -> "Opened":
@@ -23,7 +23,7 @@ async def outcomes_of(job: Job, chunk: Chunk) -> "Opened":
             raise
         return outcomes
     finally:
-        del future  # it refers to the result; see `_map.iterators`
+        del future  # it refers to the result; see `_map.opening`
     return opened(job, chunk, value)
 
 

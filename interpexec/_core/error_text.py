@@ -7,6 +7,7 @@ own_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
 
 
@@ -65,21 +66,42 @@ def without_frames[E: BaseException](error: E) -> E:
     A frame holds those of its callers, and all their variables: for example a future that has
     such an error, and so itself. Where code of the user's was running, a note tells it.
     """
-    seen: set[int] = set()
-    links: list[BaseException | None] = [error]
-    while links:
-        link = links.pop()
-        if link is None or id(link) in seen:
-            continue
-        seen.add(id(link))
+    for link in all_links(error):
         trace = link.__traceback__
         while trace is not None and _is_ours(trace):
             trace = trace.tb_next
         BaseException.with_traceback(link, None)
         if trace is not None:
             _note(link, trace)
-        links += link.__cause__, link.__context__  # both: the second one may not be shown
     return error
+
+
+def all_links(error: BaseException, *, with_members: bool = False) -> "Iterator[BaseException]":
+    """Yield an exception, and all that it was raised because of or after, each once.
+
+    with_members: also those that it consists of, where it is a group.
+    """
+    seen: set[int] = set()
+    todo: list[BaseException | None] = [error]
+    while todo:
+        link = todo.pop()
+        if link is None or id(link) in seen:
+            continue
+        seen.add(id(link))
+        yield link
+        todo += link.__cause__, link.__context__  # both: the second one may not be shown
+        if with_members and isinstance(link, BaseExceptionGroup):
+            todo += link.exceptions
+
+
+def shown_links(error: BaseException) -> "Iterator[BaseException]":
+    """Yield an exception, and those that Python shows before it, each once."""
+    seen: set[int] = set()
+    link: BaseException | None = error
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
+        yield link
+        link = link.__cause__ or link.__context__
 
 
 def of_users(error: BaseException) -> BaseException | None:
@@ -88,16 +110,12 @@ def of_users(error: BaseException) -> BaseException | None:
     It has more to tell than its text, which is in the message of the error that it leads to:
     to be the cause of that one.
     """
-    seen = set()
-    link: BaseException | None = error
-    while link is not None and id(link) not in seen:
-        seen.add(id(link))
+    for link in shown_links(error):
         trace = link.__traceback__
         while trace is not None:
             if not _is_ours(trace):
                 return link
             trace = trace.tb_next
-        link = link.__cause__ or link.__context__
     return None
 
 

@@ -23,7 +23,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
-    from interpexec._map.opening import Opened
+    from interpexec._map.provenance import Opened
 
 keep_whole()
 

@@ -10,10 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-    from interpexec._map.outcome import Batch
-    from interpexec._map.outcomes import Outcomes
-
-    type Opened = Outcomes | Batch[object, object]
+    from interpexec._map.provenance import Opened
 
 
 def opened(job: Job, chunk: Chunk, value: object) -> "Opened":

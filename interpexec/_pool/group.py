@@ -26,7 +26,7 @@ raised as it is.
 import threading
 from concurrent.futures import CancelledError, Future
 
-from interpexec._core.error_text import shown
+from interpexec._core.error_text import all_links, shown
 from interpexec._core.sigint import interruptibly, keep_whole, protected
 from interpexec._core.waiting import Deadline
 from interpexec._pool.call_ends import cancel_all
@@ -38,7 +38,7 @@ from interpexec._pool.process_end import INTERRUPT_LIMIT
 
 TYPE_CHECKING: bool = False  # annotated, for jedi: it skips the block otherwise
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Iterator
+    from collections.abc import Callable, Container
     from types import TracebackType
     from typing import Any, Never, Protocol, Self
 
@@ -317,7 +317,7 @@ def raise_failures(errors: "list[BaseException]", error: BaseException | None) -
     if isinstance(error, CancelledError) and errors:
         error = None  # it has waited for one that was cancelled because of them
     if error is not None:
-        known = {id(each) for each in _chain(error)}
+        known = {id(each) for each in all_links(error, with_members=True)}
         errors = [each for each in errors if id(each) not in known]
         if not errors:
             return
@@ -340,19 +340,3 @@ def _raise(error: BaseException) -> "Never":
     finally:
         error.__context__ = context
         del error, context  # no cycle with the traceback
-
-
-def _chain(error: BaseException) -> "Iterator[BaseException]":
-    """Yield an exception, and those that it was raised because of, or consists of."""
-    seen: set[int] = set()
-    todo: list[BaseException | None] = [error]
-    while todo:
-        each = todo.pop()
-        if each is None or id(each) in seen:
-            continue
-        seen.add(id(each))
-        yield each
-        parts: Iterable[BaseException] = (
-            each.exceptions if isinstance(each, BaseExceptionGroup) else ()
-        )
-        todo += [each.__cause__, each.__context__, *parts]

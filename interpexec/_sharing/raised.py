@@ -16,7 +16,7 @@ from _thread import get_ident
 
 from interpexec._core import main_module
 from interpexec._core.cpython import NotShareableError, own_builtins
-from interpexec._core.error_text import raiser, told
+from interpexec._core.error_text import raiser, shown_links, told
 from interpexec._sharing import pickler, pickling
 from interpexec._sharing.unpickling import loads
 
@@ -123,13 +123,9 @@ def _record(
 
 def _refused_extension(error: BaseException) -> str | None:
     """Return the extension module that would not load here, if that is the cause."""
-    seen = set()
-    link: BaseException | None = error
-    while link is not None and id(link) not in seen:
-        seen.add(id(link))
+    for link in shown_links(error):
         if isinstance(link, ImportError) and _REFUSAL in str(link):
             return str(link).partition(_REFUSAL)[0].split()[-1]
-        link = link.__cause__ or link.__context__
     return None
 
 

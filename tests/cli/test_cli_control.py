@@ -2,13 +2,12 @@
 
 import os
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from command_line import LIMIT, Run
+from command_line import LIMIT, Run, run_script
 from gates import gate
 from running import finish, gates, line_of, running, write_to
 
@@ -188,19 +187,8 @@ def test_a_stopped_run_goes_on() -> None:
 )
 def test_streams_may_be_closed(closed: str, status: int, out: bytes, tmp_path: Path) -> None:
     """Without stdin nothing can be read; without stderr, failures are told by the exit code."""
-    import sys
-
-    from command_line import ENVIRONMENT
-
     script = f'printf "1\\na\\n" | (exec {closed}; exec "$0" -m interpexec map "int(x)")'
-    done = subprocess.run(
-        ["/bin/sh", "-c", script, sys.executable],
-        capture_output=True,
-        timeout=LIMIT,
-        env=ENVIRONMENT,
-        cwd=tmp_path,
-        check=False,
-    )
+    done = run_script(script, tmp_path)
     assert (done.returncode, done.stdout) == (status, out)
 
 

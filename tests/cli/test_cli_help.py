@@ -1,12 +1,10 @@
 """`interpexec map --help`: it fits the screen, its examples work, and the manual has it."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from command_line import ENVIRONMENT, LIMIT
+from command_line import run_script
 from interpexec.cli._options import EXAMPLES, make_parser
 
 MANUAL = Path(__file__).parents[2] / "docs" / "command-line.md"
@@ -34,13 +32,7 @@ def test_the_examples_work(example: str, tmp_path: Path) -> None:
     (tmp_path / "records.jsonl").write_text('{"name": "ada"}\n{"name": "grace"}\n')
     (tmp_path / "out").touch()
     script = f'interpexec() {{ "$0" -m interpexec "$@"; }}\n{example}\ncat out'
-    done = subprocess.run(
-        ["/bin/sh", "-c", script, sys.executable],
-        capture_output=True,
-        timeout=LIMIT,
-        env=ENVIRONMENT,
-        cwd=tmp_path,
-        check=True,
-    )
+    done = run_script(script, tmp_path)
+    assert done.returncode == 0
     assert done.stdout.strip()
     assert done.stderr == b""

@@ -12,6 +12,10 @@ ROOT = Path(interpexec.__file__).parents[1]
 ENVIRONMENT = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
 ENVIRONMENT["PYTHONPATH"] = str(ROOT)
 
+STRICT = "-W", "error", "-W", "ignore::ResourceWarning"
+"""Options of Python. A call may be stopped in an import, between the opening of a file and its
+`with`; then Python tells of the file, and no code of ours can help that."""
+
 LIMIT = 60
 """Seconds after which a run that does not end is a failure."""
 
@@ -24,7 +28,7 @@ class Run:
         *arguments: str,
         given: bytes | str = b"",
         cwd: Path | None = None,
-        python: tuple[str, ...] = ("-W", "error", "-W", "ignore::ResourceWarning"),
+        python: tuple[str, ...] = STRICT,
         fds: tuple[int, ...] = (),
     ) -> None:
         done = subprocess.run(
@@ -43,3 +47,15 @@ class Run:
     def out(self) -> list[str]:
         """The lines on stdout."""
         return self.bytes.decode().splitlines()
+
+
+def run_script(script: str, cwd: Path) -> "subprocess.CompletedProcess[bytes]":
+    """Run a script of the shell, whose `$0` is this Python."""
+    return subprocess.run(
+        ["/bin/sh", "-c", script, sys.executable],
+        capture_output=True,
+        timeout=LIMIT,
+        env=ENVIRONMENT,
+        cwd=cwd,
+        check=False,
+    )

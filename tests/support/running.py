@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO
 
-from command_line import ENVIRONMENT, LIMIT
+from command_line import ENVIRONMENT, LIMIT, STRICT
 
 
 @contextmanager
@@ -20,18 +20,7 @@ def running(
     # A run in the background of a shell ignores Ctrl-C, and children inherit that.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
-        # A call may be stopped in an import, between the opening of a file and its `with`.
-        [
-            sys.executable,
-            "-W",
-            "error",
-            "-W",
-            "ignore::ResourceWarning",
-            "-m",
-            "interpexec",
-            "map",
-            *arguments,
-        ],
+        [sys.executable, *STRICT, "-m", "interpexec", "map", *arguments],
         stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
