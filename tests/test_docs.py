@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 import interpexec
+from documents import ROOT, document, in_a_checkout
 
-ROOT = Path(__file__).parent.parent
 PACKAGE = Path(interpexec.__file__).parent
 PAGES = ("asyncio.md", "how-to.md", "moving.md", "sharing.md", "workers.md")
-RECIPES = [(ROOT / "docs" / name).read_text() for name in PAGES]
+RECIPES = [document(f"docs/{name}") for name in PAGES]
 _RECIPE = re.compile(r"^## (.+?)$(?:(?!^## ).)*?^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PROGRAMS = {title: program for text in RECIPES for title, program in _RECIPE.findall(text)}
 
@@ -84,7 +84,7 @@ def test_the_recipe_works(title: str, tmp_path: Path) -> None:
     assert run.stdout == EXPECTED.get(title, run.stdout) != ""
 
 
-README = (ROOT / "README.md").read_text()
+README = document("README.md")
 PYTHON = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 WHOLE_PROGRAMS = [program for program in PYTHON if "import InterpreterPoolExecutor" in program]
 
@@ -113,33 +113,21 @@ def test_every_recipe_is_found() -> None:
 
 def test_the_quick_start_has_its_two_commands() -> None:
     """The README's Quick start begins with exactly two console blocks; CI runs them."""
-    section = (ROOT / "README.md").read_text().split("## Quick start")[1].split("\n## ")[0]
+    section = README.split("## Quick start")[1].split("\n## ")[0]
     blocks = re.findall(r"^```(\w+)\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
     assert [kind for kind, _ in blocks] == ["console", "console"]
     assert all(line.startswith("$ ") for _, text in blocks for line in text.splitlines())
 
 
 DOCUMENTS = [*(ROOT / "docs").glob("*.md"), *ROOT.glob("[A-Z]*.md")]
-in_a_checkout = pytest.mark.skipif(not (ROOT / "interpexec").exists(), reason="no checkout")
-FOLDERS = "core|sharing|sync|worker|pool|map|aio"
 
 
 @in_a_checkout
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_the_files_that_a_document_names_are_there(document: Path) -> None:
-    """A module that moves takes its mentions along."""
-    text = document.read_text()
-    named = re.findall(r"`((?:interpexec|tests)/[\w/]+(?:\.py)?/?)`", text)
-    named += [f"interpexec/{name}" for name in re.findall(rf"`(_(?:{FOLDERS})/\w+\.py)`", text)]
-    assert [name for name in named if not (ROOT / name).exists()] == []
-
-
-@in_a_checkout
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_the_links_of_a_document_lead_somewhere(document: Path) -> None:
+@pytest.mark.parametrize("page", DOCUMENTS, ids=lambda page: page.name)
+def test_the_links_of_a_document_lead_somewhere(page: Path) -> None:
     """Links to files of the project, and to headings in them."""
-    for target, heading in re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", document.read_text()):
-        file = document.parent / target if target else document
+    for target, heading in re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", page.read_text()):
+        file = page.parent / target if target else page
         assert file.exists(), target
         headings = re.findall(r"^#+ (.+)$", file.read_text(), re.MULTILINE) if heading else []
         slugs = {re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings}
@@ -147,12 +135,14 @@ def test_the_links_of_a_document_lead_somewhere(document: Path) -> None:
 
 
 _FILE = re.compile(r"(?<![\w/])(?:interpexec/|(?=tests/|docs/|_[a-z]+/))[\w/]+\.(?:py|md)\b")
-DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
 
 
 @pytest.mark.parametrize("page", DOCUMENTS, ids=lambda page: page.name)
 def test_files_that_a_document_names_are_there(page: Path) -> None:
-    """A page names modules and tests by paths, with `interpexec/` in front or without."""
+    """A page names modules and tests by paths, with `interpexec/` in front or without.
+
+    A module that moves takes its mentions along.
+    """
     named = {match[0] for match in _FILE.finditer(page.read_text())}
     roots = ROOT, PACKAGE.parent, PACKAGE
     assert not {name for name in named if not any((root / name).exists() for root in roots)}

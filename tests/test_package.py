@@ -1,15 +1,16 @@
 """The package itself: its import, the cost of that, and its names."""
 
 import ast
-import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 import interpexec
+from documents import ROOT, in_a_checkout
 
 pytestmark = pytest.mark.fast
 
@@ -38,6 +39,54 @@ def test_a_python_without_subinterpreters_is_told_so() -> None:
     ran = run("import sys; sys.modules['_interpreters'] = None\nimport interpexec.executor")
     assert ran.returncode == 1
     assert "ImportError: interpexec needs a CPython built with subinterpreters" in ran.stderr
+
+
+NEWER = "import sys; sys.version_info = (3, 16, 0, 'alpha', 1)\n"
+
+
+def test_a_python_that_is_too_new_is_told_so() -> None:
+    """Private modules change: one line, with what is known, what is there, and two ways out."""
+    ran = run(NEWER + "from interpexec import InterpreterPoolExecutor")
+    assert ran.returncode == 1
+    line = ran.stderr.splitlines()[-1]
+    assert f"made for CPython 3.13 to 3.15, and this is 3.16 ({sys.executable})" in line
+    assert "install a newer interpexec" in line
+
+
+def test_a_python_that_is_too_new_can_be_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By an environment variable, which the error names."""
+    monkeypatch.setenv("INTERPEXEC_UNKNOWN_PYTHON", "1")
+    ran = run(
+        NEWER + "import interpexec; print(interpexec.InterpreterPoolExecutor(1)._max_workers)"
+    )
+    assert (ran.stdout, ran.stderr) == ("1\n", "")
+
+
+def test_the_command_line_tells_it_in_one_line() -> None:
+    """Without a traceback, and the exit code is that of wrong usage."""
+    ran = run(
+        NEWER + "import interpexec.cli; sys.exit(interpexec.cli.main(['map', 'x', ':::', '1']))"
+    )
+    assert ran.returncode == 2
+    assert ran.stderr.startswith("interpexec: this interpexec is made for CPython 3.13 to")
+    assert ran.stderr.count("\n") == 1
+
+
+def test_a_free_threaded_build_is_told_of_once() -> None:
+    """The logger hears what the user has of interpreters there, at the first worker."""
+    code = """
+import sys
+sys.version = "3.14.0 free-threading build (main)"
+from interpexec import InterpreterPoolExecutor
+for _ in range(2):
+    with InterpreterPoolExecutor(2) as pool:
+        pool.warm()
+        assert pool.submit(pow, 2, 5).result() == 32
+"""
+    ran = run(code)
+    assert ran.returncode == 0
+    assert ran.stderr.count("\n") == 1
+    assert "not tested on free-threaded builds" in ran.stderr
 
 
 def test_importing_the_package_imports_nothing_else() -> None:
@@ -88,10 +137,14 @@ def test_every_public_name_is_there() -> None:
         _ = interpexec.spam  # type: ignore[attr-defined]
 
 
-def test_the_version_is_the_same_everywhere() -> None:
-    """In the package, and in what builds it."""
-    text = (Path(__file__).parent.parent / "pyproject.toml").read_text()
-    assert re.findall(r'^version = "(.+)"$', text, re.MULTILINE) == [interpexec.__version__]
+@in_a_checkout
+def test_the_version_stands_in_one_place() -> None:
+    """The build reads it there."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert "version" in project["project"]["dynamic"]
+    assert project["tool"]["hatch"]["version"] == {"path": "interpexec/__init__.py"}
+    text = (ROOT / "interpexec" / "__init__.py").read_text()
+    assert text.count(interpexec.__version__) == 1
 
 
 def test_the_package_is_typed() -> None:

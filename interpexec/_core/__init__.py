@@ -1,6 +1,7 @@
 """The ground of both sides of a pool: the runtime, waiting, messages, cancellation.
 
     cpython          the private modules of CPython, and all that depends on its version
+    support          messages about a Python that is not as it should be
     descriptors      making descriptors, none with the number of a standard stream
     sigint           KeyboardInterrupt, kept out of the middle of things
     waiting          deadlines, spinning, wake-ups

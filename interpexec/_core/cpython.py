@@ -19,15 +19,18 @@ from time import monotonic_ns as monotonic_ns  # noqa: PLC0414  # before a call 
 
 from interpexec._core.descriptors import away_from_streams, closed_streams
 
+if sys.version_info >= (3, 16):
+    from interpexec._core.support import refuse_unknown
+
+    refuse_unknown("3.13 to 3.15", sys.version_info[:2])
+
 try:
     import _interpchannels
     import _interpreters
 except ImportError as _error:
-    _message = (
-        "interpexec needs a CPython built with subinterpreters "
-        f"(_interpreters, _interpchannels), and this one has none: {sys.executable}"
-    )
-    raise ImportError(_message) from _error
+    from interpexec._core.support import no_interpreters
+
+    raise no_interpreters() from _error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -108,6 +111,10 @@ def prepare() -> None:
     feet of the others: `double free or corruption` within seconds. When the
     main interpreter is the first one, nothing is torn down.
     """
+    if "free-threading build" in sys.version:
+        from interpexec._core.support import tell_of_free_threads
+
+        tell_of_free_threads()
     if sys.version_info < (3, 14):
         import _datetime  # noqa: F401  # for its side effect, and only on 3.13
     if closed_streams():
@@ -141,24 +148,17 @@ def refuse_tracing() -> None:
     and looked at afterwards. So the process aborts, or crashes, when a worker ends.
     """
     if _is_tracing():
-        raise RuntimeError(
-            "workers cannot be started while tracemalloc is on: before 3.15, CPython crashes when"
-            " one of them ends. Call tracemalloc.stop() first (it was started by"
-            " tracemalloc.start(), PYTHONTRACEMALLOC, or -X tracemalloc), or use CPython 3.15"
-        )
+        from interpexec._core.support import tracing
+
+        raise tracing()
 
 
 def _stop_tracing() -> None:
     """Stop `tracemalloc`, if it was started beside workers, before one of them ends."""
     if _is_tracing():
-        import logging  # it was a mistake of the program
-        import tracemalloc
+        from interpexec._core.support import stop_tracing  # it was a mistake of the program
 
-        tracemalloc.stop()
-        logging.getLogger("interpexec").warning(
-            "tracemalloc was stopped, because a worker ends: CPython would crash (see"
-            " `docs/limits.md`)"
-        )
+        stop_tracing()
 
 
 def _is_tracing() -> bool:

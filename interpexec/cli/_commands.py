@@ -33,6 +33,10 @@ def run_command(argv: "Sequence[str]") -> int:
         return _dispatch(argv)
     except UsageError as error:
         return _complain(error)
+    except ImportError as error:
+        if error.name != "interpexec":
+            raise
+        return _complain(error)  # of a Python that the package does not know
     except BrokenPipeError:
         silence_stdout()
         return BROKEN_PIPE
@@ -96,7 +100,7 @@ class _Version(argparse.Action):
         parser.exit()
 
 
-def _complain(error: UsageError) -> int:
+def _complain(error: UsageError | ImportError) -> int:
     """Tell the user in one line."""
     if sys.stderr is not None:
         sys.stderr.write(f"interpexec: {error}\n")

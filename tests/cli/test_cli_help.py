@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from command_line import run_script
+from documents import document
 from interpexec.cli._options import EXAMPLES, make_parser
 
-MANUAL = Path(__file__).parents[2] / "docs" / "command-line.md"
+MANUAL = document("docs/command-line.md")
 
 
 @pytest.mark.fast
@@ -21,7 +22,7 @@ def test_the_help_fits_the_screen() -> None:
 @pytest.mark.fast
 def test_the_manual_has_the_help() -> None:
     """Word for word."""
-    assert make_parser().format_help() in MANUAL.read_text()
+    assert make_parser().format_help() in MANUAL
 
 
 @pytest.mark.parametrize("example", EXAMPLES)

@@ -4,13 +4,13 @@ import re
 import threading
 from collections.abc import Awaitable, Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 import stoppable
 import tasks
+from documents import document
 from gates import TIME_LIMIT, Gate, gated
 from interpexec import InterpreterPoolExecutor, aio
 from stops import Pipe
@@ -20,7 +20,7 @@ trio = pytest.importorskip("trio")
 
 pytestmark = pytest.mark.fast
 
-PAGE = (Path(__file__).parents[2] / "docs" / "asyncio.md").read_text()
+PAGE = document("docs/asyncio.md")
 
 type Run = Callable[..., Awaitable[Any]]
 

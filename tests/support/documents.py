@@ -1,0 +1,18 @@
+"""The project's documents, for the tests that compare them with what they tell."""
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+in_a_checkout = pytest.mark.skipif(not (ROOT / "interpexec").exists(), reason="no checkout")
+"""For tests of what only a checkout has beside its tests."""
+
+
+def document(name: str) -> str:
+    """Return the text of a document; skip the module's tests where there are only tests."""
+    path = ROOT / name
+    if not path.exists():
+        pytest.skip(f"there is no {name} beside the tests", allow_module_level=True)
+    return path.read_text()
