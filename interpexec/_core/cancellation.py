@@ -106,6 +106,8 @@ class Interruptible:
         self._shields = 0
         self._is_due = False  # the exception waits for the end of a shield
         self.armed: int = 0
+        self.deadline: tuple[int, float] = 0, 0.0
+        """The id of the last call with a time limit, and when its time is over (`monotonic`)."""
         self.hit: int = 0
         """The call that was stopped. After that the thread is to run no other one."""
         self.wakeup = 0

@@ -13,7 +13,7 @@ from _thread import get_ident
 from sys import _getframe
 
 from interpexec._core.cancellation import Interruptible
-from interpexec._core.cpython import own_builtins
+from interpexec._core.cpython import monotonic_ns, own_builtins
 from interpexec._core.sigint import interruptible, keep_whole, named_as
 from interpexec.errors import TaskCancelled
 
@@ -167,6 +167,17 @@ class Task:
         TaskCancelled was caught.
         """
         return self._thread.hit == self._id
+
+    def remaining(self) -> float | None:
+        """Return the seconds until the time limit of the call is over; None: it has no limit.
+
+        The limit is that of `with_options(timeout=...)`, for this attempt where there are
+        `retries`, and for the whole chunk in a map with a `chunksize`. An initializer, a finalizer
+        and what is broadcast have none. 0.0 when it is over. From any thread of the worker; never
+        blocks.
+        """
+        call_id, end = self._thread.deadline
+        return max(end - monotonic_ns() / 1e9, 0.0) if call_id == self._id else None
 
     def shield(self) -> "Shield":
         """Return a context manager inside which the call is not interrupted.

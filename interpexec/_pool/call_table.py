@@ -147,10 +147,10 @@ class CallTable:
             assert payload is not None
             self.out[future._call_id] = future
             future._payload = None
-            if future._limit is not None:
-                is_sooner |= clock.expect(future._limit)
+            if (limit := future._limit) is not None:
+                is_sooner |= clock.expect(limit)
             try:
-                link.send(payload, future._call_id)
+                link.send(payload, future._call_id, 0 if limit is None else wire.LIMITED)
             except BaseException:  # no memory is left
                 del self.out[future._call_id]
                 self._forget_loan(future)

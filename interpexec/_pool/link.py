@@ -67,9 +67,9 @@ class Link:
         self._requests.open_seat(seat)
         return self._requests.token, self._replies.token
 
-    def send(self, payload: "Packed", call_id: int) -> None:
+    def send(self, payload: "Packed", call_id: int, kind: int = 0) -> None:
         """Give a call to the workers. Never blocks."""
-        wire.send(self._requests, payload, call_id)
+        wire.send(self._requests, payload, call_id, kind)
 
     def recall(self) -> "Iterator[tuple[Packed, int]]":
         """Take back the calls that no worker has begun: their payloads and ids."""

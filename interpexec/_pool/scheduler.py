@@ -48,6 +48,7 @@ from interpexec._pool.losses import Losses
 from interpexec._pool.retries import Attempts, Retries
 from interpexec._pool.state import PoolState
 from interpexec._pool.stopping import Stopper
+from interpexec._worker import wire
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -151,6 +152,8 @@ class Scheduler:
     def _treat(self, future: "AnyFuture", payload: "Packed", options: "CallOptions") -> None:
         """Give a call its options. Under the lock."""
         future._limit, future._priority = options.limit, options.priority
+        if options.limit is not None:
+            payload = future._payload = wire.with_limit(payload, options.limit)
         future._name = options.name or future._name
         if options.retries:
             self._retries.hold(future, Attempts(payload, options))

@@ -12,6 +12,7 @@ OTHERWISE = "make it in the function, or in an initializer"
 """The way out for objects of all other types."""
 
 _SYNC = "use interpexec.sync.{}"
+_LOOPS = f"{_SYNC}: this one is of use to its event loop only"
 _ITEMS = "{verb} list(...) of it"
 _THERE = "start it in the function"
 _POOL = "a pool is of use only to its maker: make one in the worker, or submit from outside"
@@ -38,6 +39,12 @@ _HINTS = {
     },
     "multiprocessing.synchronize.Lock": _SYNC.format("Lock"),
     "multiprocessing.synchronize.RLock": _SYNC.format("RLock"),
+    # Those of an event loop. Pickle would copy them.
+    **{
+        f"asyncio.locks.{name}": _LOOPS.format(name)
+        for name in ("Barrier", "BoundedSemaphore", "Condition", "Event", "Lock", "Semaphore")
+    },
+    "asyncio.queues.Queue": _LOOPS.format("Queue"),
     # Things that are under way.
     "threading.Thread": _THERE,
     "multiprocessing.process.BaseProcess": _THERE,
@@ -82,6 +89,16 @@ def way_out(obj: object, verb: str) -> str | None:
     for hint in _hints_of(type(obj)):
         return hint.format(verb=verb)
     return None
+
+
+def is_bound_to_loop(cls: type) -> bool:
+    """Say whether objects of a class of asyncio's, or of one made of it, are refused."""
+    for base in cls.__mro__[:-1]:
+        if f"{base.__module__}.{base.__qualname__}" in _HINTS:
+            return True
+        if OWN_WAYS & vars(base).keys():
+            break
+    return False
 
 
 def _hints_of(cls: type) -> "Iterator[str]":

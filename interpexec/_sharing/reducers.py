@@ -55,6 +55,9 @@ _STDLIB_TYPES = frozenset(
     }
 )
 
+_LOOP_MODULES = frozenset({"asyncio.locks", "asyncio.queues"})
+"""Modules with classes of which copies are of no use."""
+
 
 class _Table(dict[type, "Reducer"]):
     """The reducers of all types that were met so far."""
@@ -112,7 +115,17 @@ def _own_reducer_of(cls: type) -> "Reducer":
         from interpexec._sharing import exceptions  # most workers never fail
 
         return _BY_PICKLE if exceptions.has_own_reduce(cls) else exceptions.reduce
+    if any(base.__module__ in _LOOP_MODULES for base in cls.__mro__):
+        from interpexec._sharing import hints  # few programs send one
+
+        return _refuse if hints.is_bound_to_loop(cls) else _BY_PICKLE
     return _BY_PICKLE
+
+
+def _refuse(obj: object) -> "tuple[object, ...]":
+    """Refuse an object that pickle would copy, where a copy is of no use. See `hints`."""
+    message = f"a {type(obj).__qualname__} is of use to one event loop only"
+    raise NotShareableError(message)
 
 
 def _reduce_by_protocol(obj: "Any") -> "tuple[object, ...]":

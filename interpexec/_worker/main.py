@@ -260,7 +260,9 @@ class Worker:
         slot, done, call_id = self._slot, 0, 0
         try:
             while not slot[LEAVE] and (message := self._next()) is not None:
-                payload, call_id, _ = wire.unseal(message)  # type: ignore[arg-type]
+                payload, call_id, is_limited = wire.unseal(message)  # type: ignore[arg-type]
+                if is_limited:
+                    calls.deadline = call_id, monotonic_ns() / 1e9 + wire.limit_of(payload)
                 del message  # its loans are given back before the answer
                 if retirement is not None and retirement.is_near(done):
                     self._give_notice(RETIRING)

@@ -21,6 +21,8 @@ reads them without asking. A word is written whole. From them follows the worker
     leaving    it takes no further call; it may still run one that was stopped
 """
 
+from _pickle import dumps, loads
+
 from interpexec._core.cpython import own_builtins
 
 own_builtins(globals())
@@ -88,7 +90,28 @@ AFTER_MAIN = 16  # the worker has run the program: names in it may say so
 _KIND_BITS = 5
 _KINDS = (1 << _KIND_BITS) - 1
 
+LIMITED = 1
+"""The kind of a call with a time limit: see `with_limit`."""
+
+_LIMIT = b"\x00limit: "
+
 type Message = bytes | tuple[Any, ...]
+
+
+def with_limit(payload: "Packed", seconds: float) -> "Packed":
+    """Put the time limit of a call behind its pickle."""
+    limit = _LIMIT + dumps(seconds, 5)  # a worker has nothing else to pack a float
+    if type(payload) is bytes:
+        return payload + limit
+    payload.payload = bytes(payload.payload) + limit  # type: ignore[union-attr]  # a Package
+    return payload
+
+
+def limit_of(payload: "Packed") -> float:
+    """Return the seconds that a call may run. Tails may stand behind them."""
+    data = payload if type(payload) is bytes else payload.payload  # type: ignore[union-attr]
+    start = data.rfind(_LIMIT) + len(_LIMIT)  # type: ignore[union-attr]  # bytes: see `with_limit`
+    return loads(data[start:])  # type: ignore[no-any-return]  # our own bytes
 
 
 def seal(payload: "Packed", call_id: int, kind: int = 0) -> Message:

@@ -2,6 +2,7 @@
 
 import shielded
 import stoppable
+import tasks
 from gates import gate
 from interpexec import current_task
 from stops import TIME_LIMIT, Pipe, finish, pool_of, start
@@ -102,3 +103,54 @@ def test_a_long_shield_costs_the_pool_no_width(begun: Pipe, told: Pipe) -> None:
         assert not told.has_word()
         door.open()
         assert told.hear() == b"u"
+
+
+LIMIT = 5 * TIME_LIMIT
+
+
+def test_a_call_sees_how_much_time_it_has_left() -> None:
+    """Seconds, less and less of them; another thread of the call sees it, too."""
+    with pool_of(1) as pool:
+        limited = pool.with_options(timeout=LIMIT)
+        left = limited.submit(shielded.remaining_here).result(TIME_LIMIT)
+        assert left is not None
+        assert LIMIT - TIME_LIMIT < left <= LIMIT
+        assert limited.submit(shielded.remaining_is_less).result(TIME_LIMIT)
+
+
+def test_a_call_without_a_limit_has_no_end() -> None:
+    """None, also after a call with a limit, in a broadcast, and in the initializer."""
+    with pool_of(1, initializer=shielded.note_remaining) as pool:
+        pool.with_options(timeout=LIMIT).submit(shielded.remaining_here).result(TIME_LIMIT)
+        assert pool.submit(shielded.remaining_here).result(TIME_LIMIT) is None
+        assert pool.broadcast(shielded.remaining_here)[0].result(TIME_LIMIT) is None
+        assert pool.submit(shielded.remaining_in_initializer).result(TIME_LIMIT) is None
+
+
+def test_every_kind_of_call_knows_its_limit() -> None:
+    """Maps, retries, calls with much data, and calls that were recalled."""
+    with pool_of(1) as pool, gate() as door:
+        limited = pool.with_options(timeout=LIMIT)
+        assert None not in list(limited.map(shielded.remaining_here, range(3)))
+        assert None not in list(limited.map(shielded.remaining_here, range(4), chunksize=2))
+        again = limited.with_options(retries=1)
+        assert again.submit(shielded.remaining_here).result(TIME_LIMIT) is not None
+        large = [b"x" * (1 << 20), memoryview(b"spam"), list(range(50_000))]
+        for item in large:
+            assert limited.submit(shielded.remaining_here, item).result(TIME_LIMIT) is not None
+        held = pool.submit(tasks.pass_gate, door.handle)
+        door.await_knocks(1)
+        small, *others = [limited.submit(shielded.remaining_here, item) for item in ["", *large]]
+        for _ in range(3):
+            assert limited.submit(shielded.remaining_here).cancel()  # and so the others come back
+        door.open()
+        assert held.result(TIME_LIMIT) is None
+        assert all(each.result(TIME_LIMIT) for each in [small, *others])
+
+
+def test_nothing_is_left_when_the_time_is_over(told: Pipe) -> None:
+    """0.0, in the shield that the interruption waits for."""
+    with pool_of(1, initializer=shielded.task_here) as pool:
+        late = pool.with_options(timeout=0.2).submit(shielded.remaining_when_over, told.writer)
+        assert isinstance(late.exception(TIME_LIMIT), TimeoutError)
+        assert told.hear(3) == b"0.0"

@@ -164,3 +164,48 @@ def stay_shielded(knocker: int, teller: int, entrance: int) -> None:
     with task.shield():
         spin_until(knocker, entrance)
         os.write(teller, b"u")
+
+
+remaining_at_start: list[float | None] = []
+"""The seconds that the initializer had left."""
+
+
+def note_remaining() -> None:
+    """Note what the initializer has left of its time."""
+    task = current_task()
+    remaining_at_start.append(task.remaining() if task is not None else -1)
+
+
+def remaining_here(_item: object = None) -> float | None:
+    """Return how much time the call has left."""
+    task = current_task()
+    return None if task is None else task.remaining()
+
+
+def remaining_is_less(_item: object = None) -> bool:
+    """Say whether there is less time left, the longer the call runs; in a thread of it, too."""
+    task = current_task()
+    assert task is not None
+    seen = [task.remaining()]
+    while task.remaining() == seen[0]:
+        pass
+    thread = threading.Thread(target=lambda: seen.append(task.remaining()))
+    thread.start()
+    thread.join()
+    first, second = seen
+    return first is not None and second is not None and second < first
+
+
+def remaining_in_initializer() -> float | None:
+    """Return what the initializer has noted."""
+    return remaining_at_start[0]
+
+
+def remaining_when_over(teller: int) -> None:
+    """Tell what is left when the time is over."""
+    task = current_task()
+    assert task is not None
+    with task.shield():
+        while not task.cancelled():
+            pass
+        os.write(teller, repr(task.remaining()).encode())

@@ -144,6 +144,13 @@ def _sync(name: str) -> str:
     return f"use interpexec.sync.{name}"
 
 
+def _loops(name: str) -> str:
+    return f"{_sync(name)}: this one is of use to its event loop only"
+
+
+_OF_LOOPS = "Lock", "Condition", "Event", "Semaphore", "BoundedSemaphore", "Queue"
+
+
 KINDS: dict[str, tuple[Callable[[], object], str]] = {
     "pool": (partial(InterpreterPoolExecutor, 1), _POOL),
     "pool with options": (_view, _POOL),
@@ -161,6 +168,9 @@ KINDS: dict[str, tuple[Callable[[], object], str]] = {
     "Semaphore": (threading.Semaphore, _sync("Semaphore")),
     "BoundedSemaphore": (threading.BoundedSemaphore, _sync("BoundedSemaphore")),
     "Barrier": (partial(threading.Barrier, 1), _sync("Barrier")),
+    **{f"asyncio {name}": (getattr(asyncio, name), _loops(name)) for name in _OF_LOOPS},
+    "asyncio Barrier": (partial(asyncio.Barrier, 1), _loops("Barrier")),
+    "asyncio PriorityQueue": (asyncio.PriorityQueue, _loops("Queue")),
     "Thread": (threading.Thread, "start it in the function"),
     "Timer": (partial(threading.Timer, 1, int), "start it in the function"),
     "Popen": (_process, "start it in the function"),
