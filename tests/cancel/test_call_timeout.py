@@ -15,6 +15,7 @@ from gates import Gate
 from interpexec import InterpreterPoolExecutor
 from interpexec._pool.workers import Workers
 from stops import TIME_LIMIT, Pipe, pool_of, shut_down
+from tiers import few
 
 SOON = 0.2
 
@@ -216,7 +217,7 @@ def test_there_is_one_clock_for_the_pool(begun: Pipe, door: Gate) -> None:
 # -- maps and event loops --------------------------------------------------------------
 
 
-@pytest.mark.parametrize("chunksize", [1, 3])
+@pytest.mark.parametrize("chunksize", few([3, 1]))
 def test_map_honours_it(chunksize: int, begun: Pipe) -> None:
     """By a view that is a temporary object, too; results before it are given."""
     with pool_of(1, **PREPARED) as pool:
@@ -323,7 +324,7 @@ def test_a_long_limit_is_no_limit(value: float, caplog: pytest.LogCaptureFixture
     assert not caplog.records
 
 
-@pytest.mark.parametrize("value", [5e-324, 1e-9, 0.0005])
+@pytest.mark.parametrize("value", few([5e-324, 1e-9, 0.0005]))
 def test_a_tiny_limit_stops_what_runs_for_ever(value: float, begun: Pipe) -> None:
     """The pool stays usable."""
     with pool_of(1) as pool:

@@ -13,6 +13,7 @@ import pytest
 
 from command_line import ENVIRONMENT, LIMIT, Run
 from running import running
+from tiers import few
 
 
 def records(path: Path) -> list[dict[str, Any]]:
@@ -139,8 +140,8 @@ def test_ctrl_c_leaves_a_log_to_go_on_from(tmp_path: Path) -> None:
     assert done == {1, 2}
 
 
-@pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("options", [(), ("-u",)])
+@pytest.mark.parametrize("seed", few(range(3)))
+@pytest.mark.parametrize("options", few([(), ("-u",)]))
 def test_a_run_that_is_killed_at_any_moment_goes_on(
     options: tuple[str, ...], seed: int, tmp_path: Path
 ) -> None:

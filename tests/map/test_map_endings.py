@@ -22,6 +22,7 @@ from interpexec._map.chunk_list import Chunk
 from interpexec._map.chunk_size import Sizer
 from iterators import METHODS, outcomes
 from stops import Pipe, finish, shut_down, start
+from tiers import few
 
 type Columns = tuple[Iterable[Any], ...]
 
@@ -100,7 +101,7 @@ def test_the_error_of_an_iterable_does_not_overtake_its_items(
     assert method == "imap_unordered" or found == [0, 7, LookupError]
 
 
-@pytest.mark.parametrize("length", [0, 1, 5, 3000])
+@pytest.mark.parametrize("length", few([0, 1, 5, 3000], 3))
 @pytest.mark.parametrize("buffersize", [None, 1, 8])
 @pytest.mark.parametrize("method", METHODS)
 def test_an_iterable_that_raises_costs_none_of_its_items(
@@ -178,7 +179,7 @@ def test_an_iterable_may_close_its_own_iterator(buffersize: int) -> None:
 # -- the pool ends ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("chunksize", [None, 1, 7])
+@pytest.mark.parametrize("chunksize", few([None, 1, 7]))
 @pytest.mark.parametrize("method", METHODS)
 def test_items_that_were_read_are_computed_though_the_pool_is_shut_down(
     told: Pipe, method: str, chunksize: int | None

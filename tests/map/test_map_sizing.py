@@ -17,6 +17,7 @@ from interpexec import InterpreterPoolExecutor, NotShareableError, aio, sync
 from interpexec._map.chunk_size import Sizer
 from iterators import METHODS, outcomes
 from stops import Pipe, finish, start
+from tiers import few
 
 type Columns = tuple[Iterable[Any], ...]
 
@@ -328,7 +329,7 @@ def test_a_result_that_cannot_be_sent_costs_no_other_one(
 # -- and with everything else -----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("quota", [pytest.param(1, marks=pytest.mark.slow), 2, 5])
+@pytest.mark.parametrize("quota", few([2, 1, 5]))
 @pytest.mark.parametrize("method", METHODS)
 def test_a_map_goes_on_in_the_next_worker(
     method: str, quota: int, sizes: str, monkeypatch: pytest.MonkeyPatch

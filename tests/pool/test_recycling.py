@@ -16,6 +16,7 @@ from interpexec import BrokenInterpreterPool, InterpreterPoolExecutor
 from leftovers import interpreters
 from repetitions import RECYCLED
 from stops import TIME_LIMIT, Pipe, pool_of, see_off, shut_down
+from tiers import few
 
 
 @pytest.mark.parametrize("value", [1.0, 2.5, "1", [], object(), 1j])
@@ -50,8 +51,8 @@ def test_a_huge_number_is_never_reached() -> None:
         assert len(set(pool.map(tasks.interpreter_of, range(50)))) == 1
 
 
-@pytest.mark.parametrize("most", [1, 2, 5])
-@pytest.mark.parametrize("width", [1, 2])
+@pytest.mark.parametrize("most", few([2, 1, 5]))
+@pytest.mark.parametrize("width", few([2, 1]))
 def test_each_worker_runs_at_most_so_many(width: int, most: int) -> None:
     """All results arrive, in their order; a worker that is replaced is fresh."""
     with pool_of(width, max_tasks_per_child=most) as pool:
@@ -157,7 +158,7 @@ def test_maps(chunksize: int) -> None:
         assert max(Counter(where).values()) <= 2 * chunksize
 
 
-@pytest.mark.parametrize("most", [1, 2, 3])
+@pytest.mark.parametrize("most", few([1, 2, 3]))
 @pytest.mark.parametrize("width", [1, 2])
 def test_shutdown_right_after_submit(width: int, most: int) -> None:
     """Every call is done, however the pool is ended."""

@@ -14,6 +14,7 @@ from interpexec._pool import fork_rest, process_hooks
 from leftovers import interpreters
 from programs import run, write
 from stops import TIME_LIMIT, pool_of
+from tiers import few
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -145,7 +146,7 @@ IDLE = {
 }
 
 
-@pytest.mark.parametrize("what", IDLE.values(), ids=IDLE)
+@pytest.mark.parametrize("what", few(IDLE.values(), 2), ids=IDLE)
 def test_a_fork_right_after(what: str, tmp_path: Path) -> None:
     """No child is lost: each uses the pool, and so does the parent."""
     program = (

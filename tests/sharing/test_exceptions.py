@@ -153,6 +153,7 @@ def _set_some_fields(draw: st.DrawFn, error: BaseException) -> None:
                     _set(error, name, draw(what))
 
 
+@pytest.mark.slow
 @given(webs())
 def test_exceptions_that_reach_each_other_arrive_as_they_were(errors: list[BaseException]) -> None:
     """Types, arguments, attributes, fields, notes, members, and who is who."""

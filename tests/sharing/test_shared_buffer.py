@@ -229,6 +229,7 @@ def test_a_view_keeps_the_memory() -> None:
     view.release()
 
 
+@pytest.mark.slow
 def test_closing_while_others_use_it() -> None:
     """Closing closes or gives BufferError, never a crash; a closed block is not mapped again."""
     outcomes = set()

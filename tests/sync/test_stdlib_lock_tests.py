@@ -10,6 +10,8 @@ import pytest
 from interpexec import sync
 from stops import TIME_LIMIT, await_waiting, finish, start
 
+pytestmark = pytest.mark.slow
+
 Queue: Any = sync.Queue
 
 # Not each Python has its tests installed.

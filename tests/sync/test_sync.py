@@ -14,6 +14,7 @@ from gates import Gate
 from interpexec import NotShareableError, SharedBuffer, sync
 from primitives import LOCKS, Queue, name_of
 from stops import TIME_LIMIT, Pipe, await_waiting, finish, pool_of, start
+from tiers import few
 
 SOON = 0.05
 
@@ -30,7 +31,7 @@ KINDS: list[Callable[[], Any]] = [
 # -- between interpreters --------------------------------------------------
 
 
-@pytest.mark.parametrize("make", LOCKS, ids=name_of)
+@pytest.mark.parametrize("make", few(LOCKS), ids=name_of)
 @pytest.mark.usefixtures("wakeups")
 def test_nothing_is_counted_twice(make: Callable[[], Any]) -> None:
     """Two workers and this thread add to one number; the lock keeps them apart."""
@@ -77,7 +78,7 @@ def test_a_reentrant_lock_is_its_holders() -> None:
     assert not lock.locked()
 
 
-@pytest.mark.parametrize("make", LOCKS, ids=name_of)
+@pytest.mark.parametrize("make", few(LOCKS), ids=name_of)
 def test_waiters_are_served_in_order(make: Callable[[], Any], told: Pipe) -> None:
     """A lock is handed over in the order of coming, to threads of any interpreter."""
     lock = make()
@@ -92,7 +93,7 @@ def test_waiters_are_served_in_order(make: Callable[[], Any], told: Pipe) -> Non
         assert wait(futures, TIME_LIMIT).not_done == set()
 
 
-@pytest.mark.parametrize("make", LOCKS, ids=name_of)
+@pytest.mark.parametrize("make", few(LOCKS), ids=name_of)
 def test_a_tight_loop_elsewhere_starves_nobody(make: Callable[[], Any], door: Gate) -> None:
     """Two workers take and release it without a pause: this thread gets it all the same."""
     lock = make()
@@ -120,7 +121,7 @@ def test_an_event_wakes_all(begun: Pipe) -> None:
         assert not pool.submit(sync_tasks.wait_for_event, event, SOON).result(TIME_LIMIT)
 
 
-@pytest.mark.parametrize("make", [sync.Lock, sync.RLock], ids=name_of)
+@pytest.mark.parametrize("make", few([sync.Lock, sync.RLock]), ids=name_of)
 def test_a_condition_tells_of_a_change(make: Callable[[], Any]) -> None:
     """A notified thread sees all changes that were made under the lock."""
     condition = sync.Condition(make())
@@ -155,7 +156,7 @@ def test_a_barrier_is_broken_for_all(begun: Pipe) -> None:
     assert barrier.broken
 
 
-@pytest.mark.parametrize("maxsize", [0, 1, 7])
+@pytest.mark.parametrize("maxsize", few([1, 0, 7]))
 @pytest.mark.usefixtures("wakeups")
 def test_a_queue_loses_nothing(maxsize: int) -> None:
     """Two producers, two consumers, one of them in this thread: each object comes out once."""
@@ -178,6 +179,7 @@ def test_a_queue_loses_nothing(maxsize: int) -> None:
     assert queue.empty()
 
 
+@pytest.mark.slow
 def test_a_queue_never_tells_nonsense() -> None:
     """Its size, asked for while others put and get, is one that it may have."""
     queue = Queue(1)
@@ -193,7 +195,7 @@ def test_a_queue_never_tells_nonsense() -> None:
 # -- where they may be -----------------------------------------------------
 
 
-@pytest.mark.parametrize("sort", ["itself", "list", "dict", "box"])
+@pytest.mark.parametrize("sort", few(["box", "itself", "list", "dict"]))
 def test_they_are_sent_inside_other_objects(sort: str) -> None:
     """As an argument, and back as a result: it is the same event."""
     event = sync.Event()

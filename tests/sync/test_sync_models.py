@@ -30,6 +30,7 @@ QUEUE_STEPS = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(SETTINGS, max_examples=200)
 @given(QUEUE_STEPS, st.integers(-1, 3))
 def test_a_queue_is_the_standard_librarys(steps: list[str], maxsize: int) -> None:
