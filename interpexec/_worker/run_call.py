@@ -42,7 +42,7 @@ def attempt(
         if thread.hit:
             return _STOPPED
         thread.unloaded = thread.armed, payload
-        return None, _pack_unpickling(error)
+        return None, _pack_unpickling(error, payload)
     fn, args, kwargs = call
     try:
         value = fn(*args, **kwargs)
@@ -87,7 +87,7 @@ def _pack(error: BaseException, keywords: "Container[str]" = ()) -> "Packed":
     return packed
 
 
-def _pack_unpickling(error: BaseException) -> "Packed":
+def _pack_unpickling(error: BaseException, payload: "Packed") -> "Packed":
     """Pack an exception of the unpickling of a call.
 
     A failed import, or a program that could not be run again, is sent as it is.
@@ -96,7 +96,7 @@ def _pack_unpickling(error: BaseException) -> "Packed":
     try:
         from interpexec._sharing import raised  # most workers never fail
 
-        packed = raised.pack_unpickling(error)
+        packed = raised.pack_unpickling(error, payload)
     except BaseException as fault:  # a call has damaged what imports need, or our own code
         faults.append(type(fault))
         return pack_barely(error)
