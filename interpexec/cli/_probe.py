@@ -4,13 +4,13 @@ An import may crash the interpreter, end the process, or never come back: each o
 """
 
 import json
-import os
-import subprocess
 import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Literal
+
+    from interpexec.cli._children import Children
 
     type Status = Literal["loads", "refuses", "fails", "missing", "crashes", "hangs"]
 
@@ -51,23 +51,16 @@ class Finding:
         return self.status == "loads"
 
 
-def probe(name: str, limit: float = LIMIT) -> Finding:
+def probe(name: str, limit: float, children: "Children") -> Finding:
     """Import a module in a worker of a child process, and tell what has come of it."""
     try:
-        done = subprocess.run(  # noqa: S603  # this Python, and a program of ours
-            [sys.executable, "-c", _PROGRAM, name, json.dumps(sys.path)],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=limit,
-            check=False,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        )
-    except subprocess.TimeoutExpired:
-        return Finding(name, "hangs", f"it took more than {limit:g} s")
+        done = children.run(_PROGRAM, name, json.dumps(sys.path), limit=limit)
+    except TimeoutError as error:
+        return Finding(name, "hangs", str(error))
     try:
-        kind, missing, text = json.loads(done.stdout.splitlines()[-1])
+        kind, missing, text = json.loads(done.out.splitlines()[-1])
     except (IndexError, ValueError):
-        return Finding(name, "crashes", _ending(done.returncode, done.stderr))
+        return Finding(name, "crashes", done.told())
     return _judged(name, kind, missing, text)
 
 
@@ -80,13 +73,3 @@ def _judged(name: str, kind: str, missing: str | None, text: str) -> Finding:
         return Finding(name, "refuses", first, extension)
     is_missing = kind == "ModuleNotFoundError" and missing == name.partition(".")[0]
     return Finding(name, "missing" if is_missing else "fails", f"{kind}: {first}")
-
-
-def _ending(code: int, stderr: bytes) -> str:
-    """Say how a child process has ended."""
-    if code < 0:
-        from signal import Signals  # only here
-
-        return f"the process was ended by {Signals(-code).name}"
-    lines = stderr.decode(errors="replace").strip().splitlines()
-    return f"the process has ended with {code}" + (f": {lines[-1]}" if lines else "")

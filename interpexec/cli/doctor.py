@@ -5,6 +5,7 @@ import json
 import sys
 from platform import python_implementation, python_version
 
+from interpexec.cli._children import Children
 from interpexec.cli._errors import UsageError
 from interpexec.cli._probe import LIMIT, Finding, probe
 from interpexec.cli._report import Output
@@ -119,11 +120,12 @@ def _findings(names: "Sequence[str]", limit: float) -> "Iterator[Finding]":
     from functools import partial
     from os import process_cpu_count
 
-    executor = ThreadPoolExecutor(process_cpu_count() or 1)
-    try:
-        yield from executor.map(partial(probe, limit=limit), names)
-    finally:
-        executor.shutdown(cancel_futures=True)
+    # In this order: those that run are killed before their threads are waited for.
+    with ThreadPoolExecutor(process_cpu_count() or 1) as executor, Children() as children:
+        try:
+            yield from executor.map(partial(probe, limit=limit, children=children), names)
+        finally:
+            executor.shutdown(wait=False, cancel_futures=True)
 
 
 def _line(finding: Finding) -> str:

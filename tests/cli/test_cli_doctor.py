@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from command_line import Run
+from interpexec.cli._children import Children
 from interpexec.cli._probe import probe
 
 REFUSAL = "module only_main does not support loading in subinterpreters"
@@ -72,7 +73,8 @@ def test_a_module_that_hangs_is_given_up(folder: Path, monkeypatch: pytest.Monke
     """After the limit."""
     (folder / "hanging.py").write_text("while True: pass")
     monkeypatch.syspath_prepend(folder)
-    assert probe("hanging", limit=3).status == "hangs"
+    with Children() as children:
+        assert probe("hanging", 3, children).status == "hangs"
 
 
 @pytest.mark.parametrize(
