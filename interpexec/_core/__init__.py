@@ -12,6 +12,7 @@
     cancellation     stopping one call in the middle, and no other one
     current_call     the call that is running, as it sees itself
     current_worker   the worker that runs it
+    refused_imports  extension modules that could not be loaded
     main_module      the program's `__main__` in a worker
     error_text       objects in error messages
     late_errors      two errors that need more of the standard library

@@ -6,7 +6,7 @@ the error is far from its reason.
 
 from _thread import get_ident
 
-from interpexec._core import main_module
+from interpexec._core import main_module, refused_imports
 from interpexec._core.cpython import own_builtins
 from interpexec._core.error_text import shown_links
 
@@ -18,11 +18,8 @@ if TYPE_CHECKING:
 
     from interpexec._sharing.package import Packed
 
-_REFUSAL = "does not support loading in subinterpreters"
-_REFUSAL_HINT = (
-    "an extension module refuses to be loaded in a subinterpreter. Run this"
-    " function in a ThreadPoolExecutor or a ProcessPoolExecutor instead"
-)
+_ELSEWHERE = "Run this function in a ThreadPoolExecutor or a ProcessPoolExecutor instead"
+_REFUSAL_HINT = "an extension module refuses to be loaded in a subinterpreter. " + _ELSEWHERE
 
 _OPTIONS = {
     **dict.fromkeys(
@@ -74,6 +71,8 @@ def add(error: BaseException, keywords: "Container[str]", payload: "Packed | Non
         _add(error, f"{name}: {_REFUSAL_HINT}")
     elif (advice := _advice_for(error)) is not None:
         _add(error, advice)
+    else:
+        add_refused(error, error)
 
 
 def _add(error: BaseException, text: str) -> None:
@@ -104,9 +103,27 @@ def add_run(error: BaseException) -> None:
 def _refused_extension(error: BaseException) -> str | None:
     """Return the extension module that would not load here, if that is the cause."""
     for link in shown_links(error):
-        if isinstance(link, ImportError) and _REFUSAL in str(link):
-            return str(link).partition(_REFUSAL)[0].split()[-1]
+        if isinstance(link, ImportError) and refused_imports.REFUSAL in (text := str(link)):
+            return refused_imports.name_in(text)
     return None
+
+
+def add_refused(error: BaseException, reason: BaseException) -> None:
+    """Say which extension module could not be loaded, where that is why something is missing.
+
+    reason: the error that was raised.
+    """
+    for link in shown_links(reason):
+        found = refused_imports.told_by(link)
+        if found is not None:
+            name, importer, package = found
+            by = f" when {importer} imported it" if importer else ""
+            _add(
+                error,
+                f"{name} was refused in this worker{by}: it does not support subinterpreters. So"
+                f" parts of {package} may be missing. {_ELSEWHERE}",
+            )
+            return
 
 
 def _advice_for(error: BaseException) -> str | None:

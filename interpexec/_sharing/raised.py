@@ -63,6 +63,7 @@ def pack_unpickling(error: BaseException, payload: "Packed") -> "Packed":
         message = main_module.explain_absence(message)
     refused = NotShareableError(f"args not shareable: {name}: {message}{raiser(error)}")
     notes.add_run(refused)
+    notes.add_refused(refused, error)
     lines = "" if text == _NO_LINE else f"\n\n{text}"
     text = f"The call could not be unpickled in the worker.{lines}"
     return _record(refused, (name, qualname, module, message, text), places)

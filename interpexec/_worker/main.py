@@ -13,6 +13,7 @@ pays for each import here, so slow paths import what they need when they are tak
 import _pickle
 import gc
 import sys
+from _functools import partial
 from time import monotonic_ns
 
 from interpexec._core import current_call, main_module
@@ -132,6 +133,7 @@ def _set_up(queue: Fifo) -> "tuple[Worker, Helper, Career]":
         from interpexec._worker import forwarding as forwarders  # most pools forward nothing
 
         answers = forwarders.install(forwarding, answers, number)
+    threads.when_refused(partial(run_call.tell_refused, answers))
     queues = MessageQueue(token=requests), answers
     worker = Worker(number, seat, *queues, slot, name, first, last)
     helper = Helper(name, MessageQueue(token=control), worker)

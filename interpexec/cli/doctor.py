@@ -29,10 +29,11 @@ examples:
   interpexec doctor json decimal
   interpexec doctor --json sqlite3
 
-results: loads; refuses: an extension module does not support subinterpreters; fails: the
-import raises something else; missing; crashes; hangs.
+results: loads; partly: it loads without an extension module that does not support
+subinterpreters, slower or with parts missing; refuses: it does not load without one; fails:
+the import raises something else; missing; crashes; hangs.
 
-exit codes: 0 all load, 1 some do not, 2 wrong usage."""
+exit codes: 0 all load (also partly), 1 some do not, 2 wrong usage."""
 
 
 def run(argv: "Sequence[str]") -> int:
@@ -133,10 +134,11 @@ def _line(finding: Finding) -> str:
     return f"{finding.status:8}  {finding.name}{detail}\n"
 
 
-def _record(finding: Finding) -> dict[str, str | None]:
+def _record(finding: Finding) -> dict[str, object]:
     return {
         "name": finding.name,
         "status": finding.status,
         "detail": finding.detail,
         "extension": finding.extension,
+        "refused": list(finding.refused),
     }
