@@ -18,6 +18,7 @@
     pickler         pickling an object, and collecting its out-of-band data
     unavailable     what could not be imported for a definition
     identities      keys of functions and classes
+    source_texts    source of code that is in no file, for workers that ask
     rebuilding      definitions that have arrived: functions, and their globals
     new_classes     classes that have arrived
     new_objects     other objects that pickle does not know

@@ -127,7 +127,7 @@ def _set_up(queue: Fifo) -> "tuple[Worker, Helper, Career]":
     threads.name_this(name)
     threads.expect_threading()
     current_call.keep_unraisable()
-    main_module.expect(origin)
+    main_module.expect(origin, threads.when_imported)
     answers: Any = MessageQueue(token=replies)
     if forwarding is not None:
         from interpexec._worker import forwarding as forwarders  # most pools forward nothing
