@@ -59,6 +59,7 @@ _SUBMODULES = (
     "aio",
     "buffers",
     "channels",
+    "dask",
     "errors",
     "executor",
     "joblib",

@@ -3,6 +3,7 @@
 from interpexec import aio as aio
 from interpexec import buffers as buffers
 from interpexec import channels as channels
+from interpexec import dask as dask
 from interpexec import errors as errors
 from interpexec import executor as executor
 from interpexec import joblib as joblib

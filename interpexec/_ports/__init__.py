@@ -13,6 +13,11 @@ The backend of `interpexec.joblib`, in the words of joblib:
     joblib_worker    running a batch; joblib in a worker
     joblib_backend   what joblib calls
 
-They use the executor as any program does. Workers import `joblib_worker`, and for a `Pool`
-`_map/plain_chunk.py`.
+The executor of `interpexec.dask`, in the words of dask.distributed:
+
+    dask_worker      running a task; distributed in a worker
+    dask_executor    the executor that dask asks
+
+They use the executor as any program does. Workers import `joblib_worker` or `dask_worker`, and for
+a `Pool` `_map/plain_chunk.py`.
 """
