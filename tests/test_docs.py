@@ -1,8 +1,10 @@
 """The examples of the documents are true: every Python block runs."""
 
+import ast
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,10 +13,26 @@ import interpexec
 from documents import ROOT, document, in_a_checkout
 
 PACKAGE = Path(interpexec.__file__).parent
-PAGES = ("asyncio.md", "how-to.md", "moving.md", "sharing.md", "workers.md")
-RECIPES = [document(f"docs/{name}") for name in PAGES]
-_RECIPE = re.compile(r"^## (.+?)$(?:(?!^## ).)*?^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-PROGRAMS = {title: program for text in RECIPES for title, program in _RECIPE.findall(text)}
+document("docs/index.md")  # with it, all others are there
+PAGES = {path.name: path.read_text() for path in sorted((ROOT / "docs").glob("*.md"))}
+_PROGRAM = re.compile(
+    r"^#{2,3} (?P<title>.+?)$|^```python\n(?P<program>.*?)^```$"
+    r"(?:\n+^```text\n(?P<output>.*?)^```$)?",
+    re.MULTILINE | re.DOTALL,
+)
+
+
+def programs() -> Iterator[tuple[str, str, str | None]]:
+    """Yield the heading above each program, the program, and the output shown below it."""
+    for text in PAGES.values():
+        title = ""
+        for found in _PROGRAM.finditer(text):
+            title = found["title"] or title
+            if found["program"]:
+                yield title, found["program"], found["output"]
+
+
+PROGRAMS = {title: program for title, program, _ in programs()}
 
 PRIMES = [n for n in range(2, 100) if all(n % d for d in range(2, n))]
 
@@ -67,12 +85,22 @@ INPUT = {"Map over items that arrive bit by bit": "spam\neggs\n"}
 """The standard input of programs that read it."""
 
 
+EXPECTED |= {title: output for title, _, output in programs() if output is not None}
+
+
+def packages(program: str) -> set[str]:
+    """Return the packages that a program imports, of those that do not come with Python."""
+    nodes = [*ast.walk(ast.parse(program))]
+    names = {alias.name for each in nodes if isinstance(each, ast.Import) for alias in each.names}
+    names |= {each.module or "" for each in nodes if isinstance(each, ast.ImportFrom)}
+    return {name.partition(".")[0] for name in names} - {"interpexec", *sys.stdlib_module_names}
+
+
 @pytest.mark.parametrize("title", PROGRAMS)
 def test_the_recipe_works(title: str, tmp_path: Path) -> None:
     """Each recipe is a program that ends well and prints what it should."""
-    for module in ("anyio", "joblib", "trio"):
-        if module in PROGRAMS[title]:
-            pytest.importorskip(module)
+    for module in packages(PROGRAMS[title]):
+        pytest.importorskip(module)
     program = tmp_path / "program.py"
     program.write_text(PROGRAMS[title])
     command = [sys.executable, "-W", "error", str(program)]
@@ -107,7 +135,7 @@ def test_the_programs_of_the_readme_work(program: str, output: str, tmp_path: Pa
 
 def test_every_recipe_is_found() -> None:
     """As many programs as code blocks, and no expectation without its recipe."""
-    assert len(PROGRAMS) == "".join(RECIPES).count("```python")
+    assert len(PROGRAMS) == "".join(PAGES.values()).count("```python")
     assert EXPECTED.keys() <= PROGRAMS.keys()
 
 
@@ -122,6 +150,15 @@ def test_the_quick_start_has_its_two_commands() -> None:
 DOCUMENTS = [*(ROOT / "docs").glob("*.md"), *ROOT.glob("[A-Z]*.md")]
 
 
+def whole_text(page: Path) -> str:
+    """Return a page's text, or that of the file that it is made of."""
+    if page.suffix != ".md":
+        return ""
+    text = page.read_text()
+    included = re.match(r"```\{include\} (.+)\n", text)
+    return (page.parent / included[1]).read_text() if included else text
+
+
 @in_a_checkout
 @pytest.mark.parametrize("page", DOCUMENTS, ids=lambda page: page.name)
 def test_the_links_of_a_document_lead_somewhere(page: Path) -> None:
@@ -129,7 +166,7 @@ def test_the_links_of_a_document_lead_somewhere(page: Path) -> None:
     for target, heading in re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", page.read_text()):
         file = page.parent / target if target else page
         assert file.exists(), target
-        headings = re.findall(r"^#+ (.+)$", file.read_text(), re.MULTILINE) if heading else []
+        headings = re.findall(r"^#+ (.+)$", whole_text(file), re.MULTILINE) if heading else []
         slugs = {re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings}
         assert not heading or heading in slugs, f"{target}#{heading}"
 

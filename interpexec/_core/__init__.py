@@ -9,9 +9,12 @@
     handles          descriptors that an interpreter owns, and gives back
     destructors      destructors that wait until their thread has left a monitor
     capi             raising an exception in another thread of the same interpreter
+    addresses        bytes of another interpreter, read where they are
     cancellation     stopping one call in the middle, and no other one
     current_call     the call that is running, as it sees itself
     current_worker   the worker that runs it
+    refused_imports  extension modules that could not be loaded
+    known_source     the source that `linecache` has of code
     main_module      the program's `__main__` in a worker
     error_text       objects in error messages
     late_errors      two errors that need more of the standard library

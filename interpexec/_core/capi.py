@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
 # As in `ctypes/__init__.py`: the C calling convention, and keep the GIL.
-_FLAGS = _ctypes.FUNCFLAG_CDECL | _ctypes.FUNCFLAG_PYTHONAPI
+FLAGS = _ctypes.FUNCFLAG_CDECL | _ctypes.FUNCFLAG_PYTHONAPI
 
 
 class _Int(_ctypes._SimpleCData):  # noqa: SLF001  # that is how ctypes defines them
@@ -36,35 +36,35 @@ class _UnsignedLong(_ctypes._SimpleCData):  # noqa: SLF001  # like `_Int`
     _type_ = "L"
 
 
-class _Pointer(_ctypes._SimpleCData):  # noqa: SLF001  # like `_Int`
+class Pointer(_ctypes._SimpleCData):  # noqa: SLF001  # like `_Int`
     _type_ = "P"
 
 
-class _Object(_ctypes._SimpleCData):  # noqa: SLF001  # like `_Int`
+class Object(_ctypes._SimpleCData):  # noqa: SLF001  # like `_Int`
     _type_ = "O"
 
 
-class _Python:
+class Python:
     """The library that the functions are in: this very process."""
 
     _handle = getattr(sys, "dllhandle", None) or _ctypes.dlopen(None, 0)  # the first on Windows
 
 
 class _Get(_ctypes.CFuncPtr):
-    _flags_, _restype_, _argtypes_ = _FLAGS, _Pointer, ()
+    _flags_, _restype_, _argtypes_ = FLAGS, Pointer, ()
 
 
 class _GetFrame(_ctypes.CFuncPtr):
-    _flags_, _restype_, _argtypes_ = _FLAGS, _Object, (_Pointer,)
+    _flags_, _restype_, _argtypes_ = FLAGS, Object, (Pointer,)
 
 
 class _SetAsyncExc(_ctypes.CFuncPtr):
-    _flags_, _restype_, _argtypes_ = _FLAGS, _Int, (_UnsignedLong, _Object)
+    _flags_, _restype_, _argtypes_ = FLAGS, _Int, (_UnsignedLong, Object)
 
 
-_get = _Get(("PyThreadState_Get", _Python))
-_get_frame = _GetFrame(("PyThreadState_GetFrame", _Python))
-_set_async_exc = _SetAsyncExc(("PyThreadState_SetAsyncExc", _Python))
+_get = _Get(("PyThreadState_Get", Python))
+_get_frame = _GetFrame(("PyThreadState_GetFrame", Python))
+_set_async_exc = _SetAsyncExc(("PyThreadState_SetAsyncExc", Python))
 
 
 class Thread:
@@ -87,7 +87,7 @@ class Thread:
 
     def clear(self) -> None:
         """Take back the exception that was thrown, if it was not raised yet."""
-        _set_async_exc(self.ident, _Object())
+        _set_async_exc(self.ident, Object())
 
     def frame(self) -> "FrameType | None":
         """Return the innermost frame of the thread, None if it runs no Python."""

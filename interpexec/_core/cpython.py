@@ -204,28 +204,6 @@ def import_pickle() -> None:
         del sys.modules["functools"]
 
 
-def _file_of(module: object) -> object:
-    return getattr(module, "__dict__", {}).get("__file__")
-
-
-def source_lines(filename: str, qualname: str, first_line: int) -> list[str]:
-    """Return the source of some code, also of code in no file; nothing if it is not known.
-
-    From 3.13.1 on the source of a prompt or a command is found by its code alone.
-    """
-    import linecache  # of a traceback
-    from types import SimpleNamespace
-
-    # (Its loader has the source of a module in an archive.)
-    of_file = (vars(each) for each in [*sys.modules.values()] if _file_of(each) == filename)
-    lines = linecache.getlines(filename, next(of_file, None))
-    by_code = getattr(linecache, "_getlines_from_code", None)
-    if lines or by_code is None:
-        return lines
-    code = SimpleNamespace(co_filename=filename, co_qualname=qualname, co_firstlineno=first_line)
-    return by_code(code)  # type: ignore[no-any-return]
-
-
 def release_import_locks() -> None:
     """Release what the calling thread holds of the import system's locks.
 

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from types import CodeType, ModuleType, TracebackType
     from typing import Any, Protocol
 
+    type WhenImported = Callable[[str, Callable[[ModuleType], object]], None]
+
     class Loadable(Protocol):
         """A pickle with out-of-band data."""
 
@@ -52,6 +54,9 @@ _program: "_Program | None" = None  # in a worker, the program that made the poo
 
 of_run: "dict[str, object]" = {}
 """In a worker that has run the program: the globals that this has set."""
+
+when_imported: "WhenImported"
+"""In a worker: call a function with a module when that is imported, or now if it was before."""
 
 pickling: "Container[int]" = ()
 """The threads that pickle something: `packing` puts its own table here."""
@@ -129,12 +134,13 @@ def _command(arguments: list[str]) -> str | None:
     return None
 
 
-def expect(origin: Origin | None) -> None:
+def expect(origin: Origin | None, when: "WhenImported") -> None:
     """Make this interpreter's `__main__` run the program when it is asked for a name.
 
-    Called once, in a worker, before its first call.
+    Called once, in a worker, before its first call. when: becomes `when_imported`.
     """
-    global _program  # noqa: PLW0603  # one program per interpreter
+    global _program, when_imported  # noqa: PLW0603  # one program per interpreter
+    when_imported = when
     main = sys.modules["__main__"]
     for name in [name for name in vars(main) if not name.startswith("__")]:
         del vars(main)[name]  # the names of what has started this worker are the program's
@@ -169,6 +175,10 @@ class _Program:
     def find(self, name: str) -> object:
         """Return what the program calls `name`: the placeholder's `__getattr__`."""
         if name.startswith("__") and name.endswith("__"):
+            if name == "__file__" and sys._getframe(1).f_globals.get("__name__") == "inspect":  # noqa: SLF001  # documented
+                from interpexec._core import known_source  # few calls ask for source
+
+                return known_source.file_of(self.origin)
             # Asked of every module, meant of none.
             message = f"module '__main__' has no attribute {name!r}"
             raise AttributeError(message)

@@ -146,7 +146,7 @@ class ChunkRun:
         first, *others = self._remaining.take(), *self._columns[1:]
         maps: Callable[..., Iterator[object]] = map
         if (parts := getattr(type(fn), "interpexec_parts", None)) is not None:
-            fn, maps = parts(fn)  # see `context_values`
+            fn, maps = parts(fn)  # see `bound`
         results = maps(self._unpickle_and(fn) if self._are_pickled else fn, first, *others)
         return zip(results, iter(monotonic_ns, None), strict=False) if self._is_timed else results
 
@@ -160,7 +160,7 @@ class ChunkRun:
                 args = main_module.loads(pickled)[1]
             except BaseException as error:  # the user's classes run here
                 current_call.end_if_stopped(error)
-                self._failures[len(self._values)] = raised.pack_unpickling(error)
+                self._failures[len(self._values)] = raised.pack_unpickling(error, pickled)
                 return None
             return fn(*args)
 

@@ -33,6 +33,7 @@ The parts of a pool, from the ground up:
 The state of a pool, and the moves that change it:
 
     state            what the parts share, under one lock
+    refusals         extension modules that workers could not load
     stopping         orders to stop calls that workers have
     dispatch         workers for the calls, and calls for the workers
     losses           workers that were lost, and pools that break

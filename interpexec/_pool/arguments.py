@@ -79,7 +79,7 @@ def function(value: object) -> None:
 def _is_asynchronous(value: object) -> bool:
     """Say whether calling it gives a coroutine, or an asynchronous generator."""
     while isinstance(value, partial):
-        value = value.func
+        value = _function_of(value)
     kind = type(value)
     if kind is MethodType:
         value = value.__func__  # type: ignore[attr-defined]  # it is one
@@ -292,6 +292,14 @@ def buffersize(value: int | None, name: str = "buffersize") -> int | None:
     return number
 
 
+def _function_of(value: "partial[Any]") -> object:
+    """Return what a partial calls; of `asyncio.to_thread` the function that it was given."""
+    from interpexec._sharing.bound import is_context_run  # few calls are partials
+
+    is_in_context = bool(value.args) and is_context_run(value.func)
+    return value.args[0] if is_in_context else value.func
+
+
 def name_of(fn: object) -> str:
     """Return the qualified name of what is called, as far as it has one."""
     try:
@@ -301,5 +309,6 @@ def name_of(fn: object) -> str:
     except Exception:  # noqa: S110  # none, or the user's __getattr__
         pass
     if isinstance(fn, partial):
-        return f"partial({name_of(fn.func)})"
+        inner = _function_of(fn)
+        return f"partial({name_of(inner)})" if inner is fn.func else name_of(inner)
     return type(fn).__qualname__

@@ -34,6 +34,9 @@ class CallPickler:
         self, fn: "Callable[..., object]", args: tuple[object, ...], kwargs: dict[str, object]
     ) -> "Packed":
         """Pickle a call, as `pickling.dumps_call`."""
+        plain = pickling.as_asyncio_means((fn, args, kwargs))
+        if plain is not None:
+            fn, args, kwargs = plain
         bound = self.bind(fn)
         try:
             return pickling.dumps_call(bound, args, kwargs)

@@ -173,6 +173,10 @@ class Collector:
             self._losses.initializer_failed(raised.revive(payload))
         elif kind == wire.FORWARDED and (forwarded := self._state.settings.forwarded) is not None:
             forwarded.handle(payload, self._give_credit)
+        elif kind == wire.REFUSED:
+            from interpexec._pool import refusals  # most workers load all that they import
+
+            refusals.note(self._state, payload)
         elif kind == wire.NOT_FINALIZED:
             name, pool = self._state.settings.finalizer.name, self._state.name
             error = raised.revive(payload)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Monitored:
-    """`workers`, `stats` and `dump_stacks`: a base class of the executor."""
+    """`workers`, `stats`, `refused_imports` and `dump_stacks`: a base class of the executor."""
 
     _scheduler: "Scheduler"
 
@@ -33,6 +33,21 @@ class Monitored:
         from interpexec._pool.stats import stats_of  # few programs ask
 
         return stats_of(self._scheduler.state)
+
+    def refused_imports(self) -> dict[str, str]:
+        """Return the extension modules that workers of this pool could not load.
+
+        By their names, with the name of the module that imported each ("" where it was the
+        call itself). They do not support subinterpreters. The import has failed, or the package
+        goes on without them, often slower and without a word: so the logger `interpexec` warns
+        of each, once.
+
+        From any thread. Blocks for some microseconds; for a second at most, where the pool is
+        busy with its callbacks.
+        """
+        from interpexec._pool import refusals  # few programs ask
+
+        return refusals.refused_imports(self._scheduler.state)
 
     def dump_stacks(self, timeout: float = 1.0) -> str:
         """Return the Python stacks of the running calls, as text, while they run.

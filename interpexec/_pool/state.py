@@ -63,6 +63,7 @@ class PoolState:
         self.is_rest_wanted = False  # ... and the collector ends when there is no worker
         # Called when a worker has become ready, leaves or is gone, or the pool has ended.
         self.watchers: list[Callable[[], object]] = []
+        self.refused_imports: dict[str, str] = {}  # see `refusals`
         # From the threads of workers that end: their last replies, and themselves.
         self.arrived: deque[Message] = deque()
         self.gone: deque[tuple[WorkerThread, BaseException | None]] = deque()

@@ -18,6 +18,7 @@
     pickler         pickling an object, and collecting its out-of-band data
     unavailable     what could not be imported for a definition
     identities      keys of functions and classes
+    source_texts    source of code that is in no file, for workers that ask
     rebuilding      definitions that have arrived: functions, and their globals
     new_classes     classes that have arrived
     new_objects     other objects that pickle does not know
@@ -39,11 +40,15 @@
     after_run       calls for a worker that runs the program again
     tries           how a definition is written: the first way that succeeds
     definitions     functions and classes that are sent by value
+    bound           functions in a context of their own
+    asyncio_calls   calls as asyncio makes them
     pickling        the ladder: the ways to pickle a call, a result or a message
     context_values  the values of context variables, sent with a call
     flatten         a package as bytes alone, for messages in shared memory
     tokens          bytes that name an object which waits for its receiver
     source_lines    source lines for a traceback, of code that is in no file
+    unloadable      arguments that cannot be unpickled: their modules cannot be imported
+    notes           notes on what a call raised: what to do about it
     raised          what a call raised, with its traceback
 
 It imports `_core`, and `buffers`, which stands between `package` and `stdlib_types`.

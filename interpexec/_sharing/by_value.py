@@ -74,7 +74,7 @@ class ValuePickler(Pickler):
     def by_value(self, obj: "Any") -> "Any":
         """Return what makes a function or a class in the receiver."""
         if obj is NotShareableError:
-            return rebuilding.not_shareable_error, ()  # on 3.13 its module is no module
+            return new_objects.not_shareable_error, ()  # on 3.13 its module is no module
         if obj in _TYPES:
             return new_objects.find_type, (_TYPES[obj],)
         # Code that runs without a `__name__` makes classes that seem to be builtins, too.

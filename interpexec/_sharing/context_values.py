@@ -1,32 +1,27 @@
 """The values of context variables, sent with a call, and set where it runs.
 
-    caller's side   ContextVariables(variables).bind(fn)  ->  Bound
-    worker          enter(fn, values)                     ->  InContext, which is called
+    ContextVariables(variables).bind(fn)  ->  Bound, which the worker enters (`bound`)
 
 A worker finds its own variables for those of the caller (`context_variables`). Each call has a
 context of its own, a copy of the worker's: the next one does not see the values that it sets.
 
-This is imported where calls carry variables, and nowhere else.
+This is imported where a pool has such variables, and nowhere else.
 """
 
-import _pickle
-from _contextvars import Context, ContextVar, copy_context
-from _functools import partial
-from itertools import repeat
+from _contextvars import ContextVar, copy_context
 
 from interpexec._core.cpython import own_builtins
 from interpexec._core.error_text import shown
 from interpexec._sharing import pickling
+from interpexec._sharing.bound import Bound
 from interpexec._sharing.context_variables import place_of, recipe_of
 
 own_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
     from typing import Any
-
-    type Values = list[tuple[ContextVar[Any], object]]
 
 
 class Reference:
@@ -83,45 +78,3 @@ class ContextVariables:
                 where = f"the value of the context variable {each.variable.name!r}"
                 pickling.CALLS.pack_or_explain(value, where)
             raise
-
-
-class Bound:
-    """A function with the values of context variables."""
-
-    def __init__(self, fn: "Callable[..., object]", values: object) -> None:
-        """values: pickled; or as they are, with their variables."""
-        self._parts = fn, values
-
-    def __reduce__(self) -> "tuple[object, ...]":
-        """Be the function in a context of its own, for the worker."""
-        return enter, self._parts
-
-
-# -- in the worker ------------------------------------------------------------------
-
-
-def enter(fn: "Callable[..., object]", values: "bytes | Values") -> "InContext":
-    """Return a function that runs in a copy of this context, with these values.
-
-    Of variables that have no value there, this context's own stays.
-    """
-    context = copy_context()
-    for variable, value in _pickle.loads(values) if isinstance(values, bytes) else values:
-        context.run(variable.set, value)
-    return InContext(context.run, fn)
-
-
-class InContext(partial):  # type: ignore[misc]  # its types say nothing of it
-    """A function in a context of its own: C code calls it, without a frame of Python."""
-
-    def interpexec_parts(self) -> "tuple[Callable[..., object], Callable[..., Iterator[object]]]":
-        """Return the function, and a `map` whose calls each have a copy of the context."""
-        context: Context = self.func.__self__  # see `enter`
-        (fn,) = self.args
-        return fn, partial(_map_in, iter(context.copy, None))
-
-
-def _map_in(
-    contexts: "Iterator[Context]", fn: "Callable[..., object]", *columns: "Iterable[object]"
-) -> "Iterator[object]":
-    return map(Context.run, contexts, repeat(fn), *columns)

@@ -77,7 +77,7 @@ def _find(
     for _ in range(_DEEPEST):
         if way_out(obj, "") is not None:
             break  # what it is made of is of no interest
-        for name, part in _parts(obj):
+        for name, part in parts_of(obj):
             if id(part) in seen:
                 continue
             try:
@@ -91,7 +91,7 @@ def _find(
     return path, obj, reason
 
 
-def _parts(obj: object) -> "Iterator[tuple[str, object]]":
+def parts_of(obj: object) -> "Iterator[tuple[str, object]]":
     """Yield the parts of an object, and how each is written in Python."""
     try:
         for count, part in enumerate(_all_parts(obj)):

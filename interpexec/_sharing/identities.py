@@ -14,10 +14,16 @@ own_builtins(globals())
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import CodeType
     from typing import Any
+
+    from interpexec._core.known_source import Key
 
     type Changed = dict[str | int, int]
     """The versions of the parts of an object that have changed since it was sent first."""
+
+    type Text = tuple[int, int]
+    """The address of a text in this process, and its length in bytes."""
 
 keep_whole()
 
@@ -77,7 +83,7 @@ class Identities:
         try:
             reference = ref(obj, forget)
         except TypeError:  # an alias: it is kept, for a time
-            reference = partial(_same, obj)
+            reference = partial(same, obj)
             self._kept.append(forget)
         if self._keys.setdefault(where, (reference, key))[0]() is not obj:
             self._keys[where] = reference, key  # its callback was not called: see `keep_whole`
@@ -116,7 +122,8 @@ class Identities:
         self.versions.clear()
 
 
-def _same(obj: object) -> object:
+def same[T](obj: T) -> T:
+    """Return an object itself: stands for a weak reference to what is kept."""
     return obj
 
 
@@ -139,3 +146,9 @@ class Recent(dict):  # type: ignore[type-arg]  # of anything
 
 
 IDENTITIES = Identities()
+
+codes: "dict[bytes, CodeType]" = Recent(_MOST_KEPT)
+"""Code objects that were received, by what `marshal` makes of them."""
+
+sources: "dict[Key, Text]" = Recent(_MOST_KEPT)
+"""Where source is that is in no file, as a worker was told: see `source_texts`."""

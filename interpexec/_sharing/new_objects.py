@@ -1,6 +1,6 @@
 """Objects that have arrived of types which pickle does not know. See `rebuilding`."""
 
-from interpexec._core.cpython import own_builtins
+from interpexec._core.cpython import NotShareableError, own_builtins
 from interpexec._sharing.rebuilding import code_of, obtained, register
 
 own_builtins(globals())
@@ -9,6 +9,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType
     from typing import Any
+
+
+def not_shareable_error() -> type[Exception]:
+    """Return the class NotShareableError: on 3.13 its module is no module."""
+    return NotShareableError
 
 
 def make_code(pickled: bytes) -> "CodeType":

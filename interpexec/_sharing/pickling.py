@@ -16,6 +16,8 @@ receivers of these allow.
 """
 
 import sys
+from _contextvars import Context
+from _functools import partial
 from _pickle import dumps
 
 from interpexec._core import current_call, main_module
@@ -28,6 +30,7 @@ own_builtins(globals())
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from interpexec._sharing.definitions import Definition
     from interpexec._sharing.package import Packed
@@ -175,6 +178,8 @@ def dumps_call(
             again = None if has_name else _pack_by_names(call, error)
             if again is not None:
                 return again
+    elif type(fn) is partial and (plain := as_asyncio_means(call)) is not None:
+        return dumps_call(*plain)
     try:
         if not has_path:
             from interpexec._sharing.import_path import After  # see `_has_new_entries`
@@ -182,12 +187,37 @@ def dumps_call(
             sent = After(sent)
         return CALLS.pack((sent, args, kwargs))
     except Exception as error:
-        again = _pack_by_names(call, error)
-        if again is None:
-            from interpexec._core.error_text import of_users  # something is wrong
+        return _pack_otherwise(call, error)
 
-            raise _explain_call(call, error) from of_users(error)
-        return again
+
+def _pack_otherwise(call: "Call", error: Exception) -> "Packed":
+    """Pickle a call that cannot be sent as it is. error: why."""
+    if (plain := as_asyncio_means(call)) is not None:
+        return dumps_call(*plain)
+    again = _pack_by_names(call, error)
+    if again is None:
+        from interpexec._core.error_text import of_users  # something is wrong
+
+        raise _explain_call(call, error) from of_users(error)
+    return again
+
+
+def as_asyncio_means(call: "Call") -> "Call | None":
+    """Return a call as asyncio makes it in a form that can be sent; None if it is no such."""
+    fn: Any = call[0]
+    held = fn.func if type(fn) is partial else fn
+    if type(held) not in _METHODS:
+        return None
+    if type(held.__self__) is not Context and held.__name__ != _GETADDRINFO:
+        return None
+    from interpexec._sharing import asyncio_calls  # few programs need it
+
+    return asyncio_calls.plain_call(*call)
+
+
+# In its debug mode a loop measures what takes long, by a method of its own.
+_GETADDRINFO = "_getaddrinfo_debug"
+_METHODS = {type(CALLS.pack), type([].append)}
 
 
 def _pack_by_names(call: "Call", error: Exception) -> "Packed | None":

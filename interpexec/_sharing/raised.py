@@ -12,12 +12,11 @@ import sys
 # The same as in `importlib.machinery`, which is dear to import.
 from _frozen_importlib_external import PathFinder
 from _pickle import dumps
-from _thread import get_ident
 
 from interpexec._core import main_module
 from interpexec._core.cpython import NotShareableError, own_builtins
-from interpexec._core.error_text import raiser, shown_links, told
-from interpexec._sharing import pickler, pickling
+from interpexec._core.error_text import raiser, told
+from interpexec._sharing import notes, pickler, pickling
 from interpexec._sharing.unpickling import loads
 
 own_builtins(globals())
@@ -31,80 +30,40 @@ if TYPE_CHECKING:
     from interpexec._sharing.package import Packed
     from interpexec._sharing.source_lines import Places
 
-_REFUSAL = "does not support loading in subinterpreters"
-_REFUSAL_HINT = (
-    "an extension module refuses to be loaded in a subinterpreter. Run this"
-    " function in a ThreadPoolExecutor or a ProcessPoolExecutor instead"
-)
 
-
-_OPTIONS = {
-    **dict.fromkeys(
-        ("timeout", "contextvars", "retries", "retry_on", "name", "priority"),
-        "pool.with_options({}=...).submit(...)",
-    ),
-    **dict.fromkeys(("chunksize", "buffersize"), "pool.map(..., {}=...)"),
-}
-"""Options of calls, and how they are given: `submit` passes all keywords on."""
-
-
-_ABSENCES = AttributeError, NameError, TypeError
-_RUN_HINT = (
-    "interpexec: for this call the worker has run the program again, with another `__name__` than"
-    ' "__main__", because {}'
-)
-
-
-def pack(error: BaseException, keywords: "Container[str]" = ()) -> "Packed":
+def pack(
+    error: BaseException, keywords: "Container[str]" = (), payload: "Packed | None" = None
+) -> "Packed":
     """Pickle any exception. In the worker; never raises.
 
-    keywords: those of the call.
+    keywords: those of the call. payload: the call itself, if it could not be unpickled.
     """
     try:
-        if keywords and type(error) is TypeError:
-            _note_option(error, keywords)
-        if isinstance(error, _ABSENCES):
-            _note_run(error)
-        if (name := _refused_extension(error)) is not None:
-            error.add_note(f"interpexec: {name}: {_REFUSAL_HINT}")
+        notes.add(error, keywords, payload)
         return _record(error, _describe(error), _places_of(error))
     except BaseException as reason:  # the user's class runs here, or memory is short
         cls, why = type(error).__name__, type(reason).__name__
         return dumps((None, f"{why} while it was packed", cls, cls, "", "", ""), 5)
 
 
-def _note_option(error: TypeError, keywords: "Container[str]") -> None:
-    """Say how an option is given, where the function has refused one as its argument."""
-    for name, how in _OPTIONS.items():
-        if name in keywords and repr(name) in str(error):
-            error.add_note(
-                f"interpexec: keywords are arguments of the function. If {name!r} is meant as an"
-                f" option of the call: {how.format(name)}"
-            )
-
-
-def _note_run(error: BaseException) -> None:
-    """Say that the program was run again for the call, if so: it may lack what that has made."""
-    reason = main_module.reasons.get(get_ident())
-    if reason is not None:
-        error.add_note(_RUN_HINT.format(reason))
-
-
-def pack_unpickling(error: BaseException) -> "Packed":
+def pack_unpickling(error: BaseException, payload: "Packed") -> "Packed":
     """Pickle an exception from the unpickling of a call. In the worker.
+
+    payload: the call.
 
     An error that tells the user something is sent as it is: a module that cannot be
     imported, a program that cannot be run again. Any other one becomes the
     NotShareableError that the stdlib's class gives.
     """
     if isinstance(error, (ImportError, main_module.NotRunnableError)):
-        return pack(error)
+        return pack(error, payload=payload)
     name, qualname, module, message, text = _describe(error)
     places = _places_of(error)
     if isinstance(error, AttributeError):
         message = main_module.explain_absence(message)
     refused = NotShareableError(f"args not shareable: {name}: {message}{raiser(error)}")
-    _note_run(refused)
+    notes.add_run(refused)
+    notes.add_refused(refused, error)
     lines = "" if text == _NO_LINE else f"\n\n{text}"
     text = f"The call could not be unpickled in the worker.{lines}"
     return _record(refused, (name, qualname, module, message, text), places)
@@ -119,14 +78,6 @@ def _record(
     except BaseException as reason:  # any class may fail in any way here
         return dumps((None, told(reason), *description, places), 5)
     return pickler.pack((body, None, *description, places))
-
-
-def _refused_extension(error: BaseException) -> str | None:
-    """Return the extension module that would not load here, if that is the cause."""
-    for link in shown_links(error):
-        if isinstance(link, ImportError) and _REFUSAL in str(link):
-            return str(link).partition(_REFUSAL)[0].split()[-1]
-    return None
 
 
 def _describe(error: BaseException) -> tuple[str, str, str, str, str]:

@@ -24,8 +24,9 @@ from _thread import RLock
 from _weakref import ref
 
 from interpexec._core import main_module
-from interpexec._core.cpython import PLAIN, NotShareableError, own_builtins
-from interpexec._sharing.identities import IDENTITIES, OWN, Recent, is_newer
+from interpexec._core.cpython import PLAIN, own_builtins
+from interpexec._sharing import identities
+from interpexec._sharing.identities import IDENTITIES, OWN, Recent, codes, is_newer, same
 
 own_builtins(globals())
 
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
     from types import CellType, CodeType, FunctionType, ModuleType
     from typing import Any
 
-    from interpexec._sharing.identities import Changed
+    from interpexec._core.known_source import Key
+    from interpexec._sharing.identities import Changed, Text
     from interpexec._sharing.package import Packed
 
     type Space = tuple[str, str | None, bool, int]
@@ -43,17 +45,7 @@ if TYPE_CHECKING:
     tells them from others of this name, or 0: the module's own."""
 
 _FUNCTION: "type[FunctionType]" = type(lambda: None)  # type: ignore[assignment]  # without `types`
-
-
-def _cell_type() -> "type[CellType]":
-    def inner() -> object:
-        return inner
-
-    return type((inner.__closure__ or ())[0])  # it has one
-
-
-_CELL = _cell_type()
-
+_CELL: "type[CellType]" = type((lambda n: lambda: n)(0).__closure__[0])  # type: ignore[index]  # noqa: PLC3002  # the shortest way
 
 _MOST_KEPT = 1024  # code objects, definitions
 _MOST_BYTES = 1 << 23  # of streams whose definitions are kept
@@ -66,8 +58,9 @@ _weights: dict[int, int] = {}  # how long these streams were
 _weight = [0]  # all of them together
 _last: dict[int, int] = Recent(_MOST_KEPT)  # by the id of a definition: the last stream of it
 _came_back: "dict[int, ref[Any]]" = Recent(_MOST_KEPT)  # definitions of results and messages
-_codes = Recent(_MOST_KEPT)
 _spaces: "dict[Space, Callable[[], Namespace | None]]" = Recent(_MOST_KEPT)
+
+OFFERED = -1  # the version of a binding that tells where a source is: see `source_texts`
 
 # The thread that loads holds it: objects that one thread has filled are whole for the others.
 _lock = RLock()
@@ -158,7 +151,7 @@ def _forget(before: "dict[str, object]") -> None:
         if found is not None and found.globals is globals_:
             for name in gone:
                 found.versions.pop(name, None)
-            _spaces[space] = partial(_same, found)
+            _spaces[space] = partial(same, found)
 
 
 main_module.when_run.append(_forget)
@@ -217,11 +210,7 @@ def namespace(space: "Space") -> Namespace:
             found.globals[NAMESPACE] = found
             _spaces[space] = ref(found)
         else:
-            _spaces[space] = partial(_same, found)
-    return found
-
-
-def _same(found: Namespace) -> Namespace:
+            _spaces[space] = partial(same, found)
     return found
 
 
@@ -248,6 +237,9 @@ def _bind(space: "Space", name: str, version: int, value: object) -> None:
     """Set a global, unless that was done already: it belongs to this interpreter then."""
     if version == 0:
         return  # a module that is only to be imported
+    if version == OFFERED:
+        _take_source(*value)  # type: ignore[misc]  # a key and a text
+        return
     found = namespace(space)
     globals_, versions = found.globals, found.versions
     known = versions.get(name)
@@ -276,9 +268,18 @@ def _is_of_run(globals_: "dict[str, Any]", name: str, value: object) -> bool:
     return is_plain and globals_ is vars(sys.modules["__main__"]) and globals_[name] is of_run
 
 
-def not_shareable_error() -> type[Exception]:
-    """Return the class NotShareableError: on 3.13 its module is no module."""
-    return NotShareableError
+def _take_source(key: "Key", text: "Text") -> None:
+    """Learn where a source is, for calls that ask. A worker does; the maker of calls has it."""
+    if main_module.is_worker():
+        identities.sources[key] = text
+        if len(identities.sources) == 1 or "linecache" in sys.modules:
+            main_module.when_imported("linecache", _register_sources)
+
+
+def _register_sources(linecache: "ModuleType") -> None:
+    from interpexec._sharing import source_texts  # few calls ask
+
+    source_texts.register_all(linecache)
 
 
 def absent() -> None:
@@ -357,9 +358,9 @@ def obtain_function(
 
 
 def code_of(pickled: bytes) -> "CodeType":
-    code: CodeType | None = _codes.get(pickled)
+    code: CodeType | None = codes.get(pickled)
     if code is None:
-        code = _codes[pickled] = marshal.loads(pickled)  # noqa: S302  # our own bytes
+        code = codes[pickled] = marshal.loads(pickled)  # noqa: S302  # our own bytes
     return code
 
 

@@ -9,7 +9,7 @@ notebook's cell, or made by `exec`. The caller's side does, as far as it has it 
 
 from itertools import islice
 
-from interpexec._core.cpython import source_lines
+from interpexec._core import known_source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,12 +27,10 @@ if TYPE_CHECKING:
 
 def places_of(error: BaseException) -> "Places":
     """Return the places in tracebacks of an error whose source is not here."""
-    import linecache  # the traceback was formatted: it is imported
-
     return {
-        (_shown(code.co_filename), line, code.co_name): place
+        (_shown(frame.f_code.co_filename), line, frame.f_code.co_name): place
         for frame, line, place in _all_places(error)
-        if not linecache.getline((code := frame.f_code).co_filename, line, frame.f_globals)
+        if not known_source.lines_of(known_source.key_of(frame.f_code), frame.f_globals)[0]
     }
 
 
@@ -86,7 +84,7 @@ def _lines_at(place: "Place", line: int, name: str) -> list[str]:
     from traceback import FrameSummary, StackSummary  # of a traceback, on the caller's side
 
     file, qualname, first, last, begin, end = place
-    lines = source_lines(file, qualname, first)[line - 1 : last or line]
+    lines = known_source.lines_here((file, qualname, first))[line - 1 : last or line]
     if not lines:
         return []
     columns: dict[str, Any] = {"end_lineno": last, "colno": begin, "end_colno": end}

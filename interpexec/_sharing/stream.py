@@ -19,6 +19,7 @@ from interpexec._sharing import (
     new_classes,
     rebuilding,
     reducers,
+    source_texts,
 )
 from interpexec._sharing.by_value import (
     ValuePickler,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Sized
     from typing import Any
 
+    from interpexec._core.known_source import Key
     from interpexec._sharing.pickler import Packer
     from interpexec._sharing.rebuilding import Space
 
@@ -66,6 +68,7 @@ class Stream(ValuePickler):
         self._modules: dict[int, Any] = {}  # that no receiver can import, by their ids
         self._mentioned: set[str] = set()  # in all code of it
         self._globals: list[tuple[Space, str, int, object, User]] = []
+        self._sources: set[Key] = set()
 
     def write(self, root: "Any") -> None:
         """Write all of it."""
@@ -116,6 +119,7 @@ class Stream(ValuePickler):
         reader = partial(functions.parts_of, function, has_annotations=self.has_annotations)
         parts, read_at = read(reader)
         self._need_globals(function, space, parts)
+        self._offer_source(function)
         names, changed, _ = names_of(code)
         if functions.takes_module(function.__globals__, space, names, changed):
             space = space[0], space[1], True, 0
@@ -132,6 +136,13 @@ class Stream(ValuePickler):
             None,
             rebuilding.fill_function,
         )
+
+    def _offer_source(self, function: "Any") -> None:
+        """Tell the receiver of source that is in no file."""
+        offer = source_texts.offer_of(function.__code__, function.__globals__)
+        if offer is not None and offer[0] not in self._sources:
+            self._sources.add(offer[0])
+            self._globals.append((_NOWHERE, "", rebuilding.OFFERED, offer, ("", None)))
 
     def _need_globals(self, function: "Any", space: "Space", parts: "dict[str | int, Any]") -> None:
         """Have the globals be sent that a function reads, if they are not those of a module."""

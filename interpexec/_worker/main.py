@@ -13,6 +13,7 @@ pays for each import here, so slow paths import what they need when they are tak
 import _pickle
 import gc
 import sys
+from _functools import partial
 from time import monotonic_ns
 
 from interpexec._core import current_call, main_module
@@ -126,12 +127,13 @@ def _set_up(queue: Fifo) -> "tuple[Worker, Helper, Career]":
     threads.name_this(name)
     threads.expect_threading()
     current_call.keep_unraisable()
-    main_module.expect(origin)
+    main_module.expect(origin, threads.when_imported)
     answers: Any = MessageQueue(token=replies)
     if forwarding is not None:
         from interpexec._worker import forwarding as forwarders  # most pools forward nothing
 
         answers = forwarders.install(forwarding, answers, number)
+    threads.when_refused(partial(run_call.tell_refused, answers))
     queues = MessageQueue(token=requests), answers
     worker = Worker(number, seat, *queues, slot, name, first, last)
     helper = Helper(name, MessageQueue(token=control), worker)

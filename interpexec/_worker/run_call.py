@@ -2,7 +2,7 @@
 
 from _pickle import dumps
 
-from interpexec._core import main_module
+from interpexec._core import current_call, main_module
 from interpexec._core.cpython import PLAIN, own_builtins
 from interpexec.errors import WorkerLostError
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from interpexec._core.cancellation import Interruptible
+    from interpexec._core.message_queue import MessageQueue
     from interpexec._sharing.package import Packed
 
 faults: list[type[BaseException]] = []
@@ -42,7 +43,7 @@ def attempt(
         if thread.hit:
             return _STOPPED
         thread.unloaded = thread.armed, payload
-        return None, _pack_unpickling(error)
+        return None, _pack_unpickling(error, payload)
     fn, args, kwargs = call
     try:
         value = fn(*args, **kwargs)
@@ -87,7 +88,7 @@ def _pack(error: BaseException, keywords: "Container[str]" = ()) -> "Packed":
     return packed
 
 
-def _pack_unpickling(error: BaseException) -> "Packed":
+def _pack_unpickling(error: BaseException, payload: "Packed") -> "Packed":
     """Pack an exception of the unpickling of a call.
 
     A failed import, or a program that could not be run again, is sent as it is.
@@ -96,7 +97,7 @@ def _pack_unpickling(error: BaseException) -> "Packed":
     try:
         from interpexec._sharing import raised  # most workers never fail
 
-        packed = raised.pack_unpickling(error)
+        packed = raised.pack_unpickling(error, payload)
     except BaseException as fault:  # a call has damaged what imports need, or our own code
         faults.append(type(fault))
         return pack_barely(error)
@@ -123,6 +124,16 @@ def pack_loss(error: BaseException, name: str) -> bytes:
         return _loss(f"worker {name} failed around this call: {describe(error)}")
     except BaseException:  # of a hook that a call has left
         return LOST
+
+
+def tell_refused(replies: "MessageQueue", error: ImportError) -> None:
+    """Tell the pool of an extension module that could not be loaded, the first time."""
+    from interpexec._core import refused_imports  # most calls import nothing that refuses
+    from interpexec._worker.wire import REFUSED, seal  # it is there
+
+    found = refused_imports.note(error)
+    if found is not None:
+        current_call.shielded(replies.send)(seal(dumps(found, 5), 0, REFUSED))
 
 
 def describe(error: BaseException) -> str:

@@ -7,6 +7,7 @@ of; and when that is imported, it is told of the threads that are there. Else it
 "Dummy-1" (and on 3.13.0 complain about them at the interpreter's end).
 """
 
+import _imp
 import _thread
 import sys
 from _functools import partial
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from importlib.abc import Loader
     from importlib.machinery import ModuleSpec
     from types import ModuleType
+    from typing import Any
 
 # By its ident: the name of a thread, and its number in the system. Of those that run.
 _names: dict[int, tuple[str, int]] = {}
@@ -148,6 +150,29 @@ def when_imported(name: str, then: "Callable[[ModuleType], object]") -> None:
         then(module)
     else:
         sys.meta_path.insert(0, Import(name, then))
+
+
+def when_refused(then: "Callable[[ImportError], object]") -> None:
+    """Call a function with each ImportError of an extension module that is loaded here.
+
+    Its modules cost nothing that could be measured beside the loading of a library.
+    """
+    create = _imp.create_dynamic
+
+    def create_dynamic(*args: "Any") -> object:
+        try:
+            return create(*args)
+        except ImportError as error:
+            try:
+                then(error)
+            except Exception:  # noqa: S110  # a call has damaged what that needs
+                pass
+            raise
+
+    # CPython leaves frames of this file out of the tracebacks of imports.
+    file = "<frozen importlib._bootstrap_external>"
+    create_dynamic.__code__ = create_dynamic.__code__.replace(co_filename=file)
+    _imp.create_dynamic = create_dynamic  # type: ignore[assignment]  # it takes the same
 
 
 class Import:

@@ -84,8 +84,10 @@ _LARGE = 1 << 16
 # After the first two come notices: the worker's initializer has failed; it has run; the
 # worker soon has run as many calls as it may, so that a successor is wanted; its finalizer has
 # failed; it takes no further call; it forwards log records, or output. The last one is a call
-# itself, which was not begun, because its worker is damaged.
+# itself, which was not begun, because its worker is damaged. And an extension module could not be
+# loaded.
 VALUE, FAILURE, NOT_READY, READY, RETIRING, NOT_FINALIZED, LEAVING, FORWARDED, RETURNED = range(9)
+REFUSED = 9
 AFTER_MAIN = 16  # the worker has run the program: names in it may say so
 _KIND_BITS = 5
 _KINDS = (1 << _KIND_BITS) - 1

@@ -1,15 +1,10 @@
-"""The command line: `interpexec map`, also as `python -m interpexec map`.
+"""The command line: `interpexec map` and others, also as `python -m interpexec map`.
 
     __init__      main(): the only public name
     _commands     the table of subcommands
     map           `interpexec map`: its parts put together
-     ├─ _options       its arguments, their help, and contradictions
+     ├─ _map_options   its arguments, their help, and contradictions
      ├─ _halt          when failures end a run
-     ├─ _parse         'module:function' or an expression: is it sound?
-     ├─ _expression    the names in an expression, and what they stand for
-     ├─ _imports       importing in the main interpreter, with errors for the user
-     ├─ _items         where the items come from; the reading thread
-     ├─ _records       rows of CSV, batches, lines of JSON
      ├─ _flow          the loop between reading, workers and writing
      ├─ _report        results to stdout, failures to stderr
      ├─ _failures      what is told of an item that has failed
@@ -19,10 +14,23 @@
      ├─ _signals       Ctrl-C and its like
      ├─ _close         how a run ends that must not wait
      └─ _explain       what would be done, without doing it
+    bench         `interpexec bench`: which way to run a function is the fastest
+     ├─ _rounds        which items, how often, in which order
+     ├─ _reading       one reading, in a process of its own
+     ├─ _usage         memory, and waiting for a CPU
+     └─ _verdict       the table, and the choice
     doctor        `interpexec doctor`: which modules load
      └─ _probe         one module, tried in a process of its own
+    _options, _given
+                  the target and the items, for all commands that have them
+     ├─ _parse         'module:function' or an expression: is it sound?
+     ├─ _expression    the names in an expression, and what they stand for
+     ├─ _imports       importing in the main interpreter, with errors for the user
+     ├─ _items         where the items come from; the reading thread
+     └─ _records       rows of CSV, batches, lines of JSON
+    _children     programs of this package in processes of their own
     _errors       UsageError
-    _task, _evaluate, _inputs, _outputs, _printing
+    _task, _evaluate, _inputs, _outputs, _printing, _trial
                   the worker's side: what is done with an item
 
 It is a client of the package's public names, as any program is.

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 SUBCOMMANDS = {
     "map": ("interpexec.cli.map", "apply a function or an expression to each item"),
+    "bench": ("interpexec.cli.bench", "tell which way to run a function is the fastest"),
     "doctor": ("interpexec.cli.doctor", "tell which modules can be imported in workers"),
 }
 """Name: (module, summary). The module is imported when its command is run.

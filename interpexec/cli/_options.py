@@ -1,63 +1,24 @@
-"""The options of `interpexec map`: the parser, its help, and the manual come from one table."""
+"""The options that commands share, and how they are read: the target, and the items."""
 
 import argparse
 from os import process_cpu_count
 
 from interpexec.cli._errors import UsageError
-from interpexec.cli._halt import NEVER, NOW, Halt, parse_halt
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Protocol
+
+    class Adds(Protocol):
+        """Adds an option: `add_argument`."""
+
+        def __call__(self, *flags: str, **keywords: object) -> argparse.Action:
+            """Take what that takes."""
+
 
 ITEMS_FOLLOW = ":::"
 """The separator between the options and the items, as in GNU parallel."""
-
-USAGE = "%(prog)s [options] TARGET [::: ITEM ...]"
-
-DESCRIPTION = """\
-Apply TARGET to each item, in parallel, and print the results in the items' order.
-
-TARGET is 'module:function', 'file.py:function', or an expression in x (the item)
-and i (its number, from 0), whose modules are imported by themselves. Items are the
-lines of standard input, of files (-a), or stand behind ::: on the command line."""
-
-EXAMPLES = (
-    "find . -name '*.py' | interpexec map 'len(ast.parse(open(x).read()).body)'",
-    "find . -type f -print0 | interpexec map -0 'os.path.getsize(x)'",
-    "interpexec map -j 4 'math.factorial(int(x)) % 1000' ::: 1000 2000 3000",
-    "interpexec map --jsonl -a records.jsonl 'x[\"name\"]'",
-    "interpexec map --joblog run.log --resume mymodule:check < names.txt >> out",
-)
-
-EPILOG = """\
-examples:
-  {examples}
-
-A TARGET that begins with a minus sign stands last, after --. What a task prints goes
-to standard error, marked with its item. Ctrl-\\ shows what runs.
-
-exit codes: 0 all went well, 1 some items failed, 2 wrong usage, or items could not be
-read or results not be written, 130 after Ctrl-C, 141 when nobody reads the output.""".format(
-    examples="\n  ".join(EXAMPLES)
-)
-
-
-def make_parser() -> argparse.ArgumentParser:
-    """Make the parser of the options."""
-    parser = argparse.ArgumentParser(
-        prog="interpexec map",
-        usage=USAGE,
-        description=DESCRIPTION,
-        epilog=EPILOG,
-        formatter_class=_Formatter,
-        add_help=False,
-    )
-    parser.add_argument("target", metavar="TARGET", help=argparse.SUPPRESS)
-    for add_group in _add_task, _add_input, _add_output, _add_control, _add_long_work:
-        add_group(parser)
-    return parser
-
 
 WIDTH = 80
 """Columns of the help, on whatever screen."""
@@ -71,16 +32,46 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
         super().__init__(prog, **options)  # type: ignore[arg-type]  # of argparse
 
 
-def _add_task(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument_group("task").add_argument
+class Parser(argparse.ArgumentParser):
+    """A parser of one command; in its help stand all options, or the main ones."""
+
+    def __init__(self, command: str, about: str, more: str, main: "frozenset[str] | None") -> None:
+        """command: its name. about: before the options. more: behind. main: flags; None: all."""
+        super().__init__(
+            prog=f"interpexec {command}",
+            usage="%(prog)s [options] TARGET [::: ITEM ...]",
+            description=about,
+            epilog=more,
+            formatter_class=_Formatter,
+            add_help=False,
+        )
+        self._main = main
+        self.add_argument("target", metavar="TARGET", help=argparse.SUPPRESS)
+
+    def group(self, title: str) -> "Adds":
+        """Return the function that adds an option to a group."""
+        group, main = self.add_argument_group(title), self._main
+
+        def add(*flags: str, **keywords: object) -> argparse.Action:
+            if main is not None and main.isdisjoint(flags):
+                keywords["help"] = argparse.SUPPRESS
+            return group.add_argument(*flags, **keywords)  # type: ignore[arg-type]  # of argparse
+
+        return add
+
+
+def add_task(parser: Parser) -> None:
+    """Add the options of the task."""
+    add = parser.group("task")
     add("--setup", metavar="CODE", default="", help="run CODE once in each worker, before")
     add("--init", metavar="M:F", help="call the function F of module M once in each worker")
     add("--kwargs", action="store_true", help="the keys of a JSON item are the arguments")
-    add("-n", "--batch", type=_positive, metavar="N", help="x is a list of N items")
+    add("-n", "--batch", type=positive, metavar="N", help="x is a list of N items")
 
 
-def _add_input(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument_group("items").add_argument
+def add_input(parser: Parser) -> None:
+    """Add the options of the items."""
+    add = parser.group("items")
     add("-a", "--arg-file", metavar="FILE", action="append", help="read FILE ('-': stdin)")
     add("-0", "--null", action="store_true", help="items end with NUL, not with a newline")
     add("-d", "--delimiter", metavar="TEXT", help="items end with TEXT (\\n, \\t, \\0)")
@@ -91,25 +82,8 @@ def _add_input(parser: argparse.ArgumentParser) -> None:
     add("--files", action="store_true", help="items name files: x is one, open to read")
 
 
-def _add_output(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument_group("results (None is none)").add_argument
-    add(
-        "-o",
-        "--output",
-        choices=("text", "jsonl", "repr", "null"),
-        metavar="KIND",
-        help="text (default), jsonl, repr, null (ends with NUL)",
-    )
-    add("--repr", dest="output", action="store_const", const="repr", help="the same as -o repr")
-    add("--keep", action="store_true", help="write each item, a tab, and its result")
-    add("--tag", action="store_true", help="put the item before each line of its result")
-    add("--filter", action="store_true", help="write the items for which TARGET is true")
-    add("--reduce", metavar="EXPR", help="one result: sum, min, max, count, or of a and b")
-    add("-u", "--unordered", action="store_true", help="print each result as it arrives")
-
-
-def _add_control(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument_group("control").add_argument
+def add_jobs(add: "Adds") -> None:
+    """Add the number of workers."""
     add(
         "-j",
         "--jobs",
@@ -118,43 +92,16 @@ def _add_control(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="workers: a number, N%% of the usable CPUs, or 0: all",
     )
-    add("--chunksize", type=_chunksize, metavar="N", help="items in a call (auto: by their time)")
-    add("--timeout", type=_seconds, metavar="S", help="seconds that an item may take")
-    add("--retries", type=_natural, default=0, metavar="N", help="run a failed item N times more")
-    add(
-        "--halt",
-        type=_halt,
-        default=Halt(NEVER),
-        metavar="HOW",
-        help="end at a failure: soon or now[,fail=N or ,fail=P%%]",
-    )
-    add(
-        "-x",
-        "--fail-fast",
-        dest="halt",
-        action="store_const",
-        const=Halt(NOW),
-        help="stop at the first item that fails",
-    )
-    add("--max-tasks-per-child", type=_positive, metavar="N", help="a new worker after N items")
 
 
-def _add_long_work(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument_group("long work").add_argument
-    add("--joblog", metavar="FILE", help="log each item: JSON Lines; .tsv: GNU parallel's")
-    add("--resume", action="store_true", help="leave the items out that are in the log")
-    add("--resume-failed", action="store_true", help="the same, but do failed ones again")
-    add("--progress", action=argparse.BooleanOptionalAction, help="tell how far it is (terminal)")
-    add("--traceback", action="store_true", help="show where in the worker an item failed")
-    add("--dry-run", action="store_true", help="print the calls, and make none")
-    add("--explain", action="store_true", help="print a Python program that does the same")
-    add("-h", "--help", action="help", help="show this help")
+def read(
+    parser: argparse.ArgumentParser, argv: "Sequence[str]"
+) -> tuple[argparse.Namespace, "list[str] | None"]:
+    """Return the options, and the items if they stand on the command line.
 
-
-def read_arguments(argv: "Sequence[str]") -> tuple[argparse.Namespace, "list[str] | None"]:
-    """Return the options, and the items if they stand on the command line."""
+    Raises UsageError for options that do not go together, and SystemExit as argparse does.
+    """
     options, items = _split_at_items(list(argv))
-    parser = make_parser()
     arguments, unknown = parser.parse_known_args(options)
     if unknown:
         parser.error(
@@ -164,35 +111,36 @@ def read_arguments(argv: "Sequence[str]") -> tuple[argparse.Namespace, "list[str
         parser.error(f"items come from --arg-file or stand behind {ITEMS_FOLLOW}, not both")
     if items is not None and ITEMS_FOLLOW in items:
         parser.error(f"{ITEMS_FOLLOW} may stand there only once")
-    _refuse_contradictions(arguments)
+    if arguments.delimiter == "":
+        raise UsageError("--delimiter is empty")
+    refuse_contradictions(arguments, EXCLUSIVE, NEEDED)
     return arguments, items
 
 
-_EXCLUSIVE = (
+EXCLUSIVE = (
     ("null", "delimiter", "csv"),
     ("jsonl", "csv", "text", "bytes", "files"),
-    ("keep", "tag", "filter", "reduce"),
-    ("reduce", "output"),
     ("kwargs", "batch"),
     ("kwargs", "text", "bytes", "files"),
-    ("reduce", "joblog"),
-    ("resume", "resume_failed"),
 )
 """Options of which only one may be given."""
 
-_NEEDED = (("kwargs", ("jsonl", "csv")), ("resume", ("joblog",)), ("resume_failed", ("joblog",)))
+NEEDED = (("kwargs", ("jsonl", "csv")),)
 """Options that need one of others."""
 
 
-def _refuse_contradictions(arguments: argparse.Namespace) -> None:
-    if arguments.delimiter == "":
-        raise UsageError("--delimiter is empty")
-    for names in _EXCLUSIVE:
+def refuse_contradictions(
+    arguments: argparse.Namespace,
+    exclusive: "Sequence[tuple[str, ...]]",
+    needed: "Sequence[tuple[str, tuple[str, ...]]]",
+) -> None:
+    """Raise UsageError where two options exclude each other, or one needs another one."""
+    for names in exclusive:
         given = [name for name in names if getattr(arguments, name)]
         if len(given) > 1:
             message = f"{_flag(given[0])} and {_flag(given[1])} do not go together"
             raise UsageError(message)
-    for name, others in _NEEDED:
+    for name, others in needed:
         if getattr(arguments, name) and not any(getattr(arguments, each) for each in others):
             message = f"{_flag(name)} needs {' or '.join(map(_flag, others))}"
             raise UsageError(message)
@@ -223,22 +171,22 @@ def _jobs(text: str) -> int:
     return int(number) or cpus
 
 
-def _natural(text: str, least: int = 0) -> int:
+def natural(text: str, least: int = 0) -> int:
     if not (text.isascii() and text.isdigit()) or int(text) < least:
         message = f"{text!r} is not a number ({least} or more)"
         raise argparse.ArgumentTypeError(message)
     return int(text)
 
 
-def _positive(text: str) -> int:
-    return _natural(text, 1)
+def positive(text: str) -> int:
+    return natural(text, 1)
 
 
-def _chunksize(text: str) -> int | None:
-    return None if text == "auto" else _positive(text)
+def chunksize(text: str) -> int | None:
+    return None if text == "auto" else positive(text)
 
 
-def _seconds(text: str) -> float:
+def seconds(text: str) -> float:
     try:
         seconds = float(text)
     except ValueError:
@@ -247,10 +195,3 @@ def _seconds(text: str) -> float:
         message = f"{text!r} is not a number of seconds (more than 0)"
         raise argparse.ArgumentTypeError(message)
     return seconds
-
-
-def _halt(text: str) -> Halt:
-    try:
-        return parse_halt(text)
-    except UsageError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error

@@ -4,15 +4,16 @@ An import may crash the interpreter, end the process, or never come back: each o
 """
 
 import json
-import os
-import subprocess
 import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Literal
 
-    type Status = Literal["loads", "refuses", "fails", "missing", "crashes", "hangs"]
+    from interpexec.cli._children import Children
+
+    type Status = Literal["loads", "partly", "refuses", "fails", "missing", "crashes", "hangs"]
 
 LIMIT = 60.0
 """Seconds for one module. Large ones take some."""
@@ -25,7 +26,9 @@ sys.path[:] = json.loads(sys.argv[2])
 stdout, sys.stdout = sys.stdout, sys.stderr
 with InterpreterPoolExecutor(1) as pool:
     error = pool.submit(__import__, name).exception()
-print(json.dumps([type(error).__name__, getattr(error, "name", None), str(error)]), file=stdout)
+refused = list(pool.refused_imports())
+told = [type(error).__name__, getattr(error, "name", None), str(error), refused]
+print(json.dumps(told), file=stdout)
 """
 
 _REFUSAL = "does not support loading in subinterpreters"
@@ -34,59 +37,59 @@ _REFUSAL = "does not support loading in subinterpreters"
 class Finding:
     """The result of one module."""
 
-    __slots__ = ("detail", "extension", "name", "status")
+    __slots__ = ("detail", "extension", "name", "refused", "status")
 
     def __init__(
-        self, name: str, status: "Status", detail: str = "", extension: str | None = None
+        self,
+        name: str,
+        status: "Status",
+        detail: str = "",
+        extension: str | None = None,
+        refused: "Sequence[str]" = (),
     ) -> None:
-        """detail: the reason, in a line. extension: the module that refuses."""
+        """Hold what has come of an import.
+
+        detail: the reason, in a line. extension: the module for which it has failed.
+        refused: all extension modules that could not be loaded.
+        """
         self.name = name
         self.status = status
         self.detail = detail
         self.extension = extension
+        self.refused = refused
 
     @property
     def is_fine(self) -> bool:
-        """Whether workers can use the module."""
-        return self.status == "loads"
+        """Whether workers can import the module."""
+        return self.status in {"loads", "partly"}
 
 
-def probe(name: str, limit: float = LIMIT) -> Finding:
+def probe(name: str, limit: float, children: "Children") -> Finding:
     """Import a module in a worker of a child process, and tell what has come of it."""
     try:
-        done = subprocess.run(  # noqa: S603  # this Python, and a program of ours
-            [sys.executable, "-c", _PROGRAM, name, json.dumps(sys.path)],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=limit,
-            check=False,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        )
-    except subprocess.TimeoutExpired:
-        return Finding(name, "hangs", f"it took more than {limit:g} s")
+        done = children.run(_PROGRAM, name, json.dumps(sys.path), limit=limit)
+    except TimeoutError as error:
+        return Finding(name, "hangs", str(error))
     try:
-        kind, missing, text = json.loads(done.stdout.splitlines()[-1])
+        kind, missing, text, refused = json.loads(done.out.splitlines()[-1])
     except (IndexError, ValueError):
-        return Finding(name, "crashes", _ending(done.returncode, done.stderr))
+        return Finding(name, "crashes", done.told())
+    if kind == "NoneType":
+        return _loaded(name, refused)
     return _judged(name, kind, missing, text)
 
 
-def _judged(name: str, kind: str, missing: str | None, text: str) -> Finding:
-    if kind == "NoneType":
+def _loaded(name: str, refused: "Sequence[str]") -> Finding:
+    if not refused:
         return Finding(name, "loads")
+    told = f"without {', '.join(refused)}: it may be slower, or lack something"
+    return Finding(name, "partly", told, refused=refused)
+
+
+def _judged(name: str, kind: str, missing: str | None, text: str) -> Finding:
     first = text.partition("\n")[0]
     if _REFUSAL in text:
         extension = first.removeprefix("module ").partition(" ")[0]
-        return Finding(name, "refuses", first, extension)
+        return Finding(name, "refuses", first, extension, [extension])
     is_missing = kind == "ModuleNotFoundError" and missing == name.partition(".")[0]
     return Finding(name, "missing" if is_missing else "fails", f"{kind}: {first}")
-
-
-def _ending(code: int, stderr: bytes) -> str:
-    """Say how a child process has ended."""
-    if code < 0:
-        from signal import Signals  # only here
-
-        return f"the process was ended by {Signals(-code).name}"
-    lines = stderr.decode(errors="replace").strip().splitlines()
-    return f"the process has ended with {code}" + (f": {lines[-1]}" if lines else "")

@@ -5,6 +5,7 @@ import json
 import sys
 from platform import python_implementation, python_version
 
+from interpexec.cli._children import Children
 from interpexec.cli._errors import UsageError
 from interpexec.cli._probe import LIMIT, Finding, probe
 from interpexec.cli._report import Output
@@ -28,10 +29,11 @@ examples:
   interpexec doctor json decimal
   interpexec doctor --json sqlite3
 
-results: loads; refuses: an extension module does not support subinterpreters; fails: the
-import raises something else; missing; crashes; hangs.
+results: loads; partly: it loads without an extension module that does not support
+subinterpreters, slower or with parts missing; refuses: it does not load without one; fails:
+the import raises something else; missing; crashes; hangs.
 
-exit codes: 0 all load, 1 some do not, 2 wrong usage."""
+exit codes: 0 all load (also partly), 1 some do not, 2 wrong usage."""
 
 
 def run(argv: "Sequence[str]") -> int:
@@ -119,11 +121,12 @@ def _findings(names: "Sequence[str]", limit: float) -> "Iterator[Finding]":
     from functools import partial
     from os import process_cpu_count
 
-    executor = ThreadPoolExecutor(process_cpu_count() or 1)
-    try:
-        yield from executor.map(partial(probe, limit=limit), names)
-    finally:
-        executor.shutdown(cancel_futures=True)
+    # In this order: those that run are killed before their threads are waited for.
+    with ThreadPoolExecutor(process_cpu_count() or 1) as executor, Children() as children:
+        try:
+            yield from executor.map(partial(probe, limit=limit, children=children), names)
+        finally:
+            executor.shutdown(wait=False, cancel_futures=True)
 
 
 def _line(finding: Finding) -> str:
@@ -131,10 +134,11 @@ def _line(finding: Finding) -> str:
     return f"{finding.status:8}  {finding.name}{detail}\n"
 
 
-def _record(finding: Finding) -> dict[str, str | None]:
+def _record(finding: Finding) -> dict[str, object]:
     return {
         "name": finding.name,
         "status": finding.status,
         "detail": finding.detail,
         "extension": finding.extension,
+        "refused": list(finding.refused),
     }

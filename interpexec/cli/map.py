@@ -2,19 +2,17 @@
 
 import sys
 from contextlib import nullcontext
-from os import getcwd
 
 from interpexec.cli._close import abandon
 from interpexec.cli._errors import UsageError
 from interpexec.cli._evaluate import Settings, Work, prepare
 from interpexec.cli._flow import Flow
-from interpexec.cli._items import MOST_BYTES, Source, from_arguments, from_files
-from interpexec.cli._options import read_arguments
-from interpexec.cli._parse import parse_task
+from interpexec.cli._given import kind_of, numbered, open_source, task_of
+from interpexec.cli._items import MOST_BYTES
+from interpexec.cli._map_options import read_arguments
 from interpexec.cli._printing import CLEAR
 from interpexec.cli._report import Output, Report, complain
 from interpexec.cli._signals import Signals
-from interpexec.cli._task import FunctionTask, Prepared
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,15 +22,13 @@ if TYPE_CHECKING:
     from typing import Any
 
     from interpexec import Feed, InterpreterPoolExecutor
-    from interpexec.cli._items import Blocks
+    from interpexec.cli._items import Source
     from interpexec.cli._joblog import Log
     from interpexec.cli._reduce import Reducer
     from interpexec.cli._task import Task
 
 FAILED = 1
 """Exit code if some items failed."""
-
-_DELIMITERS = {"\\n": b"\n", "\\t": b"\t", "\\0": b"\0"}
 
 
 def run(argv: "Sequence[str]") -> int:
@@ -42,10 +38,7 @@ def run(argv: "Sequence[str]") -> int:
     KeyboardInterrupt, and BrokenPipeError when stdout has lost its reader.
     """
     arguments, items = read_arguments(argv)
-    _import_from_here()
-    task = parse_task(arguments.target, setup=arguments.setup, init=arguments.init)
-    if arguments.kwargs and not isinstance(task, FunctionTask | Prepared):
-        raise UsageError("--kwargs needs a function, 'module:function', in place of an expression")
+    task = task_of(arguments)
     if arguments.explain:
         from interpexec.cli._explain import explain  # seldom wanted
 
@@ -87,23 +80,10 @@ class Run:
 
     # -- the parts ------------------------------------------------------------------------
 
-    def _open_source(self, items: "list[str] | None") -> Source:
-        arguments = self._arguments
-        if items is not None:
-            source = from_arguments(items)
-        else:
-            source = from_files(arguments.arg_file or ["-"], _separator(arguments))
-        if arguments.jsonl or arguments.csv or arguments.batch:
-            from interpexec.cli._records import batches, rows, without_empty  # seldom wanted
-
-            if arguments.jsonl:
-                source.blocks = without_empty(source.blocks)
-            if arguments.csv:
-                source.blocks = rows(source.blocks)
-            if arguments.batch:
-                source.blocks = batches(source.blocks, arguments.batch)
+    def _open_source(self, items: "list[str] | None") -> "Source":
+        source = open_source(self._arguments, items)
         if self._log is not None:
-            repeats_failed = arguments.resume_failed
+            repeats_failed = self._arguments.resume_failed
             source.blocks = self._log.rest_of(source.blocks, repeats_failed=repeats_failed)
         return source
 
@@ -118,17 +98,13 @@ class Run:
 
     def _make_settings(self) -> Settings:
         arguments, task = self._arguments, self._task
-        kind = "json" if arguments.jsonl or arguments.csv else "text"
-        for name in "text", "bytes":
-            if getattr(arguments, name):
-                kind = f"file-{name}"
         is_numbered = task.uses_number or self._log is not None
         if is_numbered and self._log is None:
-            self._source.blocks = _numbered(self._source.blocks)
+            self._source.blocks = numbered(self._source.blocks)
         return Settings(
             task,
             self._output.encoding,
-            kind="file" if arguments.files else kind,
+            kind=kind_of(arguments),
             size=arguments.batch,
             spreads=arguments.kwargs,
             is_numbered=is_numbered,
@@ -249,39 +225,9 @@ def _output(arguments: "Namespace") -> str:
     return f"{kind}+{more}" if more else kind
 
 
-def _separator(arguments: "Namespace") -> bytes:
-    if arguments.null:
-        return b"\0"
-    if arguments.delimiter is None:
-        return b"\n"
-    known = _DELIMITERS.get(arguments.delimiter)
-    return known or arguments.delimiter.encode(sys.getfilesystemencoding(), "surrogateescape")
-
-
-def _numbered(blocks: "Blocks") -> "Blocks":
-    """Yield the items with their numbers before them."""
-    number = 0
-    for block in blocks:
-        yield [f"{number + place}:{item}" for place, item in enumerate(block)]
-        number += len(block)
-
-
 def _descriptor() -> int | None:
     """Return the descriptor of stdout, if it has one."""
     try:
         return sys.stdout.fileno()
     except (AttributeError, OSError, ValueError):
         return None
-
-
-def _import_from_here() -> None:
-    """Put the current directory first on sys.path, where `python -m` has it.
-
-    The script `interpexec` has its own directory there. `python -P` asks for neither.
-    """
-    try:
-        here = getcwd()  # noqa: PTH109  # pathlib is slow to import
-    except FileNotFoundError:
-        return  # it was removed
-    if not sys.flags.safe_path and here not in sys.path:
-        sys.path.insert(0, here)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from command_line import Run
+from interpexec.cli._children import Children
 from interpexec.cli._probe import probe
 
 REFUSAL = "module only_main does not support loading in subinterpreters"
@@ -13,6 +14,7 @@ REFUSAL = "module only_main does not support loading in subinterpreters"
 MODULES = {
     "fine": "print('loading')",
     "refusing": f"raise ImportError({REFUSAL!r})",
+    "falling_back": "try:\n    import readline\nexcept ImportError: pass",
     "failing": "1 / 0",
     "needing": "import absent_module_of_that_name",
     "ending": "import os; os._exit(3)",
@@ -22,6 +24,7 @@ MODULES = {
 EXPECTED = {
     "fine": ("loads", ""),
     "refusing": ("refuses", REFUSAL),
+    "falling_back": ("partly", "without readline: it may be slower, or lack something"),
     "failing": ("fails", "ZeroDivisionError: division by zero"),
     "needing": ("fails", "ModuleNotFoundError: No module named 'absent_module_of_that_name'"),
     "ending": ("crashes", "the process has ended with 3"),
@@ -48,7 +51,8 @@ def test_each_module_has_its_result(folder: Path) -> None:
     results = {each["name"]: (each["status"], each["detail"]) for each in found["modules"]}
     assert results == EXPECTED
     assert list(results) == list(EXPECTED)
-    assert found["modules"][1]["extension"] == "only_main"
+    assert [each["extension"] for each in found["modules"][:3]] == [None, "only_main", None]
+    assert [each["refused"] for each in found["modules"][:3]] == [[], ["only_main"], ["readline"]]
 
 
 def test_modules_that_load_are_told_in_lines(folder: Path) -> None:
@@ -72,7 +76,8 @@ def test_a_module_that_hangs_is_given_up(folder: Path, monkeypatch: pytest.Monke
     """After the limit."""
     (folder / "hanging.py").write_text("while True: pass")
     monkeypatch.syspath_prepend(folder)
-    assert probe("hanging", limit=3).status == "hangs"
+    with Children() as children:
+        assert probe("hanging", 3, children).status == "hangs"
 
 
 @pytest.mark.parametrize(

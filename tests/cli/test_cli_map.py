@@ -13,7 +13,7 @@ import pytest
 import interpexec
 from command_line import ENVIRONMENT, LIMIT, Run
 from interpexec.cli import main
-from interpexec.cli._options import read_arguments
+from interpexec.cli._map_options import read_arguments
 
 # -- what is done ------------------------------------------------------------
 

@@ -12,25 +12,33 @@ from interpexec import InterpreterPoolExecutor
 
 
 @pytest.mark.parametrize(
-    ("fn", "args", "words"),
+    ("fn", "words", "advice"),
     [
-        (seen.start_daemon, (), "daemon threads are disabled in this"),
-        (seen.fork, (), "fork not supported for isolated subinterpreters"),
-        (seen.become, (), "exec not supported for isolated subinterpreters"),
-        (seen.run_process_with_function, (), "preexec_fn not supported within subinterpreters"),
-        (seen.handle_signal_in_loop, (), "only works in main thread of the main interpreter"),
+        (seen.start_daemon, "daemon threads are disabled in this", "daemon=False"),
+        (seen.fork, "fork not supported for isolated subinterpreters", "subprocess"),
+        (seen.become, "exec not supported for isolated subinterpreters", "subprocess.run"),
+        (
+            seen.run_process_with_function,
+            "preexec_fn not supported within subinterpreters",
+            "start_new_session",
+        ),
+        (
+            seen.handle_signal_in_loop,
+            "only works in main thread of the main interpreter",
+            "handle signals in the program",
+        ),
     ],
 )
 def test_a_call_may_not(
-    pool: InterpreterPoolExecutor,
-    fn: Callable[..., object],
-    args: tuple[object, ...],
-    words: str,
+    pool: InterpreterPoolExecutor, fn: Callable[[], object], words: str, advice: str
 ) -> None:
-    """CPython refuses it in an interpreter of its own; the worker goes on."""
-    error = pool.submit(fn, *args).exception(TIME_LIMIT)
+    """CPython refuses it in a subinterpreter; a note says what to do. The worker goes on."""
+    error = pool.submit(fn).exception(TIME_LIMIT)
     assert type(error) is RuntimeError
     assert words in str(error)
+    (note,) = error.__notes__
+    assert note.startswith("interpexec: ")
+    assert advice in note
     assert pool.submit(int).result(TIME_LIMIT) == 0
 
 
@@ -39,6 +47,8 @@ def test_a_call_may_not_handle_signals(pool: InterpreterPoolExecutor) -> None:
     error = pool.submit(seen.handle_signal).exception(TIME_LIMIT)
     assert type(error) is ValueError
     assert "main thread of the main interpreter" in str(error)
+    (note,) = error.__notes__
+    assert "Future.cancel()" in note
 
 
 def test_a_call_may_run_an_event_loop(pool: InterpreterPoolExecutor) -> None:
@@ -83,10 +93,14 @@ def test_a_pool_of_processes_breaks(tmp_path: Path) -> None:
 
         if __name__ == "__main__":
             with InterpreterPoolExecutor(1) as pool:
-                print(type(pool.submit(seen.process_pool).exception()).__name__)
+                error = pool.submit(seen.process_pool).exception()
+                print(type(error).__name__, *error.__notes__)
         """,
     )
-    assert programs.run(file).stdout == "BrokenProcessPool\n"
+    told = programs.run(file).stdout
+    assert told.startswith(
+        "BrokenProcessPool interpexec: a worker cannot have a pool of processes."
+    )
 
 
 def test_a_call_may_use_executors(pool: InterpreterPoolExecutor) -> None:

@@ -124,6 +124,9 @@ def test_the_interactive_prompt() -> None:
         "print('second', 1000 + (type(pool.submit(A).result()) is A))",
         "cause = pool.submit(lambda: 1 / 0).exception().__cause__",
         "print('marked', 1000 + str(cause).count('~~^~~'))",
+        "import inspect",
+        "theirs = pool.submit(inspect.getsource, scaled).result()",
+        "print('source', 1000 + (theirs == inspect.getsource(scaled)))",
         "factor = 4",
         "print('third', 1000 + pool.submit(scaled, 14).result())",
         "pool.shutdown()",
@@ -137,7 +140,7 @@ def test_the_interactive_prompt() -> None:
         while part := _read(terminal, TIME_LIMIT):
             said += part
     text = said.decode(errors="replace")
-    for answer in ("first 1042", "second 1001", "marked 1001", "third 1056"):
+    for answer in ("first 1042", "second 1001", "marked 1001", "source 1001", "third 1056"):
         assert answer in text
 
 

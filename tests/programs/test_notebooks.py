@@ -59,12 +59,15 @@ def test_a_real_notebook(tmp_path: Path) -> None:
     cells += ["print('run', pool.submit(other, 2).result())"]
     cells += ["cause = pool.submit(lambda: 1 / 0).exception().__cause__"]
     cells += ["print('marked', str(cause).count('~~^~~'))"]
+    cells += ["import inspect\nbut_double = lambda n: n * 2  # as written"]
+    cells += ["print('source', pool.submit(inspect.getsource, but_double).result())"]
     cells += ["%%time\nprint('time', pool.submit(other, 3).result())", "pool.shutdown()"]
     text = answers(tmp_path, *cells)
     assert "expected" not in text
     assert "Traceback" not in text
     assert text.count("ok\n") == PROGRAM.count("\ncheck(")
     assert "run 10" in text
+    assert "source but_double = lambda n: n * 2  # as written" in text
     assert "time 15" in text
     assert "marked 1" in text
 
