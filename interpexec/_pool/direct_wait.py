@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 
 keep_whole()
 
+_NONE: "list[Message]" = []
+
 
 class DirectWait:
     """The place of the one thread that waits so. From any thread."""
@@ -85,28 +87,34 @@ class DirectWait:
             self._leave()
 
     def _wait(self, future: "AnyFuture", deadline: "Deadline") -> None:
-        with self._state.lock:
-            link = self._state.link
-            is_only = len(self._state.table) == 1 and future.running()
-            if link is None or self._state.is_ending or not is_only:
+        state, replies = self._state, _NONE
+        table = state.table
+        with state.lock:
+            link = state.link
+            if link is None or state.is_ending or table.backlog or len(table.out) != 1:
+                return
+            if not future.running():
                 return
             self._thread = get_ident()
             self._awaited = future
         # It may be taken back from the request queue, because of a fork.
-        while future.running() and deadline.remaining() != 0 and not self._state.is_ending:
-            replies = link.wait_directly(deadline.remaining())
-            self._take_turn(link, future, replies)
-            if len(self._state.table) > 1:  # the collector does that better
+        while future.running() and not state.is_ending:
+            if (left := deadline.remaining()) == 0:
                 break
-        # Once more: a reply that came meanwhile woke this thread, and no other.
-        self._take_turn(link, future, link.take())
+            replies = link.wait_directly(left)
+            if replies:
+                self._take_turn(link, future, replies)
+            if table.backlog or len(table.out) > 1:  # the collector does that better
+                break
+        if not replies:  # a reply that came meanwhile woke this thread, and no other
+            self._take_turn(link, future, link.take())
 
     def lend(self) -> None:
         """Release the place, if this thread has it: a signal handler is about to block.
 
         The handler has interrupted this thread, which so can take no replies.
         """
-        if self._thread != get_ident():
+        if not self._thread or self._thread != get_ident():
             return
         link = self._state.link
         if not self._is_lent:
@@ -141,8 +149,6 @@ class DirectWait:
 
     def _take_turn(self, link: "Link", future: "AnyFuture", replies: "list[Message]") -> None:
         """Settle the future if its reply is here; leave the others to the collector."""
-        if not replies:
-            return
         state = self._state
         entries: list[Entry] = []
         try:
@@ -151,16 +157,21 @@ class DirectWait:
         except BaseException:
             state.todo.extend(entries)
             raise
-        mine = [entry for entry in entries if entry[0] is future]
-        others = [entry for entry in entries if entry[0] is not future]
-        state.leave_to_collector(*(partial(self._settle, *entry) for entry in others))
-        for _, payload, kind in mine:
-            self._awaited = None
-            try:
-                future._settle(payload, kind)
-            finally:
-                if not future.done():  # it was interrupted while it unpickled
-                    state.leave_to_collector(partial(self._settle, future, payload, kind))
+        mine = None
+        for entry in entries:
+            if entry[0] is future:
+                mine = entry
+            else:
+                state.leave_to_collector(partial(self._settle, *entry))
+        if mine is None:
+            return
+        _, payload, kind = mine
+        self._awaited = None
+        try:
+            future._settle(payload, kind)
+        finally:
+            if not future.done():  # it was interrupted while it unpickled
+                state.leave_to_collector(partial(self._settle, future, payload, kind))
 
     def postpone(self, callbacks: "Callable[[], None]") -> bool:
         """Leave callbacks to the collector, if this thread waits directly.

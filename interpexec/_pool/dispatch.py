@@ -49,11 +49,14 @@ class Dispatcher:
     def dispatch(self) -> None:
         """Start workers for the calls, and send them what there is room for."""
         state = self._state
-        if state.is_resting or state.is_ending or state.broken or not state.table:
+        table = state.table
+        calls = len(table.backlog) + len(table.out)
+        if state.is_resting or state.is_ending or state.broken or not calls:
             return
         link = state.link or self._open()
         if link is not None:
-            self._hire(link, len(state.table))
+            if len(state.workers.active) < calls:
+                self._hire(link, calls)
             self.feed(link)
 
     def dispatch_locked(self) -> None:
@@ -76,7 +79,7 @@ class Dispatcher:
         state = self._state
         if state.is_resting or state.is_ending:
             return
-        if state.table.send(link, len(state.workers.active), state.clock):
+        if state.table.backlog and state.table.send(link, len(state.workers.active), state.clock):
             state.nudge()  # the collector sleeps for longer than that
         if state.is_closing and self._have_all_begun(link):
             link.no_more_calls()

@@ -26,6 +26,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from interpexec._pool.link import Link
     from interpexec._pool.state import PoolState
 
 keep_whole()
@@ -33,6 +34,10 @@ keep_whole()
 PATIENCE = 0.2
 """Seconds for which a fork waits for calls that run. The child is lost where one takes
 longer; so short calls are worth waiting for, and for long ones nothing is gained."""
+
+STOPPING = 1.0
+"""Seconds for which it waits for calls that were stopped: they are about to end. It takes some ms;
+on a busy machine, until their threads get a core."""
 
 LIMIT = 5.0
 """Seconds for which it waits for interpreters that end. One takes some ms, but for that of a
@@ -97,21 +102,25 @@ class Rest:
             with state.lock:
                 if state.link is None:
                     break
-                left = begun + LIMIT - monotonic()
-                if not state.workers.is_empty():
-                    patience = begun + PATIENCE - monotonic()
-                    if left <= 0 or (patience <= 0 and state.workers.is_busy(state.link)):
-                        state.is_rest_wanted = False
-                        return False
-                    left = patience if patience > 0 else left
-                elif left <= 0:  # the collector is held up: it is not in the way
-                    return True
+                left = begun + self._patience(state.link) - monotonic()
+                if left <= 0 and state.workers.is_empty():
+                    return True  # the collector is held up: it is not in the way
+                if left <= 0:
+                    state.is_rest_wanted = False
+                    return False
                 state.watchers.append(news.wake)
             news.wait_briefly(left)
         collectors = state.collectors
         if collectors is not None:
             collectors.join_ended(max(begun + LIMIT - monotonic(), 0))
         return True
+
+    def _patience(self, link: "Link") -> float:
+        """Return how long, in seconds, it is of use to wait for what there is. Under the lock."""
+        workers = self._state.workers
+        if not workers.is_busy(link):
+            return LIMIT
+        return PATIENCE if workers.is_busy(link, with_stopped=False) else STOPPING
 
     def end(self) -> None:
         """Go on. Raises RuntimeError or OSError where no thread or descriptor is left."""

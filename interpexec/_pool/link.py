@@ -95,19 +95,22 @@ class Link:
 
         For at most `timeout` seconds (None: for ever). By the collector.
         """
-        return self._receive(_COLLECTOR, timeout)
+        message = self._replies.recv_or_wake(_COLLECTOR, timeout)
+        return [] if message is None else [message, *self.take()]  # type: ignore[list-item]
 
     def nudge(self) -> None:
         """Wake the collector, to look at other things."""
         self._replies.wake(_COLLECTOR)
 
     def wait_directly(self, timeout: float | None) -> list[Message]:
-        """Do as `wait`, for at most `timeout` seconds. By one other thread at a time.
+        """Block until there is a reply, and take that one alone; or until somebody nudges.
 
-        As long as that thread sleeps here, replies do not wake the collector. When it leaves,
-        it must `take()` once more.
+        For at most `timeout` seconds. By one other thread at a time. As long as that thread
+        sleeps here, replies do not wake the collector. When it leaves without a reply, it must
+        `take()` once more: for a reply that it has got, no other one has woken it alone.
         """
-        return self._receive(_DIRECT, timeout, self._spinner)
+        message = self._replies.recv_or_wake(_DIRECT, timeout, self._spinner)
+        return [] if message is None else [message]  # type: ignore[list-item]
 
     def leave_direct_seat(self) -> None:
         """Have no reply wake who is in `wait_directly`: it cannot take them now."""
@@ -116,12 +119,6 @@ class Link:
     def nudge_direct(self) -> None:
         """Wake who is in `wait_directly`."""
         self._replies.wake(_DIRECT)
-
-    def _receive(
-        self, seat: int, timeout: float | None, spinner: Spinner | None = None
-    ) -> list[Message]:
-        message = self._replies.recv_or_wake(seat, timeout, spinner)
-        return [] if message is None else [message, *self.take()]  # type: ignore[list-item]
 
     def take(self) -> list[Message]:
         """Take the replies that have arrived, without waiting.

@@ -129,8 +129,8 @@ class Scheduler:
             if options is not None:
                 self._treat(future, payload, options)
             # All workers are busy and calls are queued: the next reply dispatches this one.
-            is_full = len(state.workers.active) >= state.max_workers
-            is_queued = bool(is_full and table.backlog and table.out)
+            is_queued = bool(table.backlog and table.out)
+            is_queued = is_queued and len(state.workers.active) >= state.max_workers
             if options is None and not table.is_ranked:
                 table.backlog.append(future)
             else:

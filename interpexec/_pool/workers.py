@@ -199,10 +199,19 @@ class Workers:
         worker.left_at = _LEFT_BEHIND
         return is_vacant
 
-    def is_busy(self, link: "Link") -> bool:
-        """Say whether a worker runs a call, an initializer, or what was broadcast."""
+    def is_busy(self, link: "Link", *, with_stopped: bool = True) -> bool:
+        """Say whether a worker runs a call, an initializer, or what was broadcast.
+
+        with_stopped: also a call that was stopped, and is about to end.
+        """
         slots = link.slots
-        return any(slots.call(each.seat) or slots.beside(each.seat) for each in self.everyone())
+        for each in self.everyone():
+            call_id = slots.call(each.seat)
+            if call_id and (with_stopped or call_id != each.stopped[0]):
+                return True
+            if slots.beside(each.seat):
+                return True
+        return False
 
     def may_begin(self, link: "Link", out: "Container[int]") -> bool:
         """Say whether a worker may take a call before it sends anything.

@@ -128,10 +128,10 @@ def seal(payload: "Packed", call_id: int, kind: int = 0) -> Message:
 
 def send(queue: "MessageQueue", payload: "Packed", call_id: int, kind: int = 0) -> None:
     """Send a payload. Its out-of-band data belongs to the receiver, from now on."""
-    if type(payload) is bytes:
-        queue.send(seal(payload, call_id, kind))
-        return
     message = seal(payload, call_id, kind)
+    if type(payload) is bytes:
+        queue.send(message)
+        return
     entries = payload.give_away()  # type: ignore[union-attr]
     try:
         queue.send(message)

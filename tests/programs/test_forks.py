@@ -12,6 +12,7 @@ from interpexec import InterpreterPoolExecutor
 from interpexec._pool import fork_rest, worker_thread
 from stops import (
     TIME_LIMIT,
+    Pipe,
     await_direct_wait,
     finish,
     pool_of,
@@ -215,6 +216,25 @@ def test_a_thread_that_waits_directly_for_a_call_that_is_recalled(
 
 
 # -- busy ------------------------------------------------------------------
+
+
+def test_a_stopped_call_is_waited_for(
+    begun: Pipe, told: Pipe, door: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is about to end: a fork has more patience with it than with a call that runs."""
+    monkeypatch.setattr(fork_rest, "PATIENCE", 0.0)
+    monkeypatch.setattr(fork_rest, "STOPPING", TIME_LIMIT)
+    with pool_of(1) as pool:
+        future = pool.submit(stoppable.clean_slowly, begun.writer, told.writer, door.handle[1])
+        begun.hear()
+        assert future.cancel()
+        assert told.hear() == b"f"
+        resting, rested = rest_in_thread(pool)
+        door.open()
+        finish(resting)
+        assert rested == [True]
+        pool._scheduler.rest.end()
+        assert pool.submit(stoppable.same, 1).result(TIME_LIMIT) == 1
 
 
 def test_a_rest_that_is_called_off(door: Gate) -> None:
