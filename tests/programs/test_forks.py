@@ -221,7 +221,7 @@ def test_a_thread_that_waits_directly_for_a_call_that_is_recalled(
 def test_a_stopped_call_is_waited_for(
     begun: Pipe, told: Pipe, door: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is about to end: a fork has more patience with it than with a call that runs."""
+    """A fork has more patience with it than with a call that runs: it is about to end."""
     monkeypatch.setattr(fork_rest, "PATIENCE", 0.0)
     monkeypatch.setattr(fork_rest, "STOPPING", TIME_LIMIT)
     with pool_of(1) as pool:
