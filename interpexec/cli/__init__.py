@@ -20,8 +20,10 @@
      ├─ _usage         memory, and waiting for a CPU
      └─ _verdict       the table, and the choice
     doctor        `interpexec doctor`: which modules load
-     └─ _probe         one module, tried in a process of its own
-    _options, _given
+     ├─ _probe         one module, tried in a process of its own
+     └─ _faults        known faults of CPython
+    completion    `interpexec completion`: scripts for shells
+    _options, _parser, _given
                   the target and the items, for all commands that have them
      ├─ _parse         'module:function' or an expression: is it sound?
      ├─ _expression    the names in an expression, and what they stand for

@@ -15,11 +15,12 @@ SUBCOMMANDS = {
     "map": ("interpexec.cli.map", "apply a function or an expression to each item"),
     "bench": ("interpexec.cli.bench", "tell which way to run a function is the fastest"),
     "doctor": ("interpexec.cli.doctor", "tell which modules can be imported in workers"),
+    "completion": ("interpexec.cli.completion", "print a script by which a shell completes"),
 }
 """Name: (module, summary). The module is imported when its command is run.
 
 It offers `run(argv)`, which has a parser of its own, returns the exit code, and
-raises UsageError for what argparse cannot know to be wrong.
+raises UsageError for what argparse cannot know to be wrong. `make_parser()` returns the parser.
 """
 
 USAGE = 2

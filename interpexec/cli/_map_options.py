@@ -5,7 +5,6 @@ import argparse
 from interpexec.cli._errors import UsageError
 from interpexec.cli._halt import NEVER, NOW, Halt, parse_halt
 from interpexec.cli._options import (
-    Parser,
     add_input,
     add_jobs,
     add_task,
@@ -16,6 +15,7 @@ from interpexec.cli._options import (
     refuse_contradictions,
     seconds,
 )
+from interpexec.cli._parser import Parser
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ exit codes: 0 all is well, 1 some items failed, 2 wrong usage, 130 after Ctrl-C.
 def make_parser(*, is_short: bool = False) -> Parser:
     """Make the parser of the options. is_short: its help has the main ones only."""
     more, main = (_SHORT_EPILOG, MAIN) if is_short else (EPILOG, None)
-    parser = Parser("map", DESCRIPTION, more, main)
+    parser = Parser("map", DESCRIPTION, more, main=main)
     for add_group in add_task, add_input, _add_output, _add_control, _add_long_work:
         add_group(parser)
     return parser

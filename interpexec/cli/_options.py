@@ -8,59 +8,15 @@ from interpexec.cli._errors import UsageError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Protocol
 
-    class Adds(Protocol):
-        """Adds an option: `add_argument`."""
-
-        def __call__(self, *flags: str, **keywords: object) -> argparse.Action:
-            """Take what that takes."""
+    from interpexec.cli._parser import Adds, Parser
 
 
 ITEMS_FOLLOW = ":::"
 """The separator between the options and the items, as in GNU parallel."""
 
-WIDTH = 80
-"""Columns of the help, on whatever screen."""
 
-
-class _Formatter(argparse.RawDescriptionHelpFormatter):
-    """Leaves more room for the texts."""
-
-    def __init__(self, prog: str, **options: object) -> None:
-        options |= {"max_help_position": 24, "width": WIDTH}
-        super().__init__(prog, **options)  # type: ignore[arg-type]  # of argparse
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser of one command; in its help stand all options, or the main ones."""
-
-    def __init__(self, command: str, about: str, more: str, main: "frozenset[str] | None") -> None:
-        """command: its name. about: before the options. more: behind. main: flags; None: all."""
-        super().__init__(
-            prog=f"interpexec {command}",
-            usage="%(prog)s [options] TARGET [::: ITEM ...]",
-            description=about,
-            epilog=more,
-            formatter_class=_Formatter,
-            add_help=False,
-        )
-        self._main = main
-        self.add_argument("target", metavar="TARGET", help=argparse.SUPPRESS)
-
-    def group(self, title: str) -> "Adds":
-        """Return the function that adds an option to a group."""
-        group, main = self.add_argument_group(title), self._main
-
-        def add(*flags: str, **keywords: object) -> argparse.Action:
-            if main is not None and main.isdisjoint(flags):
-                keywords["help"] = argparse.SUPPRESS
-            return group.add_argument(*flags, **keywords)  # type: ignore[arg-type]  # of argparse
-
-        return add
-
-
-def add_task(parser: Parser) -> None:
+def add_task(parser: "Parser") -> None:
     """Add the options of the task."""
     add = parser.group("task")
     add("--setup", metavar="CODE", default="", help="run CODE once in each worker, before")
@@ -69,7 +25,7 @@ def add_task(parser: Parser) -> None:
     add("-n", "--batch", type=positive, metavar="N", help="x is a list of N items")
 
 
-def add_input(parser: Parser) -> None:
+def add_input(parser: "Parser") -> None:
     """Add the options of the items."""
     add = parser.group("items")
     add("-a", "--arg-file", metavar="FILE", action="append", help="read FILE ('-': stdin)")

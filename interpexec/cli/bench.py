@@ -11,6 +11,7 @@ from interpexec.cli._children import Children
 from interpexec.cli._errors import UsageError
 from interpexec.cli._evaluate import Settings
 from interpexec.cli._given import kind_of, numbered, open_source, task_of
+from interpexec.cli._parser import Parser
 from interpexec.cli._printing import CLEAR
 from interpexec.cli._report import Output
 from interpexec.cli._rounds import Rounds, read_some
@@ -91,9 +92,9 @@ def run(argv: "Sequence[str]") -> int:
     return 0
 
 
-def make_parser() -> _options.Parser:
+def make_parser() -> Parser:
     """Make the parser of the options."""
-    parser = _options.Parser("bench", _DESCRIPTION, _EPILOG, None)
+    parser = Parser("bench", _DESCRIPTION, _EPILOG)
     _options.add_task(parser)
     _options.add_input(parser)
     add = parser.group("control")

@@ -1,12 +1,14 @@
-"""`interpexec doctor`: which modules can be imported in workers."""
+"""`interpexec doctor`: which faults this Python has, and which modules load in workers."""
 
-import argparse
 import json
 import sys
 from platform import python_implementation, python_version
 
 from interpexec.cli._children import Children
 from interpexec.cli._errors import UsageError
+from interpexec.cli._faults import own_faults
+from interpexec.cli._options import seconds
+from interpexec.cli._parser import Parser
 from interpexec.cli._probe import LIMIT, Finding, probe
 from interpexec.cli._report import Output
 
@@ -18,22 +20,31 @@ FAILED = 1
 """Exit code if a module cannot be used in workers."""
 
 _DESCRIPTION = """\
-Try to import modules in a worker, each in a process of its own: a module that crashes
-the interpreter is a result, not the end.
+Tell which of the known faults of CPython this Python has, and try to import
+modules in a worker, each in a process of its own: a module that crashes the
+interpreter is a result, not the end.
 
-Without arguments: all top-level modules of the installed distributions. A name that ends
-with .py stands for all that the script imports."""
+Without arguments: all top-level modules of the installed distributions. A name
+that ends with .py stands for all that the script imports."""
+
+EXAMPLES = (
+    "interpexec doctor json decimal",
+    "interpexec doctor --json sqlite3",
+    "interpexec doctor script.py",
+)
 
 _EPILOG = """\
 examples:
-  interpexec doctor json decimal
-  interpexec doctor --json sqlite3
+  {examples}
 
-results: loads; partly: it loads without an extension module that does not support
-subinterpreters, slower or with parts missing; refuses: it does not load without one; fails:
-the import raises something else; missing; crashes; hangs.
+results: loads; partly: it loads without an extension module that does not
+support subinterpreters, slower or with parts missing; refuses: it does not load
+without one; fails: the import raises something else; missing; crashes; hangs.
 
-exit codes: 0 all load (also partly), 1 some do not, 2 wrong usage."""
+exit codes: 0 all load (also partly), 1 some do not, 2 wrong usage.""".format(
+    examples="
+  ".join(EXAMPLES)
+)
 
 
 def run(argv: "Sequence[str]") -> int:
@@ -48,36 +59,33 @@ def run(argv: "Sequence[str]") -> int:
     python = f"{python_implementation()} {python_version()}"
     if not arguments.json:
         output.write(f"{python}, {len(names)} modules\n".encode())
+        for fault in own_faults():
+            name = fault.issue or "-"
+            output.write(f"fault     {name:9}  {fault.what} ({fault.help})\n".encode())
     for finding in _findings(names, arguments.timeout):
         findings.append(finding)
         if not arguments.json:
             output.write(_line(finding).encode(output.encoding, "backslashreplace"))
             output.flush()
     if arguments.json:
-        found = {"python": python, "modules": [_record(each) for each in findings]}
+        faults = [fault._asdict() for fault in own_faults()]
+        modules = [_record(each) for each in findings]
+        found = {"python": python, "faults": faults, "modules": modules}
         output.write(f"{json.dumps(found, indent=2)}\n".encode())
     output.flush()
     return 0 if all(each.is_fine for each in findings) else FAILED
 
 
-def make_parser() -> argparse.ArgumentParser:
+def make_parser() -> Parser:
     """Make the parser of the options."""
-    parser = argparse.ArgumentParser(
-        prog="interpexec doctor",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add = parser.add_argument
+    usage = "[options] [MODULE ...]"
+    parser = Parser("doctor", _DESCRIPTION, _EPILOG, usage=usage)
+    add = parser.group("options")
     add("modules", metavar="MODULE", nargs="*", help="a module, or a script: name.py")
     add("--json", action="store_true", help="print one JSON object")
-    add(
-        "--timeout",
-        type=float,
-        default=LIMIT,
-        metavar="S",
-        help="seconds for one module (%(default)s)",
-    )
+    more = "seconds for one module (%(default)g)"
+    add("--timeout", type=seconds, default=LIMIT, metavar="S", help=more)
+    add("-h", "--help", action="help", help="show this help")
     return parser
 
 

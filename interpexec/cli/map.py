@@ -9,7 +9,7 @@ from interpexec.cli._evaluate import Settings, Work, prepare
 from interpexec.cli._flow import Flow
 from interpexec.cli._given import kind_of, numbered, open_source, task_of
 from interpexec.cli._items import MOST_BYTES
-from interpexec.cli._map_options import read_arguments
+from interpexec.cli._map_options import make_parser, read_arguments
 from interpexec.cli._printing import CLEAR
 from interpexec.cli._report import Output, Report, complain
 from interpexec.cli._signals import Signals
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from interpexec.cli._joblog import Log
     from interpexec.cli._reduce import Reducer
     from interpexec.cli._task import Task
+
+__all__ = ["make_parser", "run"]
 
 FAILED = 1
 """Exit code if some items failed."""

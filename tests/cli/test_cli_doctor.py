@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from command_line import Run
+from command_line import Run, run_script
 from interpexec.cli._children import Children
+from interpexec.cli._faults import faults_of, own_faults
 from interpexec.cli._probe import probe
+from interpexec.cli.doctor import EXAMPLES, make_parser
 
 REFUSAL = "module only_main does not support loading in subinterpreters"
 
@@ -58,14 +60,15 @@ def test_each_module_has_its_result(folder: Path) -> None:
 def test_modules_that_load_are_told_in_lines(folder: Path) -> None:
     """Exit code 0 where all load."""
     run = Run("doctor", "fine", "json.decoder", cwd=folder)
-    assert run.out[1:] == ["loads     fine", "loads     json.decoder"]
+    assert run.out[-2:] == ["loads     fine", "loads     json.decoder"]
     assert (run.status, run.err) == (0, "")
 
 
 def test_the_imports_of_a_script_are_tried(folder: Path) -> None:
     """The script itself is not run."""
     run = Run("doctor", "script.py", cwd=folder)
-    assert [line.split()[:2] for line in run.out[1:]] == [
+    lines = [line.split()[:2] for line in run.out[1:] if not line.startswith("fault ")]
+    assert lines == [
         ["loads", "fine"],
         ["loads", "json.decoder"],
         ["fails", "failing"],
@@ -92,3 +95,43 @@ def test_wrong_arguments_are_told(argument: str, said: str, folder: Path) -> Non
     run = Run("doctor", argument, cwd=folder)
     assert said in run.err
     assert (run.status, run.err.count("\n")) == (2, 1)
+
+
+# -- faults of CPython ---------------------------------------------------------------------
+
+
+@pytest.mark.fast
+def test_each_version_has_its_faults() -> None:
+    """Fewer from version to version; some are in all of them."""
+    counts = [
+        len(faults_of(version)) for version in ((3, 13, 0), (3, 14, 0), (3, 14, 1), (3, 15, 0))
+    ]
+    assert counts == sorted(set(counts), reverse=True)
+    issues = {fault.issue for fault in faults_of((3, 15, 0))}
+    assert "gh-139759" in issues
+    assert "gh-126016" not in issues
+
+
+def test_the_faults_of_this_python_are_told(folder: Path) -> None:
+    """Each in a line, and as JSON."""
+    run = Run("doctor", "fine", cwd=folder)
+    told = [line for line in run.out if line.startswith("fault ")]
+    assert len(told) == len(own_faults())
+    assert "a fork beside an interpreter kills the child (" in run.bytes.decode()
+    assert max(map(len, run.out)) <= 130
+    found = json.loads(Run("doctor", "--json", "fine", cwd=folder).bytes)
+    assert [each["what"] for each in found["faults"]] == [fault.what for fault in own_faults()]
+
+
+@pytest.mark.fast
+def test_the_help_of_doctor_fits_the_screen() -> None:
+    """In width."""
+    assert max(map(len, make_parser().format_help().splitlines())) <= 80
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_the_examples_of_doctor_work(example: str, tmp_path: Path) -> None:
+    """As they stand."""
+    (tmp_path / "script.py").write_text("import json, decimal\n")
+    done = run_script(f'interpexec() {{ "$0" -m interpexec "$@"; }}\n{example}\n', tmp_path)
+    assert (done.returncode, done.stderr) == (0, b"")
