@@ -80,7 +80,7 @@ FAULTS = (
     Fault(
         "gh-151892",
         "a result that cannot be unpickled is lost in the standard library's pool",
-        "this package unpickles results itself",
+        "this one unpickles them itself",
     ),
     Fault(
         "",

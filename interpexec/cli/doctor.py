@@ -42,8 +42,7 @@ support subinterpreters, slower or with parts missing; refuses: it does not load
 without one; fails: the import raises something else; missing; crashes; hangs.
 
 exit codes: 0 all load (also partly), 1 some do not, 2 wrong usage.""".format(
-    examples="
-  ".join(EXAMPLES)
+    examples="\n  ".join(EXAMPLES)
 )
 
 

@@ -13,7 +13,7 @@ from terminals import terminal
 
 SHELLS = ("bash", "zsh", "fish")
 
-# What is typed, what is offered then, and what is not.
+# The text that is typed, the words that are offered then, and some that are not.
 CASES = [
     ("interpexec ", ["map", "bench", "doctor", "completion"], ["--jobs"]),
     ("interpexec map --jo", ["--jobs", "--joblog"], ["--json"]),
