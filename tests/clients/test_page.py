@@ -11,9 +11,8 @@ import pytest
 from documents import ROOT, document
 
 PAGE = document("docs/clients.md")
-PROGRAMS = dict(
-    re.findall(r"^## ([^\n]+)$(?:(?!^## ).)*?^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-)
+_PROGRAM = r"^## ([^\n]+)$(?:(?!^## ).)*?^```python\n(.*?)^```$"
+PROGRAMS = dict(re.findall(_PROGRAM, PAGE, re.MULTILINE | re.DOTALL))
 EXPECTED = {
     "dask, on one machine": "261\n",
     "dask, on several machines": "1229\n",
