@@ -10,26 +10,21 @@ from pathlib import Path
 import pytest
 
 import interpexec
-from documents import ROOT, document, in_a_checkout
+from documents import ROOT, document, in_a_checkout, programs_of
 
 PACKAGE = Path(interpexec.__file__).parent
 document("docs/index.md")  # with it, all others are there
-PAGES = {path.name: path.read_text() for path in sorted((ROOT / "docs").glob("*.md"))}
-_PROGRAM = re.compile(
-    r"^#{2,3} (?P<title>.+?)$|^```python\n(?P<program>.*?)^```$"
-    r"(?:\n+^```text\n(?P<output>.*?)^```$)?",
-    re.MULTILINE | re.DOTALL,
-)
+PAGES = {
+    path.name: path.read_text()
+    for path in sorted((ROOT / "docs").glob("*.md"))
+    if path.name != "clients.md"  # of other packages: `tests/clients` runs those programs
+}
 
 
 def programs() -> Iterator[tuple[str, str, str | None]]:
     """Yield the heading above each program, the program, and the output shown below it."""
     for text in PAGES.values():
-        title = ""
-        for found in _PROGRAM.finditer(text):
-            title = found["title"] or title
-            if found["program"]:
-                yield title, found["program"], found["output"]
+        yield from programs_of(text)
 
 
 PROGRAMS = {title: program for title, program, _ in programs()}
