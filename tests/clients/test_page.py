@@ -14,7 +14,7 @@ PROGRAMS = {
 
 @pytest.mark.parametrize("title", PROGRAMS)
 def test_the_program_works(title: str, tmp_path: Path) -> None:
-    """As a script; what other packages warn of, or draw on stderr, is theirs."""
+    """As a script; other packages may warn, or draw on stderr."""
     path = tmp_path / "program.py"
     program, out = PROGRAMS[title]
     path.write_text(program)
