@@ -25,6 +25,8 @@ from interpexec._pool.future import CallFuture as CallFuture
 from interpexec._pool.group import Group as Group
 from interpexec._pool.introspection import WorkerInfo as WorkerInfo
 from interpexec._pool.stats import PoolStats as PoolStats
+from interpexec._pool.stats import WorkerStats as WorkerStats
+from interpexec._pool.trace import Trace as Trace
 from interpexec.buffers import SharedBuffer as SharedBuffer
 from interpexec.channels import RecvChannel as RecvChannel
 from interpexec.channels import SendChannel as SendChannel
@@ -63,9 +65,11 @@ __all__ = [
     "Task",
     "TaskCancelled",
     "TokenError",
+    "Trace",
     "Worker",
     "WorkerInfo",
     "WorkerLostError",
+    "WorkerStats",
     "cancelled",
     "create_channel",
     "current_task",

@@ -35,6 +35,7 @@ EXPECTED = {
     "Map a function over many items, small or large": "2250000\n",
     "Map over more than fits into memory": f"{sum(n * n for n in range(32))}\n",
     "See how far a map is": "3 of 3, 1 failed\n",
+    "See where the time goes, as a timeline": "sorted value\n",
     "From concurrent.futures": "[0, 1, 8, 27, 64]\n",
     "From multiprocessing.Pool": (
         "[0, 1, 4, 9, 16]\ncalled back: 1024\n1024\n[0, 1, 4, 9, 16, 25]\n"

@@ -35,6 +35,11 @@ class Asks:
         _divide: Callable[[Chunk, int], None]
         _fill: Callable[[], None]
 
+    @property
+    def waiting(self) -> int:
+        """How many items are in no call yet: for a trace."""
+        return self._backlog.count
+
     def workers_are_idle(self) -> None:
         """Take from busy workers what they have not begun, for others that are idle, if any.
 

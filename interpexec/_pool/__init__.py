@@ -54,6 +54,8 @@ Beside the scheduler, for the executor:
     monitored        the methods of the executor that say
     option_checks    the checks of the options of calls
     stats            the counts of a pool, for people to read
+    trace_file       the file of a trace
+    trace            tracing a pool
     introspection    what the workers are doing, for people to read
 
 It imports `_core`, `_sharing`, and of `_worker` what both sides share.

@@ -12,6 +12,8 @@ from interpexec._core.waiting import wrong_timeout
 from interpexec._pool.call_table import check_weight
 from interpexec._pool.settings import OwnCall
 from interpexec._sharing import pickling
+from interpexec._sharing.function_names import function_of
+from interpexec._sharing.function_names import name_of as name_of  # noqa: PLC0414  # for its users here
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -79,7 +81,7 @@ def function(value: object) -> None:
 def _is_asynchronous(value: object) -> bool:
     """Say whether calling it gives a coroutine, or an asynchronous generator."""
     while isinstance(value, partial):
-        value = _function_of(value)
+        value = function_of(value)
     kind = type(value)
     if kind is MethodType:
         value = value.__func__  # type: ignore[attr-defined]  # it is one
@@ -290,25 +292,3 @@ def buffersize(value: int | None, name: str = "buffersize") -> int | None:
     if number < 1:
         raise ValueError(f"{name} must be None or > 0, got {shown(value)}")
     return number
-
-
-def _function_of(value: "partial[Any]") -> object:
-    """Return what a partial calls; of `asyncio.to_thread` the function that it was given."""
-    from interpexec._sharing.bound import is_context_run  # few calls are partials
-
-    is_in_context = bool(value.args) and is_context_run(value.func)
-    return value.args[0] if is_in_context else value.func
-
-
-def name_of(fn: object) -> str:
-    """Return the qualified name of what is called, as far as it has one."""
-    try:
-        name = fn.__qualname__  # type: ignore[attr-defined]  # that is the question
-        if type(name) is str:
-            return name
-    except Exception:  # noqa: S110  # none, or the user's __getattr__
-        pass
-    if isinstance(fn, partial):
-        inner = _function_of(fn)
-        return f"partial({name_of(inner)})" if inner is fn.func else name_of(inner)
-    return type(fn).__qualname__

@@ -60,7 +60,7 @@ class ControlCalls:
         payload: the pickled call; None asks for the worker's stack. loan: of the out-of-band
         data.
         """
-        future = self._asked(worker, name, loan)
+        future = self.asked(worker, name, loan)
         if payload is None:
             worker.control.ask_stack(future._call_id)
         else:
@@ -83,11 +83,13 @@ class ControlCalls:
                 if call._call_id in state.table.out and state.clock.expect(LOOK_AGAIN):
                     state.nudge()
                 return None
-            future = self._asked(worker, "")
+            future = self.asked(worker)
             worker.control.ask_items(future._call_id, call._call_id, takes_outcomes=takes_outcomes)
             return future
 
-    def _asked(self, worker: "WorkerThread", name: str, loan: "Loan | None" = None) -> "AnyFuture":
+    def asked(
+        self, worker: "WorkerThread", name: str = "", loan: "Loan | None" = None
+    ) -> "AnyFuture":
         """Make the future of what a worker is asked. Under the lock."""
         state = self._state
         future: AnyFuture = CallFuture(state.next_id(), None, self._owner, name)

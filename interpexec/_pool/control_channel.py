@@ -3,12 +3,13 @@
 from interpexec._core.cpython import ChannelGoneError
 from interpexec._core.message_queue import MessageQueue, Token
 from interpexec._core.sigint import keep_whole
-from interpexec._worker.control import CALL, CREDIT, GO, ITEMS, STACK, STOP
+from interpexec._worker.control import CALL, CREDIT, GO, ITEMS, STACK, STOP, TRACE
 from interpexec._worker.wire import seal, unseal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from interpexec._sharing.package import Packed
+    from interpexec._worker.recorder import Share
     from interpexec._worker.wire import Message
 
 keep_whole()
@@ -64,13 +65,18 @@ class ControlChannel:
         """Let the worker forward so many messages more."""
         self._send(CREDIT, messages)
 
+    def trace(self, share: "Share | None", call_id: int = 0) -> None:
+        """Have the worker record its calls; None: no more. An id: that of the answer."""
+        self._send(TRACE, call_id, share or b"")
+
     def close(self) -> None:
         """Give everything back, when the interpreter is gone."""
         if self._channel is not None:
             channel, self._channel = self._channel, None
             try:
                 for order in iter(channel.recv_nowait, None):
-                    unseal(order[2])  # type: ignore[index]  # its out-of-band data is given back
+                    if order[0] == CALL:  # type: ignore[index]  # an Order
+                        unseal(order[2])  # type: ignore[index]  # its out-of-band data is given back
             except ChannelGoneError:
                 pass  # CPython has closed it, and dropped them
             channel.destroy()

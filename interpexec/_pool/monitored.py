@@ -4,13 +4,16 @@ from interpexec._pool import arguments
 
 TYPE_CHECKING: bool = False  # annotated, for jedi: it skips the block otherwise
 if TYPE_CHECKING:
+    from os import PathLike
+
     from interpexec._pool.introspection import WorkerInfo
     from interpexec._pool.scheduler import Scheduler
     from interpexec._pool.stats import PoolStats
+    from interpexec._pool.trace import Trace
 
 
 class Monitored:
-    """`workers`, `stats`, `refused_imports` and `dump_stacks`: a base class of the executor."""
+    """`workers`, `stats`, `trace`, `refused_imports` and `dump_stacks`: a base of the executor."""
 
     _scheduler: "Scheduler"
 
@@ -48,6 +51,30 @@ class Monitored:
         from interpexec._pool import refusals  # few programs ask
 
         return refusals.refused_imports(self._scheduler.state)
+
+    def trace(self, path: "str | PathLike[str]") -> "Trace":
+        """Return a context manager that writes a timeline of what the pool does into a file.
+
+        >>> with pool.trace("run.json"):  # doctest: +SKIP
+        ...     results = list(pool.map(parse, paths))
+
+        path: of the file, which is made anew. https://ui.perfetto.dev and chrome://tracing show
+            it: the trace-event format. There is a row for each worker, with the calls that it has
+            run, and the items of maps that took 0.1 ms or more: the function, how each ended, and
+            how long the call waited, was packed, unpacked and run. Calls of less than 20 µs that
+            follow each other at once are one block, with their number. The row of the pool has
+            counters of what runs and what waits.
+
+        For all calls of the pool, from every thread, also those of `with_options`; but not for
+        broadcasts. New lines are in the file after 0.1 s, so that a program that is
+        killed leaves all but the last ones. Entering waits, for at most 1 s, for workers that run
+        C code. Raises TypeError for a path that is none; entering raises OSError, or RuntimeError
+        when the pool is traced already; leaving raises OSError when the file could not be written
+        whole. In a pool that is not traced a call costs nothing for it.
+        """
+        from interpexec._pool.trace import Trace  # few programs trace
+
+        return Trace(self._scheduler, path)
 
     def dump_stacks(self, timeout: float = 1.0) -> str:
         """Return the Python stacks of the running calls, as text, while they run.

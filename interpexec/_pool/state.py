@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from interpexec._pool.link import Link
     from interpexec._pool.settings import Settings
     from interpexec._pool.worker_thread import WorkerThread
+    from interpexec._pool.workers import Observer
     from interpexec._worker.wire import Message
 
 keep_whole()
@@ -69,6 +70,7 @@ class PoolState:
         self.gone: deque[tuple[WorkerThread, BaseException | None]] = deque()
         # Cancelled calls that workers may have. From anywhere, without the lock.
         self.cancelled: deque[AnyFuture] = deque()
+        self.trace: Observer | None = None
         # The steps that the collector is to do. One thread at a time leads, and does them.
         self.collectors: LeaderFollowers | None = None
         self.todo: deque[Callable[[], object] | Entry] = deque()

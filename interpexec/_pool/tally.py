@@ -1,7 +1,7 @@
 """Counts of what has become of a pool's calls, for `stats()`. Without a lock, from any thread."""
 
 from itertools import count
-from time import thread_time
+from time import monotonic, process_time, thread_time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ class Tally:
     """The counts of one pool: of calls that ended otherwise than with a value, and of workers."""
 
     __slots__ = (
+        "begun",
         "cancelled",
         "cpu_of_ended",
         "failed",
@@ -49,6 +50,8 @@ class Tally:
         """The workers that were started."""
         self.other_ids: Counter = Counter()
         """The ids that went to workers and control calls: all others went to calls."""
+        self.begun: tuple[float, float] = monotonic(), process_time()
+        """When the pool was made, and how much CPU time the process had used then."""
         self.cpu_of_ended: list[float] = []
         """The seconds of CPU time of workers that have ended, each."""
 

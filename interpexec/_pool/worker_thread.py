@@ -104,6 +104,7 @@ class WorkerThread(threading.Thread):
         self.is_ready = False  # it has said so
         self.stopped = -1, ""  # the id and the name of the call that was stopped in it
         self._loans: list[Loan] = []  # of its initializer and its finalizer
+        self.made_at = monotonic()
         self.left_at = 0.0  # when it was counted out, in seconds of the monotonic clock
 
     def run(self) -> None:

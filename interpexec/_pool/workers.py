@@ -39,8 +39,16 @@ if TYPE_CHECKING:
         tally: Tally
         """Where the workers are counted."""
 
+        trace: "Observer | None"
+
         def next_id(self) -> int:
             """Return the id of a new call, or of a worker."""
+
+    class Observer(Protocol):
+        """A trace, as it learns of new workers."""
+
+        def begins(self, worker: WorkerThread) -> None:
+            """See a worker, before it starts."""
 
 
 keep_whole()
@@ -122,6 +130,8 @@ class Workers:
         self._pool.tally.other_ids.add()
         number = self._pool.next_id()
         worker = WorkerThread(self._pool, link, (seat, index, is_successor), number)
+        if self._pool.trace is not None:
+            self._pool.trace.begins(worker)
         try:
             worker.start()
             self._pool.tally.workers.add()

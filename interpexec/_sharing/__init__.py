@@ -41,6 +41,7 @@
     tries           how a definition is written: the first way that succeeds
     definitions     functions and classes that are sent by value
     bound           functions in a context of their own
+    function_names  the names of functions, for people to read
     asyncio_calls   calls as asyncio makes them
     pickling        the ladder: the ways to pickle a call, a result or a message
     context_values  the values of context variables, sent with a call

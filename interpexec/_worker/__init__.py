@@ -7,6 +7,11 @@
     wire        the messages, the words of memory that a worker writes, and its states
     run_call    one call: unpickle, run, pickle its value or its failure
     threads     threads below `threading`, which many workers never import
+    stamps      when calls were submitted, for a trace
+    trace_ring  lines of a trace, from a worker to its pool
+    trace_lines
+                what these lines look like
+    recorder    a worker that records its calls
     control     the thread that follows the pool's orders, and the one for broadcasts
     outbox      log records and output on their way to the pool
     output      `sys.stdout` and `sys.stderr`, forwarded

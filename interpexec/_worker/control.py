@@ -10,6 +10,7 @@
                                              outcomes that are there, if they are wanted
       .go()           -- Order GO ------>    a successor may take its first call
       .give_credit(n) -- Order CREDIT -->    what is forwarded may be sent (see `outbox`)
+      .trace(share)   -- Order TRACE --->    calls are recorded from now on, or no more
 
 The answers are sent with those of the calls. It is the "pending-call callback
 mechanism between interpreters" of Steve Dower's mail on PEP 554 (python-dev,
@@ -68,7 +69,7 @@ if TYPE_CHECKING:
 keep_whole()
 
 
-STOP, CALL, STACK, ITEMS, GO, CREDIT = range(6)
+STOP, CALL, STACK, ITEMS, GO, CREDIT, TRACE = range(7)
 
 _END = 0
 
@@ -120,6 +121,8 @@ class Helper:
         if SIGNALS_WAKE:
             import _signal  # noqa: F401  # for `_wake_stopped`
             import select  # noqa: F401  # for the timeout of a sleep
+        while (order := self._orders.recv_nowait()) is not None:
+            self._try_to_follow(*order)  # type: ignore[misc]  # those that came before this
         self._listener = threads.start(self._listen, self._name)
 
     def is_ready(self) -> None:
@@ -197,8 +200,17 @@ class Helper:
             self.calls.ask_for_items(of, call_id, takes_outcomes=takes_outcomes)
         elif what == CREDIT:
             self.give_credit(call_id)
+        elif what == TRACE:
+            self._trace(call_id, message)
         else:
             self._may_go.release()
+
+    def _trace(self, call_id: int, message: "Message") -> None:
+        from interpexec._worker import recorder  # few pools are traced
+
+        recorder.switch(self._worker, message)  # type: ignore[arg-type]  # a Share, or nothing
+        if call_id:
+            self._worker.reply((dumps(None, 5), None), call_id)
 
     def _stop_call(self, call_id: int, signal: int) -> None:
         thread = self.calls

@@ -30,6 +30,7 @@ def attempt(
     payload: "Packed",
     thread: "Interruptible",
     load: "Callable[[Packed], Any]" = main_module.loads,
+    dump: "Callable[[object], Packed] | None" = None,
 ) -> Outcome:
     """Run a call. Any exception is its failure: SystemExit and KeyboardInterrupt too.
 
@@ -54,6 +55,8 @@ def attempt(
     try:
         if type(value) in PLAIN:
             packed: Packed = dumps(value, 5)
+        elif dump is not None:
+            packed = dump(value)
         else:
             from interpexec._sharing import pickling  # many calls return plain values only
 

@@ -95,25 +95,41 @@ _KINDS = (1 << _KIND_BITS) - 1
 LIMITED = 1
 """The kind of a call with a time limit: see `with_limit`."""
 
-_LIMIT = b"\x00limit: "
+_LIMIT, _NAME = b"\x00limit: ", b"\x00name: "
 
 type Message = bytes | tuple[Any, ...]
 
 
 def with_limit(payload: "Packed", seconds: float) -> "Packed":
     """Put the time limit of a call behind its pickle."""
-    limit = _LIMIT + dumps(seconds, 5)  # a worker has nothing else to pack a float
+    return _with(payload, _LIMIT + dumps(seconds, 5))  # a worker has nothing else for a float
+
+
+def with_name(payload: "Packed", name: str) -> "Packed":
+    """Put the name of a call behind its pickle, for a trace."""
+    return _with(payload, _NAME + dumps(name, 5))
+
+
+def _with(payload: "Packed", more: bytes) -> "Packed":
     if type(payload) is bytes:
-        return payload + limit
-    payload.payload = bytes(payload.payload) + limit  # type: ignore[union-attr]  # a Package
+        return payload + more
+    payload.payload = bytes(payload.payload) + more  # type: ignore[union-attr]  # a Package
     return payload
 
 
 def limit_of(payload: "Packed") -> float:
     """Return the seconds that a call may run. Tails may stand behind them."""
+    return _behind(payload, _LIMIT)  # type: ignore[return-value]  # see there
+
+
+def name_of(payload: "Packed") -> str:
+    """Return the name of a call that has one behind its pickle."""
+    return _behind(payload, _NAME)  # type: ignore[return-value]  # see there
+
+
+def _behind(payload: "Packed", mark: bytes) -> object:
     data = payload if type(payload) is bytes else payload.payload  # type: ignore[union-attr]
-    start = data.rfind(_LIMIT) + len(_LIMIT)  # type: ignore[union-attr]  # bytes: see `with_limit`
-    return loads(data[start:])  # type: ignore[no-any-return]  # our own bytes
+    return loads(data[data.rfind(mark) + len(mark) :])  # type: ignore[union-attr]  # our own bytes
 
 
 def seal(payload: "Packed", call_id: int, kind: int = 0) -> Message:

@@ -9,7 +9,7 @@ import pytest
 import interpexec
 import tasks
 from gates import TIME_LIMIT, Gate, gated
-from interpexec import InterpreterPoolExecutor, _default_pool
+from interpexec import InterpreterPoolExecutor, PoolStats, WorkerStats, _default_pool
 
 pytestmark = pytest.mark.fast
 
@@ -25,7 +25,8 @@ def test_calls_are_counted_by_their_ends(
 ) -> None:
     """Values, errors, cancelled calls, late ones and further attempts; broadcasts are none."""
     pool, door = pass_by
-    assert pool.stats() == (0,) * 10 + (0.0,)
+    assert pool.stats()[:11] == (0,) * 10 + (0.0,)
+    assert pool.stats().by_worker == ()
     done = [pool.submit(tasks.same, n) for n in range(5)]
     failed = [pool.submit(tasks.divide, 1, 0) for _ in range(3)]
     tried = pool.with_options(retries=2).submit(tasks.divide, 1, 0)
@@ -50,6 +51,55 @@ def test_calls_are_counted_by_their_ends(
         each.result(TIME_LIMIT)
     assert pool.stats().done == 10
     assert pool.stats().pending == 0
+
+
+def _stats(**changed: float) -> PoolStats:
+    """Return the statistics of 1,000 calls of 10 ms, with some of them changed."""
+    counts = dict.fromkeys(PoolStats._fields, 0) | {"submitted": 1000, "done": 1000, "started": 2}
+    times = {"cpu_seconds": 10.0, "other_cpu_seconds": 0.1, "seconds": 6.0, "by_worker": ()}
+    return PoolStats(**(counts | times | changed))  # type: ignore[arg-type]  # each has its type
+
+
+@pytest.mark.parametrize(
+    ("changed", "begin"),
+    [
+        ({}, None),
+        ({"cpu_seconds": 0.01}, "the calls are too short: 10 µs of CPU in the workers for each"),
+        ({"done": 100, "failed": 400, "cpu_seconds": 0.01}, "the calls are too short: 20 µs"),
+        ({"done": 100, "cpu_seconds": 0.001}, None),
+        ({"cpu_seconds": 0.0}, None),
+        ({"other_cpu_seconds": 11.0}, "the program uses more CPU than the workers, 11,000 µs and"),
+        ({"other_cpu_seconds": 9.0}, None),
+    ],
+)
+def test_advice_is_given_where_the_pool_gains_little(
+    changed: dict[str, float], begin: str | None
+) -> None:
+    """Calls that are too short, or payloads that are too large; None where nothing is wrong."""
+    advice = _stats(**changed).advice
+    assert advice == begin if begin is None else str(advice).startswith(begin)
+
+
+def test_short_calls_get_the_advice_to_use_map(pool: InterpreterPoolExecutor) -> None:
+    """A thousand of them are enough to tell."""
+    for each in [pool.submit(abs, -1) for _ in range(3000)]:
+        each.result(TIME_LIMIT)
+    assert "too short" in str(pool.stats().advice)
+
+
+def test_each_worker_is_told(pool: InterpreterPoolExecutor) -> None:
+    """Its index, its calls, how long it is there, and for how much of that it computed."""
+    pool.warm()
+    for each in [pool.submit(sum, range(100_000)) for _ in range(20)]:
+        each.result(TIME_LIMIT)
+    stats = pool.stats()
+    assert sorted(each.index for each in stats.by_worker) == [0, 1]
+    # A worker counts a call when it has answered.
+    assert 18 <= sum(each.calls for each in stats.by_worker) <= 20
+    assert sum(each.cpu_seconds for each in stats.by_worker) == pytest.approx(stats.cpu_seconds)
+    assert all(0 < each.busy <= 1 and each.seconds <= stats.seconds for each in stats.by_worker)
+    assert stats.other_cpu_seconds > 0
+    assert WorkerStats(0, 0, 0.0, 0.0).busy == 0
 
 
 def test_the_time_of_workers_that_have_ended_is_kept() -> None:

@@ -27,8 +27,10 @@ from interpexec import (
     SendChannel,
     Task,
     TaskCancelled,
+    Trace,
     Worker,
     WorkerInfo,
+    WorkerStats,
     cancelled,
     create_channel,
     current_task,
@@ -112,6 +114,11 @@ def maps(pool: InterpreterPoolExecutor) -> None:
     results.close()
     assert_type(list(iterator), list[float])
     assert_type(pool.stats(), PoolStats)
+    assert_type(pool.stats().advice, str | None)
+    assert_type(pool.stats().by_worker, tuple[WorkerStats, ...])
+    with pool.trace("run.json") as trace:
+        assert_type(trace, Trace)
+        assert_type(trace.lost, int)
     assert_type(interpexec.run(half, 3, timeout=5), float)
     assert_type(list(pool.outcomes(half, [1])), list[Outcome[int, float]])
     assert_type(next(pool.outcomes(repeat, ["a"], [1])).item, tuple[str, int])
