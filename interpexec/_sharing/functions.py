@@ -75,13 +75,14 @@ def note_reads(function: "Any", parts: "Parts", reads: "Reads", *, is_root: bool
     if not is_root:
         for get in (_get_code, _get_defaults, _get_kwdefaults):
             reads.note(get, function, get(function))
-        if len(function.__dict__) < _FEW:
+        if len(function.__dict__) < FEW:
             reads.note(len, function.__dict__, len(function.__dict__))
 
 
 _OWN = frozenset({"__defaults__", "__kwdefaults__"})
 _CLASSDICT = "__classdict__"  # the body of a class, where annotations look first
-_FEW = 256  # such numbers are the same object each time
+FEW = 256
+"""Smaller numbers are the same object each time."""
 
 
 def pickled_parts(function: "Any", parts: "dict[str | int, Any]") -> "dict[str | int, Any]":

@@ -87,6 +87,11 @@ class Stream(ValuePickler):
                 message = text, f"the global {what!r}", value
                 raise UnsendableError(*message, error, code) from of_users(error)
         self.dump(None)
+        registered = len(copyreg.dispatch_table)
+        if (
+            self._begun and registered < functions.FEW
+        ):  # another one may be of a class that was sent
+            self._reads.note(len, copyreg.dispatch_table, registered)
 
     def definition(self, obj: object) -> "Any":
         """Write the parts of a function or a class."""
