@@ -58,6 +58,7 @@ ORDER = [
     "_sharing.new_typing",
     "_sharing.names_read",
     "_sharing.annotations",
+    "_sharing.imports_inside",
     "_sharing.loading",
     "_sharing.bindings",
     "_sharing.changes",

@@ -25,6 +25,7 @@
     new_typing      type parameters and aliases that have arrived
     names_read      the globals that code reads
     annotations     annotations, and the classes that strings among them name
+    imports_inside  imports inside functions, of modules that only the program can import
     loading         modules that are loaded from a file where no worker looks
     bindings        the names of globals, by what they are bound to
     changes         changes to what a definition was made of

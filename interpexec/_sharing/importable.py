@@ -159,6 +159,17 @@ def _is_found(name: str, module: "Any") -> bool:
     return any(_finds(each, name, path, spec.origin) for each in (PathFinder, *others))
 
 
+def of_program() -> "list[Any]":
+    """Return the importers that the program has added, which workers do not have."""
+    others = [each for each in sys.meta_path if _module_of(each) not in _PYTHONS]
+    return [each for each in others if not _is_installed(each)]
+
+
+def is_found_by_path(name: str) -> bool:
+    """Say whether Python's own importer finds a module in `sys.path`."""
+    return PathFinder.find_spec(name) is not None
+
+
 _PYTHONS = {"_frozen_importlib", "_frozen_importlib_external", "zipimport"}
 
 

@@ -188,9 +188,9 @@ def _can_be_found(name: str) -> bool:
 
 
 _PATH_HINT = (
-    "interpexec: {!r} is found here. A worker has the program's `sys.path`, and no importers or"
-    " modules that the program itself has added: import it at the top of the program, so that it"
-    " is sent with the function, or make it known in an initializer"
+    "interpexec: {0!r} is found here. A worker has the program's `sys.path`, and no importers or"
+    " modules that the program itself has added: write `import {0}` at the top of the program,"
+    " or in a function of it, so that it is sent; or make it known in an initializer"
 )
 
 

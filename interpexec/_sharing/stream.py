@@ -16,6 +16,7 @@ from interpexec._sharing import (
     annotations,
     classes,
     functions,
+    imports_inside,
     new_classes,
     rebuilding,
     reducers,
@@ -37,7 +38,7 @@ own_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sized
+    from collections.abc import Iterable, Sized
     from typing import Any
 
     from interpexec._core.known_source import Key
@@ -125,7 +126,7 @@ class Stream(ValuePickler):
         parts, read_at = read(reader)
         self._need_globals(function, space, parts)
         self._offer_source(function)
-        names, changed, _ = names_of(code)
+        names, changed, *_ = names_of(code)
         if functions.takes_module(function.__globals__, space, names, changed):
             space = space[0], space[1], True, 0
         watched = functions.watched_parts(function, parts)
@@ -152,8 +153,10 @@ class Stream(ValuePickler):
     def _need_globals(self, function: "Any", space: "Space", parts: "dict[str | int, Any]") -> None:
         """Have the globals be sent that a function reads, if they are not those of a module."""
         globals_ = function.__globals__
-        names, changed, mentioned = names_of(function.__code__)
+        names, changed, mentioned, imported = names_of(function.__code__)
         self._mentioned |= mentioned
+        if imported:
+            self._provide(imports_inside.modules_for(imported, globals_))
         for name, value in parts.items():
             if type(name) is int and type(value) is _MODULE:
                 self._import_parts(value, mentioned)
@@ -204,6 +207,15 @@ class Stream(ValuePickler):
             ):
                 self._imported.add(name)
                 self._globals.append((_NOWHERE, name, 0, module, (f"module {name!r}", None)))
+
+    def _provide(self, modules: "Iterable[tuple[str, types.ModuleType | None]]") -> None:
+        """Have modules be made that code imports, and that no receiver finds."""
+        for name, module in modules:
+            self._reads.note(sys.modules.get, name, module)
+            if module is not None and name not in self._imported:
+                self._imported.add(name)
+                provided = imports_inside.Provided(name, module)
+                self._globals.append((_NOWHERE, name, 0, provided, (f"import {name}", None)))
 
     # -- modules
 
