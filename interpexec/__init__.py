@@ -19,6 +19,19 @@ if _sys.version_info < (3, 13):  # noqa: UP036  # the reader may run any Python
         % (*_sys.version_info[:3], _sys.executable),
     )
 
+_PATCHERS = ("gevent.monkey", "eventlet.patcher")
+
+
+def _find_unpatched() -> None:
+    """Look for real threads, where a library may have put others in their place."""
+    if not _sys.modules.keys().isdisjoint(_PATCHERS):
+        from interpexec._core import unpatched  # few programs need it
+
+        unpatched.install()
+
+
+_find_unpatched()
+
 __version__ = "0.1.0.dev0"
 
 _MODULES = {
@@ -73,6 +86,7 @@ _SUBMODULES = (
 
 def __getattr__(name: str) -> object:
     """Import a public name, or a submodule, at its first use and keep it."""
+    _find_unpatched()  # this package may have been imported before the patch
     if name in _SUBMODULES:
         __import__(f"interpexec.{name}")  # which puts it here
         return globals()[name]

@@ -118,8 +118,10 @@ class InterpreterPoolExecutor(Maps, Monitored, ThreadPoolExecutor):  # type: ign
             levels the workers have; warnings, too. Those of a call come before its result.
         redirect_stdout: write what workers print to the caller's `sys.stdout` and `sys.stderr`.
 
-        Raises TypeError or ValueError, naming the argument.
+        Raises TypeError or ValueError, naming the argument; RuntimeError where gevent or eventlet
+        has patched threads after this package was imported.
         """
+        arguments.real_threads()
         self._max_workers = arguments.max_workers(max_workers)
         self._thread_name_prefix = (
             arguments.name_prefix(thread_name_prefix) or f"InterpreterPoolExecutor-{next(_counter)}"

@@ -15,6 +15,7 @@ PACKAGE = Path(interpexec.__file__).parent
 
 # From the ground up: a module imports only what stands before it.
 ORDER = [
+    "_core.unpatched",
     "_core.support",
     "_core.descriptors",
     "_core.cpython",

@@ -1,5 +1,6 @@
 """The ground of both sides of a pool: the runtime, waiting, messages, cancellation.
 
+    unpatched        real threads, where gevent or eventlet has replaced them
     cpython          the private modules of CPython, and all that depends on its version
     support          messages about a Python that is not as it should be
     descriptors      making descriptors, none with the number of a standard stream

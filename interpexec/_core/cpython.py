@@ -38,7 +38,9 @@ if TYPE_CHECKING:
     from types import SimpleNamespace
     from typing import Any, Literal
 
-_BUILTINS = dict(vars(builtins))
+# (`unpatched` may have given this module some of its own.)
+_given: "Any" = __builtins__  # a dict, or the module
+_BUILTINS = dict(_given if isinstance(_given, dict) else vars(builtins))
 
 
 def own_builtins(namespace: "dict[str, Any]") -> None:

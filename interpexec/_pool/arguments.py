@@ -2,6 +2,7 @@
 
 import math
 import os
+import sys
 from functools import partial
 from operator import index
 from types import BuiltinFunctionType, FunctionType, MethodType
@@ -28,6 +29,17 @@ if TYPE_CHECKING:
 
 # A process cannot have so many threads.
 _MOST_WORKERS = 1 << 15
+
+
+def real_threads() -> None:
+    """Raise RuntimeError where gevent or eventlet has replaced the threads of a pool."""
+    if not sys.modules.keys().isdisjoint(_PATCHERS):
+        from interpexec._core import unpatched  # few programs need it
+
+        unpatched.refuse_late_patch()
+
+
+_PATCHERS = "gevent.monkey", "eventlet.patcher"
 
 
 def max_workers(value: int | None) -> int:
