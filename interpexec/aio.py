@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from interpexec._map.outcome import Outcome
+    from interpexec._map.progress import Wanted
 
     type Source[T] = Iterable[T] | AsyncIterable[T]
 
@@ -49,9 +50,13 @@ async def run[**P, T](
     return await asyncio.wrap_future(executor.submit(fn, *args, **kwargs))
 
 
-def group(executor: InterpreterPoolExecutor) -> Group:
-    """Return a group of calls, for an `async with` block: they end together; see `Group`."""
-    return Group(executor)
+def group(executor: InterpreterPoolExecutor, *, progress: "Wanted" = False) -> Group:
+    """Return a group of calls, for an `async with` block: they end together; see `Group`.
+
+    progress: as in `map`, of the calls: those that are done, those that have failed, and all that
+        were submitted so far.
+    """
+    return Group(executor, progress=progress)
 
 
 async def shutdown(executor: InterpreterPoolExecutor, *, cancel_futures: bool = False) -> None:
@@ -77,6 +82,7 @@ def map[A, R](
     *,
     chunksize: int | None = None,
     buffersize: int | None = None,
+    progress: "Wanted" = False,
 ) -> "AsyncGenerator[R]": ...
 @overload
 def map[A, B, R](
@@ -88,6 +94,7 @@ def map[A, B, R](
     *,
     chunksize: int | None = None,
     buffersize: int | None = None,
+    progress: "Wanted" = False,
 ) -> "AsyncGenerator[R]": ...
 @overload
 def map[A, B, C, R](
@@ -100,6 +107,7 @@ def map[A, B, C, R](
     *,
     chunksize: int | None = None,
     buffersize: int | None = None,
+    progress: "Wanted" = False,
 ) -> "AsyncGenerator[R]": ...
 @overload
 def map[A, B, C, D, R](
@@ -113,6 +121,7 @@ def map[A, B, C, D, R](
     *,
     chunksize: int | None = None,
     buffersize: int | None = None,
+    progress: "Wanted" = False,
 ) -> "AsyncGenerator[R]": ...
 @overload
 def map[A, B, C, D, E, R](
@@ -127,6 +136,7 @@ def map[A, B, C, D, E, R](
     *,
     chunksize: int | None = None,
     buffersize: int | None = None,
+    progress: "Wanted" = False,
 ) -> "AsyncGenerator[R]": ...
 @overload
 def map[R](
@@ -142,6 +152,7 @@ def map[R](
     *others: "Source[Any]",
     chunksize: int | None = None,
     buffersize: int | None = None,
+    progress: "Wanted" = False,
 ) -> "AsyncGenerator[R]": ...
 def map[R](
     executor: InterpreterPoolExecutor,
@@ -149,6 +160,7 @@ def map[R](
     *iterables: "Source[object]",
     chunksize: int | None = None,
     buffersize: int | None = None,
+    progress: "Wanted" = False,
 ) -> "AsyncGenerator[R]":
     """Return an asynchronous iterator over `fn(*items)`, in order, as `executor.map` does.
 
@@ -156,6 +168,8 @@ def map[R](
     buffersize: how many items may be in flight, read and not yet yielded. None: two
         calls for each worker, of `chunksize` items, or one. For many short items, give
         some thousands.
+
+    progress: as in `executor.map`. A callable is called in a thread of the pool.
 
     The iterables, ordinary or asynchronous ones, are read in the event loop, as far as
     `buffersize` lets them; asynchronous ones in a task of their own, so that results come while
@@ -166,7 +180,7 @@ def map[R](
     that matters, do it by another `aclosing`.) Raises TypeError or ValueError at once, naming the
     argument.
     """
-    maker = job_maker(executor, fn, iterables, chunksize, buffersize)
+    maker = job_maker(executor, fn, iterables, chunksize, buffersize, progress=progress)
     return in_order(*maker)  # type: ignore[return-value]  # of what `fn` returns
 
 
@@ -179,6 +193,7 @@ def imap_unordered[A, R](
     *,
     chunksize: int | None = None,
     buffersize: int | None = None,
+    progress: "Wanted" = False,
 ) -> "Unordered[R]": ...
 @overload
 def imap_unordered[A, B, R](
@@ -190,6 +205,7 @@ def imap_unordered[A, B, R](
     *,
     chunksize: int | None = None,
     buffersize: int | None = None,
+    progress: "Wanted" = False,
 ) -> "Unordered[R]": ...
 @overload
 def imap_unordered[A, B, C, R](
@@ -202,6 +218,7 @@ def imap_unordered[A, B, C, R](
     *,
     chunksize: int | None = None,
     buffersize: int | None = None,
+    progress: "Wanted" = False,
 ) -> "Unordered[R]": ...
 @overload
 def imap_unordered[A, B, C, D, R](
@@ -215,6 +232,7 @@ def imap_unordered[A, B, C, D, R](
     *,
     chunksize: int | None = None,
     buffersize: int | None = None,
+    progress: "Wanted" = False,
 ) -> "Unordered[R]": ...
 @overload
 def imap_unordered[A, B, C, D, E, R](
@@ -229,6 +247,7 @@ def imap_unordered[A, B, C, D, E, R](
     *,
     chunksize: int | None = None,
     buffersize: int | None = None,
+    progress: "Wanted" = False,
 ) -> "Unordered[R]": ...
 @overload
 def imap_unordered[R](
@@ -244,6 +263,7 @@ def imap_unordered[R](
     *others: "Source[Any]",
     chunksize: int | None = None,
     buffersize: int | None = None,
+    progress: "Wanted" = False,
 ) -> "Unordered[R]": ...
 def imap_unordered[R](
     executor: InterpreterPoolExecutor,
@@ -251,26 +271,30 @@ def imap_unordered[R](
     *iterables: "Source[object]",
     chunksize: int | None = None,
     buffersize: int | None = None,
+    progress: "Wanted" = False,
 ) -> "Unordered[R]":
     """Return an asynchronous iterator over the results of `map`, as they arrive.
 
     An exception costs its own item only: it is raised by the `anext()` that meets it,
     and the next one goes on. Otherwise as `map`.
     """
-    return Unordered(*job_maker(executor, fn, iterables, chunksize, buffersize))
+    return Unordered(*job_maker(executor, fn, iterables, chunksize, buffersize, progress=progress))
 
 
-def outcomes[R](
+def outcomes[R](  # noqa: PLR0913  # the options of a map, and the order
     executor: InterpreterPoolExecutor,
     fn: "Callable[..., R]",
     *iterables: "Source[Any]",
     ordered: bool = True,
     chunksize: int | None = None,
     buffersize: int | None = None,
+    progress: "Wanted" = False,
 ) -> "AsyncIterator[Outcome[Any, R]]":
     """Return an asynchronous iterator over one `Outcome` for each item, as `executor.outcomes`.
 
     ordered: in the order of the items; else as they arrive. Otherwise as `map`.
     """
-    maker = job_maker(executor, fn, iterables, chunksize, buffersize, wants_outcomes=True)
+    maker = job_maker(
+        executor, fn, iterables, chunksize, buffersize, wants_outcomes=True, progress=progress
+    )
     return in_order(*maker) if ordered else Unordered(*maker)  # type: ignore[return-value]

@@ -12,6 +12,7 @@ from interpexec._core.late_errors import BrokenInterpreterPool
 from interpexec._core.sigint import deliver, noted, unbroken, watch
 from interpexec._map.job import Job
 from interpexec._map.methods import Maps
+from interpexec._map.progress import of_calls
 from interpexec._pool import arguments, ending, option_checks, wake_signal
 from interpexec._pool.cancelling import TERMINATION_LIMIT
 from interpexec._pool.future import REFUSED, CallFuture
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from types import EllipsisType, TracebackType
     from typing import Any, Literal, Self
 
+    from interpexec._map.progress import Wanted
     from interpexec._map.request import MapRequest
     from interpexec._pool.options import CallOptions
 
@@ -152,8 +154,7 @@ class InterpreterPoolExecutor(Maps, Monitored, ThreadPoolExecutor):  # type: ign
         if "_scheduler" not in vars(self):  # its making has failed
             return object.__repr__(self)
         state = self._scheduler.state
-        broken, closed = state.broken is not None, state.is_closing
-        parts = ["broken"] if broken else ["shut down"] if closed else []
+        parts = ["broken"] if state.broken else ["shut down"] if state.is_closing else []
         parts.append(f"{len(state.workers.active)} of {self._max_workers} workers")
         parts.append(f"{len(state.table)} calls")
         if self._options is not None:
@@ -261,9 +262,13 @@ class InterpreterPoolExecutor(Maps, Monitored, ThreadPoolExecutor):  # type: ign
         # An object that `with_options` returned may not live as long as the map.
         return partial(kind, self._whole or self, self._scheduler, request, options=self._options)
 
-    def group(self) -> Group:
-        """Return a group of calls, for a `with` block: they end together; see `Group`."""
-        return Group(self.submit, self._scheduler, is_own=self._has_own_submit())
+    def group(self, *, progress: "Wanted" = False) -> Group:
+        """Return a group of calls, for a `with` block: they end together; see `Group`.
+
+        progress: as in `map`, of the calls; of all that were submitted so far.
+        """
+        is_own, told = self._has_own_submit(), of_calls(progress)
+        return Group(self.submit, self._scheduler, is_own=is_own, progress=told)
 
     def warm(self, *, wait: bool = True) -> None:
         """Start all workers now; otherwise each starts when there is a call for it.
@@ -280,9 +285,8 @@ class InterpreterPoolExecutor(Maps, Monitored, ThreadPoolExecutor):  # type: ign
         """Have fresh workers take all further calls, for code or data that has changed.
 
         Calls that run come to their end in their workers, which then leave; a worker without a
-        call leaves at once, and its successor starts beside it. Does not block.
-
-        From any thread. Raises as `submit`.
+        call leaves at once, and its successor starts beside it. Does not block. From any thread.
+        Raises as `submit`.
         """
         self._scheduler.restart()
 

@@ -9,6 +9,7 @@ from functools import partial
 
 from interpexec._aio.ending import in_thread, refuse_elsewhere
 from interpexec._aio.request import check
+from interpexec._map.progress import of_calls
 from interpexec._pool.cancelling import TERMINATION_LIMIT
 from interpexec._pool.group import NEW, OPEN, OVER, STOPPED, raise_failures, refusal
 from interpexec._pool.process_end import INTERRUPT_LIMIT
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, Self
 
+    from interpexec._map.progress import Wanted
     from interpexec._pool.future import CallFuture
     from interpexec.executor import InterpreterPoolExecutor
 
@@ -35,9 +37,11 @@ class Group:
     Cancelling that task cancels all calls. All else is as in `InterpreterPoolExecutor.group()`.
     """
 
-    def __init__(self, executor: "InterpreterPoolExecutor") -> None:
-        """Make one that was not entered yet."""
+    def __init__(self, executor: "InterpreterPoolExecutor", *, progress: "Wanted" = False) -> None:
+        """Make one that was not entered yet. progress: as of `aio.group`."""
         check(executor)
+        self._progress = of_calls(progress)
+        self._made = 0  # calls in all
         self._executor = executor
         self._scheduler = executor._scheduler  # noqa: SLF001  # a class of this package
         self._tasks = asyncio.TaskGroup()
@@ -64,6 +68,10 @@ class Group:
         """
         self._refuse_unless_open()
         future = self._executor.submit(fn, *args, **kwargs)
+        if self._progress is not None:
+            self._made += 1
+            self._progress.know_total(self._made)
+            future.add_done_callback(self._progress.see)
         outcome = self._outcome(future)
         try:
             task = self._tasks.create_task(outcome)
@@ -157,6 +165,8 @@ class Group:
             self._state = OVER
             errors, self._errors = self._errors, []
             await self._await_stopped(error)
+            if self._progress is not None:
+                await in_thread(self._progress.end)
         is_interrupted = isinstance(error, asyncio.CancelledError)
         if error is None or is_interrupted or isinstance(error, Exception):
             raise_failures(errors, None if is_interrupted else error)

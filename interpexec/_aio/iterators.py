@@ -8,7 +8,7 @@ import asyncio
 from contextlib import suppress
 from functools import partial
 
-from interpexec._aio.opening import outcomes_of
+from interpexec._aio.opening import outcomes_of, tell_progress
 from interpexec._map.chunk_list import Chunk
 from interpexec._map.items import NOTHING
 from interpexec._map.job import Job
@@ -74,6 +74,7 @@ async def _in_order(job: Job) -> "AsyncGenerator[object]":
             while outcomes:
                 job.refill()
                 yield outcomes.take()  # no name for it: the caller alone holds it
+        await tell_progress(job)
     finally:
         job.cancel()
 
@@ -97,6 +98,7 @@ async def _in_fed_order(job: Job, feeder: "Reading") -> "AsyncGenerator[object]"
             while outcomes:
                 feeder.more()
                 yield outcomes.take()  # no name for it: the caller alone holds it
+        await tell_progress(job)
         if (error := feeder.take_error()) is not None:
             raise error
     finally:
@@ -127,6 +129,7 @@ class Unordered[T]:
             job.check()
             is_read = feeder is None or feeder.is_over or not job.is_reading
             if self._is_over or (is_read and self._taken == job.chunks.made):
+                await tell_progress(job)
                 error = None if feeder is None or self._is_over else feeder.take_error()
                 raise StopAsyncIteration if error is None else error
             self._open = await self._next_arrived(job)

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from interpexec._aio.ending import in_thread
 from interpexec._map.chunk_list import Chunk
 from interpexec._map.job import Job
 from interpexec._map.opening import failed, opened
@@ -25,6 +26,12 @@ async def outcomes_of(job: Job, chunk: Chunk) -> "Opened":
     finally:
         del future  # it refers to the result; see `_map.opening`
     return opened(job, chunk, value)
+
+
+async def tell_progress(job: Job) -> None:
+    """Return when the last numbers of a map's progress are told."""
+    if job.is_told:
+        await in_thread(job.tell_progress)  # the program's code: it may block
 
 
 def _is_of(future: "Future[object]", error: BaseException) -> bool:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from interpexec._map.job import Job
+    from interpexec._map.progress import Wanted
 
 
 def check(executor: object) -> None:
@@ -29,6 +30,7 @@ def job_maker(  # noqa: PLR0913  # what a map is given
     buffersize: int | None,
     *,
     wants_outcomes: bool = False,
+    progress: "Wanted" = False,
 ) -> "tuple[Callable[..., Job], Feeder | None]":
     """Check the arguments, and bound what is in flight.
 
@@ -41,5 +43,7 @@ def job_maker(  # noqa: PLR0913  # what a map is given
         bound = CALLS_PER_WORKER * workers * (arguments.chunksize(chunksize) or 1)
     feeder = Feeder(iterables, bound) if any(map(is_asynchronous, iterables)) else None
     columns: tuple[Any, ...] = iterables if feeder is None else (feeder.inlet,)
-    request = MapRequest(fn, columns, chunksize, bound, wants_outcomes=wants_outcomes)
+    request = MapRequest(
+        fn, columns, chunksize, bound, wants_outcomes=wants_outcomes, progress=progress
+    )
     return executor._job_maker(request), feeder  # noqa: SLF001  # a class of this package

@@ -320,6 +320,11 @@ class Job(Asks):
         with self._lock:
             return chunk.next
 
+    @property
+    def is_told(self) -> bool:
+        """Whether somebody is told how far this is."""
+        return self._progress is not None
+
     def tell_progress(self) -> None:
         """Tell the last numbers: all results were taken. In the thread that takes them."""
         if self._progress is not None:

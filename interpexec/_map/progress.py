@@ -1,4 +1,4 @@
-"""How far a map is, told while it runs: `progress=` of `map`, `imap_unordered` and `outcomes`.
+"""How far a map, or a group, is, told while it runs: `progress=`.
 
     a call ends --> add(): numbers --> report() --> a callable of the program
                                                     a line on a terminal   (`progress_line`)
@@ -25,6 +25,7 @@ TYPE_CHECKING: bool = False  # annotated, for jedi: it skips the block otherwise
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from concurrent.futures import Future
+    from typing import Any
 
     from interpexec._map.progress_line import Display
 
@@ -39,15 +40,26 @@ _logger = logging.getLogger("interpexec")
 class Progress:
     """How many items of a map are done."""
 
-    def __init__(self, told: "Told", total: int | None, display: "Display | None" = None) -> None:
-        """told: called with the numbers. total: how many items there are, if that is known."""
+    def __init__(
+        self,
+        told: "Told",
+        total: int | None,
+        display: "Display | None" = None,
+        *,
+        grows: bool = False,
+    ) -> None:
+        """Tell nothing yet.
+
+        told: called with the numbers. total: how many items there are, if that is known. grows:
+            more may come when all of them are done.
+        """
+        self._grows = grows
         self._told: Told | None = told
         self._display = display
         self._total = total
         self._done = self._failed = 0
         self._telling = Lock()
-        self.counting = Lock()
-        """For callers of `add` that have no lock of their own."""
+        self._counting = Lock()  # around `add`, where there is no lock of a map
         self._is_new = True
         self._is_closed = False
         self.is_over = False
@@ -72,6 +84,12 @@ class Progress:
         self._failed += items
         self._is_new = True
 
+    def see(self, call: "Future[Any]", items: int = 1) -> None:
+        """Count a call that has ended, and tell. A callback of calls that come by no map's lock."""
+        with self._counting:
+            self.add(items, call)
+        self.report()
+
     def know_total(self, total: int) -> None:
         """Learn how many items there are, as all of them were read."""
         if total != self._total:
@@ -94,7 +112,7 @@ class Progress:
         except Exception:  # the program's code
             self._told = None
             _logger.exception("exception in the callable that was given as `progress`")
-        if done == total or self._is_closed:
+        if (done == total and not self._grows) or self._is_closed:
             self.is_over = True
             self._told = None
             if self._display is not None:
@@ -107,15 +125,22 @@ class Progress:
                 self._tell()
 
     def close(self) -> None:
-        """Tell the numbers for the last time: nobody wants the other items."""
+        """Tell the numbers for the last time: nobody wants the other items, or none can come."""
         self._is_closed = self._is_new = True
         self.report()
 
+    def end(self) -> None:
+        """Do as `close`; return when they are told, by this thread or by another one."""
+        self.close()
+        self.flush()
 
-def made_of(wanted: "Wanted | None", iterators: "tuple[Iterator[object], ...]") -> Progress | None:
+
+def made_of(
+    wanted: "Wanted | None", iterators: "tuple[Iterator[object], ...] | None"
+) -> Progress | None:
     """Return what tells the progress of a map; None where nobody looks.
 
-    wanted: True, or a callable. Raises TypeError.
+    wanted: True, or a callable. iterators: None: more and more items may come. Raises TypeError.
     """
     if wanted is None or wanted is False:
         return None
@@ -124,14 +149,23 @@ def made_of(wanted: "Wanted | None", iterators: "tuple[Iterator[object], ...]") 
 
         total = _length(iterators)
         display = progress_line.display(sys.stderr, total)
-        return None if display is None else Progress(display.show, total, display)
+        if display is None:
+            return None
+        return Progress(display.show, total, display, grows=iterators is None)
     if not callable(wanted):
         raise TypeError(f"progress must be True, False or a callable, got {shown(wanted)}")
-    return Progress(wanted, _length(iterators))
+    return Progress(wanted, _length(iterators), grows=iterators is None)
 
 
-def _length(iterators: "tuple[Iterator[object], ...]") -> int | None:
+def of_calls(wanted: "Wanted") -> Progress | None:
+    """Return what tells the progress of calls that come one by one. As `made_of`."""
+    return made_of(wanted, None)
+
+
+def _length(iterators: "tuple[Iterator[object], ...] | None") -> int | None:
     """Return how many items there are, if each iterator knows it or another one is shorter."""
+    if iterators is None:
+        return None
     from operator import length_hint
 
     known = [length for each in iterators if (length := length_hint(each, -1)) >= 0]

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from typing import Any
 
-    from interpexec._map.progress import Progress
     from interpexec._map.request import MapRequest
 
     type Submit = Callable[..., Future[Any]]
@@ -55,7 +54,7 @@ class _Calls:
             self._provenances[future] = Provenance(request.name, first, len(items), kept)
             first += len(items)
             if progress is not None:
-                future.add_done_callback(partial(_count, progress, len(items)))
+                future.add_done_callback(partial(progress.see, items=len(items)))
             yield future
         if progress is not None:
             progress.know_total(first)
@@ -90,13 +89,6 @@ class _Calls:
         if self._are_chunks:
             return value  # type: ignore[no-any-return]  # a list
         return [self._record.open(value, provenance).take()]
-
-
-def _count(progress: "Progress", items: int, call: "Future[Any]") -> None:
-    """Count the items of a call that has ended, and tell it."""
-    with progress.counting:
-        progress.add(items, call)
-    progress.report()
 
 
 def ordered(submit: "Submit", request: "MapRequest") -> "Results[object]":

@@ -57,6 +57,18 @@ if TYPE_CHECKING:
         def before_waiting(self) -> None:
             """Prepare for a wait, which a signal handler may be about to begin."""
 
+    class Progress(Protocol):
+        """A `Progress` of `_map`, as groups use it."""
+
+        def know_total(self, total: int) -> None:
+            """Learn how many calls there are."""
+
+        def see(self, call: Future[Any]) -> None:
+            """Count a call that has ended, and tell."""
+
+        def end(self) -> None:
+            """Tell the last numbers."""
+
 
 keep_whole()
 
@@ -84,8 +96,21 @@ class Group:
     stops its own calls only. In coroutines, `interpexec.aio.group()` does not block the loop.
     """
 
-    def __init__(self, submit: "Callable[..., Future[Any]]", pool: "Pool", *, is_own: bool) -> None:
-        """submit: of the executor. is_own: it is the program's, and may block."""
+    def __init__(
+        self,
+        submit: "Callable[..., Future[Any]]",
+        pool: "Pool",
+        *,
+        is_own: bool,
+        progress: "Progress | None" = None,
+    ) -> None:
+        """Make one that was not entered yet.
+
+        submit: of the executor. is_own: it is the program's, and may block. progress: is told of
+        the calls.
+        """
+        self._progress = progress
+        self._made = 0  # calls in all
         self._submit = submit
         self._pool = pool
         self._is_own = is_own
@@ -132,8 +157,12 @@ class Group:
             raise
         with self._lock:
             self._calls.add(future)
+            self._made += 1
             is_late = self._state is not OPEN
         future.add_done_callback(self._on_done)
+        if self._progress is not None:
+            self._progress.know_total(self._made)
+            future.add_done_callback(self._progress.see)
         if is_late:
             self._cancel([future])
         return future  # type: ignore[return-value]  # of what `fn` returns
@@ -255,6 +284,8 @@ class Group:
             raise
         finally:
             self._end()
+            if self._progress is not None:
+                self._progress.end()
             errors, self._errors = self._errors, []
         if not is_hurried:
             raise_failures(errors, error)
