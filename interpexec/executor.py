@@ -14,6 +14,7 @@ from interpexec._map.job import Job
 from interpexec._map.methods import Maps
 from interpexec._map.progress import of_calls
 from interpexec._pool import arguments, ending, option_checks, wake_signal
+from interpexec._pool.bounded import Boundable
 from interpexec._pool.cancelling import TERMINATION_LIMIT
 from interpexec._pool.future import REFUSED, CallFuture
 from interpexec._pool.group import Group
@@ -28,7 +29,6 @@ TYPE_CHECKING: bool = False  # annotated, for jedi: it skips the block otherwise
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from contextvars import ContextVar
-    from threading import Thread
     from types import EllipsisType, TracebackType
     from typing import Any, Literal, Self
 
@@ -43,7 +43,7 @@ _counter = count()
 unbroken(weakref.finalize.__call__)  # Python would drop an interrupt that came in it
 
 
-class InterpreterPoolExecutor(Maps, Monitored, ThreadPoolExecutor):  # type: ignore[misc]  # `map` is typed more strictly
+class InterpreterPoolExecutor(Maps, Monitored, Boundable, ThreadPoolExecutor):  # type: ignore[misc, override]  # `map` is typed more strictly
     """Runs calls in subinterpreters, each with its own GIL, in this process.
 
     >>> with InterpreterPoolExecutor() as pool:  # doctest: +SKIP
@@ -191,6 +191,8 @@ class InterpreterPoolExecutor(Maps, Monitored, ThreadPoolExecutor):  # type: ign
             if noted:
                 deliver()
 
+    _package_submit = submit
+
     def with_options(  # noqa: PLR0913  # one for each
         self,
         *,
@@ -253,7 +255,8 @@ class InterpreterPoolExecutor(Maps, Monitored, ThreadPoolExecutor):  # type: ign
 
     def _has_own_submit(self) -> bool:
         """Say whether a subclass, or a program on this object, has replaced `submit`."""
-        return type(self).submit is not InterpreterPoolExecutor.submit or "submit" in vars(self)
+        cls = type(self)
+        return cls.submit is not cls._package_submit or "submit" in vars(self)
 
     def _job_maker(self, request: "MapRequest", kind: type[Job] = Job) -> "Callable[..., Job]":
         """Return a function that makes the job of a map."""
@@ -377,22 +380,6 @@ class InterpreterPoolExecutor(Maps, Monitored, ThreadPoolExecutor):  # type: ign
         main_module.refuse_while_unpickling()
         dump = partial(self._dumps_call, fn, args, kwargs)
         return self._scheduler.broadcast(dump, arguments.name_of(fn))  # type: ignore[return-value]  # of what `fn` returns
-
-    @property
-    def _threads(self) -> "set[Thread]":  # type: ignore[override]  # a view of the scheduler
-        """The workers' threads. The standard library has it, and its tests read it."""
-        return set(self._scheduler.state.workers.active.values())
-
-    @property
-    def _broken(self) -> str | bool:  # type: ignore[override]  # a view of the scheduler
-        """Why the pool is broken, or False. As `threads`."""
-        broken = self._scheduler.state.broken
-        return broken[0] if broken is not None else False
-
-    @property
-    def _shutdown(self) -> bool:  # type: ignore[override]  # a view of the scheduler
-        """Whether no more calls are taken. As `threads`."""
-        return self._scheduler.state.is_closing
 
 
 def _refused(error: NotShareableError) -> "CallFuture[Any]":

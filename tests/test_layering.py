@@ -159,6 +159,7 @@ ORDER = [
     "_pool.scheduler",
     "_pool.ending",
     "_pool.group",
+    "_pool.bounded",
     "_pool.call_pickler",
     "_pool.arguments",
     "_pool.option_checks",

@@ -49,6 +49,7 @@ Beside the scheduler, for the executor:
 
     ending           the end of a pool, for the thread that waits for it
     group            calls that end together
+    bounded          a `submit` that waits while too much is pending
     call_pickler     calls that are sent with something beside them
     arguments        the checks of public arguments
     monitored        the methods of the executor that say

@@ -5,6 +5,7 @@ from interpexec._pool import arguments
 TYPE_CHECKING: bool = False  # annotated, for jedi: it skips the block otherwise
 if TYPE_CHECKING:
     from os import PathLike
+    from threading import Thread
 
     from interpexec._pool.introspection import WorkerInfo
     from interpexec._pool.scheduler import Scheduler
@@ -89,3 +90,21 @@ class Monitored:
         from interpexec._pool import introspection  # few programs ask
 
         return introspection.stacks(self._scheduler, arguments.limit(timeout))
+
+    # -- for the standard library, and its tests --------------------------------------
+
+    @property
+    def _threads(self) -> "set[Thread]":
+        """The workers' threads. The standard library has it, and its tests read it."""
+        return set(self._scheduler.state.workers.active.values())
+
+    @property
+    def _broken(self) -> str | bool:
+        """Why the pool is broken, or False. As `_threads`."""
+        broken = self._scheduler.state.broken
+        return broken[0] if broken is not None else False
+
+    @property
+    def _shutdown(self) -> bool:
+        """Whether no more calls are taken. As `_threads`."""
+        return self._scheduler.state.is_closing
