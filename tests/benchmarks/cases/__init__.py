@@ -1,7 +1,9 @@
 """The cases, in the order of the report. A new one is a module here and a line below."""
 
 from benchmarks.cases import (
+    busy,
     cpu_map,
+    cpu_time,
     definitions,
     idle,
     large_bytes,
@@ -40,6 +42,8 @@ CASES = {
         stop.INTERRUPT_P99,
         stop.NEXT,
         *sharing.CASES,
+        *cpu_time.CASES,
+        *busy.CASES,
     )
 }
 
