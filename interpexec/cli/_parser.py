@@ -70,7 +70,10 @@ class Parser(argparse.ArgumentParser):
         self.options: list[Option] = []
         """All options, in their order."""
         if usage == OF_ITEMS:
-            self.add_argument("target", metavar="TARGET", help=argparse.SUPPRESS)
+            # To a group: the parser itself would make a formatter, and import what prints colours.
+            self.add_argument_group().add_argument(
+                "target", metavar="TARGET", help=argparse.SUPPRESS
+            )
 
     def group(self, title: str) -> "Adds":
         """Return the function that adds an option to a group."""
