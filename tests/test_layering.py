@@ -173,6 +173,7 @@ ORDER = [
     "_map.lifecycle",
     "_map.progress_line",
     "_map.progress",
+    "_map.halting",
     "_map.request",
     "_map.call_maker",
     "_map.inlet",

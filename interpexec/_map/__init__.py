@@ -24,6 +24,7 @@
     job          one map, from its iterables to its outcomes
     opening      opening a call that has ended
     window       how much of a feed may be in flight
+    halting      when failures are enough
     feed_job     a map whose items are put in, and whose results go out early
     feed         the object that a program puts items in, and takes outcomes out
     results      what they return, for users: an iterator that can be closed

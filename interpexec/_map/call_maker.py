@@ -34,6 +34,7 @@ class CallMaker:
         self._fn = request.fn
         self._is_timed = request.wants_outcomes
         self._is_repeated = treated.retries > 0
+        self._halts = request.fail_fast is True
         self._is_call_per_item = chunksize == 1 and not self._is_timed
         # The ns after which a call begins no further item. 0: no end.
         self._budget = BUDGET if chunksize is None else 0
@@ -66,6 +67,8 @@ class CallMaker:
         arguments: tuple[object, ...] = function, columns, failures, self._budget, items.are_pickled
         if self._is_timed:
             arguments += True, self._is_repeated and len(items) == 1
+            if self._halts:
+                arguments += (True,)
         call: tuple[object, ...] = run_chunk.run, arguments, {}
         is_light = items.is_bare and isinstance(function, bytes)
         return _pickle.dumps(call, 5) if is_light else pickler.pack(call, lends=True)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from interpexec._map.chunk_list import Chunk
     from interpexec._map.feed_job import FeedJob
     from interpexec._map.outcome import Batch, Outcome
+    from interpexec._map.provenance import Provenance
 
 _FOREVER = Deadline(None)
 
@@ -51,7 +52,7 @@ class Feed[A, R]:
         self._count = 0  # chunks that have arrived
         self._batch: Batch[A, R] | None = None
         self._is_over = False
-        self._job = make(arrived=self._arrived.put)
+        self._job = make(arrived=self._arrived.put, halted=window.close)
 
     # -- items in --------------------------------------------------------------------
 
@@ -84,9 +85,10 @@ class Feed[A, R]:
         self._arrived.put(None)
 
     def stop(self) -> None:
-        """Begin no further item: those that no call has are dropped, and have no outcomes.
+        """Begin no further item: those that no worker has begun are dropped, without outcomes.
 
-        The outcomes of the others still come. From any thread; never blocks.
+        The outcomes of the others still come. From any thread; never blocks. (A worker takes the
+        next item until it hears of this, which may be the case for some more short ones.)
         """
         self._window.close()
         self._job.drop()
@@ -164,7 +166,11 @@ class Feed[A, R]:
     def _note(self, chunk: "Chunk | None") -> None:
         if chunk is not None:
             self._count += 1
-            self._turns.add(chunk)
+            if chunk in self._job.dropped:
+                self._job.dropped.discard(chunk)
+                self._turns.skip(chunk)
+            else:
+                self._turns.add(chunk)
 
     # -- the end ---------------------------------------------------------------------
 
@@ -191,6 +197,9 @@ class _AsTheyArrive:
         """Take a chunk that has ended."""
         self._ready.append(chunk)
 
+    def skip(self, chunk: "Chunk") -> None:
+        """Learn of a chunk whose items have no outcomes."""
+
     def is_ready(self) -> bool:
         """Say whether one can be given."""
         return bool(self._ready)
@@ -205,6 +214,7 @@ class _InOrder:
 
     def __init__(self) -> None:
         self._early: dict[int, Chunk] = {}  # by the number of the first item
+        self._gone: dict[int, int] = {}  # items without outcomes: how many, by the first number
         self._turn = 0
         self._end: Chunk | None = None  # stands behind all items, with an error
 
@@ -215,13 +225,20 @@ class _InOrder:
         else:
             self._early[chunk.provenance.first] = chunk  # type: ignore[union-attr]  # it has ended
 
+    def skip(self, chunk: "Chunk") -> None:
+        """Learn of a chunk whose items have no outcomes."""
+        gone: Provenance = chunk.provenance  # type: ignore[assignment]  # it has ended
+        self._gone[gone.first] = gone.count
+
     def is_ready(self) -> bool:
         """Say whether the one whose turn it is can be given."""
+        while self._turn in self._gone:
+            self._turn += self._gone.pop(self._turn)
         return self._turn in self._early
 
     def take(self, *, is_last: bool) -> "Chunk | None":
         """Give the one whose turn it is, if it is there; the end, when there is no other one."""
-        chunk = self._early.pop(self._turn, None)
+        chunk = self._early.pop(self._turn) if self.is_ready() else None
         if chunk is not None:
             self._turn += chunk.provenance.count  # type: ignore[union-attr]  # it has ended
         elif is_last and not self._early:

@@ -9,14 +9,20 @@ run for HOLD is asked for what it has, and goes on with the item that it is at.
 
 The answer and the reply of the call come from two threads of the worker, in any order. So a
 chunk that was asked ends only when its answer is there, if its call has ended before that.
+
+When no further item is to begin (`drop`), calls that no worker has begun are cancelled, and the
+others are asked in the same way; the items that they hand back are dropped. Their chunks are
+noted in `dropped` before they are told: they have no outcomes.
 """
 
 from concurrent.futures import Future
+from functools import partial
 from time import monotonic
 
 from interpexec._core.sigint import interruptibly, protected
 from interpexec._map.chunk_list import WHOLE, Chunk
 from interpexec._map.chunk_size import BUDGET
+from interpexec._map.halting import Halting
 from interpexec._map.job import Job
 from interpexec._map.lifecycle import EXHAUSTED, READING, READS, RELEASED
 from interpexec._map.outcomes import Outcomes
@@ -26,9 +32,11 @@ from interpexec.errors import WorkerLostError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from interpexec._map.items import Items
+    from interpexec._pool.future import AnyFuture
 
 HOLD = 1.25 * BUDGET / 1e9
 """Seconds for which a result may wait for later ones in its call. More than a call takes whose
@@ -40,14 +48,27 @@ class FeedJob(Job):
 
     _is_prompt = True
 
-    def __init__(self, *args: "Any", most_bytes: int | None, **kwargs: "Any") -> None:
+    def __init__(
+        self,
+        *args: "Any",
+        most_bytes: int | None,
+        halting: Halting,
+        halted: "Callable[[], object]",
+        **kwargs: "Any",
+    ) -> None:
         """Make one that has no items yet.
 
         most_bytes: of results that were not taken; then no further items are sent to the
-            workers. The rest is as of `Job`.
+            workers. halted: called when `halting` says that no further item is to begin. The
+            rest is as of `Job`.
         """
         super().__init__(*args, **kwargs)
         self._most_bytes = most_bytes
+        self._halting = halting
+        self._halted = halted
+        self._is_dropping = False
+        self.dropped: set[Chunk] = set()
+        """Chunks whose items have no outcomes, and that were told, or are about to be."""
         self._bytes = 0  # of results that were not taken
         self._divided: set[Chunk] = set()  # those whose first outcomes have come early
         with self._lock:
@@ -81,11 +102,34 @@ class FeedJob(Job):
                 self._fill()
 
     def drop(self) -> None:
-        """Drop the items that are in no call; no further ones come."""
+        """Drop the items that no worker has begun; no further ones come."""
         with self._lock:
+            self._is_dropping = True
             self._backlog.clear()
             self._life.move(EXHAUSTED)
+            out: list[AnyFuture] = list(self._out)  # type: ignore[arg-type]  # calls of this pool
             self._fill()
+        if out:
+            self._scheduler.leave_to_collector(partial(self._take_back_all, out))
+
+    def _take_back_all(self, calls: "list[AnyFuture]") -> None:
+        """Cancel calls that no worker has begun; ask the others. By the collector."""
+        for call in calls:
+            if call._cancel_pending() or (self._scheduler.recall_one(call) and call.cancel()):
+                continue
+            with self._lock:
+                if (chunk := self._out.get(call)) is not None:
+                    self._divider.ask([chunk], 1, self._on_answer, takes_outcomes=True)
+
+    def workers_are_idle(self) -> None:
+        """Ask for what calls have not begun: for idle workers, or to drop it."""
+        if not self._is_dropping:
+            super().workers_are_idle()
+            return
+        with self._lock:
+            if self._life.stage is not RELEASED:
+                out = list(self._out.values())
+                self._divider.ask(out, len(out), self._on_answer, takes_outcomes=True)
 
     # -- results out -----------------------------------------------------------------
 
@@ -111,12 +155,31 @@ class FeedJob(Job):
         return None if self._is_full() else super()._cut()
 
     def _tell(self, chunk: Chunk) -> None:
+        if self._is_dropping and self._life.stage is EXHAUSTED and chunk.future.cancelled():
+            self.dropped.add(chunk)
         self._bytes += _weight(chunk)
         super()._tell(chunk)
+
+    # -- failures ----------------------------------------------------------------------
+
+    def _count(self, ended: int, failed: int) -> None:
+        """Count items; when too many have failed, no further one begins. Under the lock."""
+        if self._halting.add(ended, failed) and not self._is_dropping:
+            self._halted()
+            self.drop()
+
+    def _settle(self, chunk: Chunk, error: BaseException | None) -> None:
+        count = len(chunk.items)
+        super()._settle(chunk, error)
+        if error is not None and count:
+            self._count(count, count)
 
     # -- promptness ------------------------------------------------------------------
 
     def _send(self, chunk: Chunk) -> None:
+        if self._is_dropping:  # its items were handed back
+            self._settle(chunk, None)
+            return
         super()._send(chunk)
         if _may_hold(chunk):
             self._scheduler.look_in(HOLD)
@@ -125,6 +188,7 @@ class FeedJob(Job):
         if chunk in self._divider.asked.values():
             return  # the answer comes
         self._make_up(chunk)
+        self._count(*_ends(chunk))
         super()._finish(chunk)
         # A worker has begun another call, perhaps.
         if any(map(_may_hold, self._out.values())):
@@ -178,9 +242,11 @@ class FeedJob(Job):
         piece = self.chunks.insert(Chunk(chunk.items.cut(len(outcomes))), chunk)
         piece.future = Future()
         piece.future.set_result(outcomes)
+        ends = _ends(piece)
         piece.finish(self.record.answered(piece.items, outcomes))
         self._divided.add(chunk)
         self._tell(piece)
+        self._count(*ends)
 
     def _make_up(self, chunk: Chunk) -> None:
         """Fail the items whose outcomes were taken early, and did not arrive. Under the lock."""
@@ -198,6 +264,17 @@ class FeedJob(Job):
 def _may_hold(chunk: Chunk) -> bool:
     """Say whether results may wait in the call of a chunk, for later ones."""
     return chunk.state is WHOLE and len(chunk.items) > 1
+
+
+def _ends(chunk: Chunk) -> tuple[int, int]:
+    """Return how many items of a chunk have ended with its call, and how many of them failed."""
+    future = chunk.future
+    if future.cancelled():
+        return 0, 0
+    if future.exception() is not None:
+        return len(chunk.items), len(chunk.items)
+    value = future.result()
+    return (len(value), len([*value.failed()])) if isinstance(value, Outcomes) else (1, 0)
 
 
 def _weight(chunk: Chunk) -> int:

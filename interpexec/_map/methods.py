@@ -10,6 +10,7 @@ from typing import overload
 from interpexec._map import via_submit
 from interpexec._map.feed import Feed
 from interpexec._map.feed_job import FeedJob
+from interpexec._map.halting import Halting
 from interpexec._map.iterators import Unordered
 from interpexec._map.iterators import ordered as in_order
 from interpexec._map.request import MapRequest
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
 
+    from interpexec._map.halting import Enough
     from interpexec._map.job import Job
     from interpexec._map.outcome import Outcome
     from interpexec._map.progress import Wanted
@@ -345,7 +347,7 @@ class Maps:
         )
         return self._ordered(request) if ordered else self._unordered(request)  # type: ignore[return-value]
 
-    def feed[A, R](
+    def feed[A, R](  # noqa: PLR0913  # the options of a map, its bounds and its end
         self,
         fn: "Callable[[A], R]",
         /,
@@ -354,6 +356,7 @@ class Maps:
         chunksize: int | None = None,
         buffersize: int | None = None,
         buffer_bytes: int | None = None,
+        fail_fast: "Enough" = False,
     ) -> "Feed[A, R]":
         """Return a map whose items the program puts in, from any thread, as they come.
 
@@ -370,15 +373,18 @@ class Maps:
         buffer_bytes: how many bytes of items (numbers do not count) may be in flight; then
             `put` blocks. And how many of results; then no further items are sent to the workers
             until some are taken. None: no bound. The bytes of one call may come on top.
+        fail_fast: True: when an item has failed, no further one begins, as after `stop()`. A
+            callable: called with (items failed, items ended) at failures; true: they are too many.
 
         Each call is sent to the workers directly: a `submit` that is overridden is not asked.
         Raises TypeError or ValueError, naming the argument.
         """
-        request = MapRequest(fn, ((),), chunksize, None, wants_outcomes=True)
+        request = MapRequest(fn, ((),), chunksize, None, wants_outcomes=True, fail_fast=fail_fast)
         window = Window(
             arguments.buffersize(buffersize), arguments.buffersize(buffer_bytes, "buffer_bytes")
         )
-        make = partial(self._job_maker(request, FeedJob), most_bytes=buffer_bytes)
+        halting = Halting(request.fail_fast)
+        make = partial(self._job_maker(request, FeedJob), most_bytes=buffer_bytes, halting=halting)
         return Feed(make, ordered=ordered, window=window)  # type: ignore[arg-type]  # it makes a FeedJob
 
     def _ordered(self, request: MapRequest) -> "Results[object]":

@@ -1,11 +1,13 @@
 """The arguments of a map, checked."""
 
+from interpexec._map import halting
 from interpexec._pool import arguments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from interpexec._map.halting import Enough
     from interpexec._map.progress import Progress, Wanted
 
 
@@ -22,11 +24,12 @@ class MapRequest:
         *,
         wants_outcomes: bool = False,
         progress: "Wanted" = False,
+        fail_fast: "Enough" = False,
     ) -> None:
         """Check them. Raises TypeError or ValueError, naming the argument.
 
         wants_outcomes: an object for each item, in place of its result. progress: True, or a
-            callable, to be told how far the map is.
+            callable, to be told how far the map is. fail_fast: of a feed.
         """
         self.fn = fn
         self.iterables = arguments.mappable(fn, iterables)
@@ -35,6 +38,7 @@ class MapRequest:
         self.buffersize = arguments.buffersize(buffersize)
         self.timeout = arguments.timeout(timeout)
         self.wants_outcomes = wants_outcomes
+        self.fail_fast = halting.checked(fail_fast)
         self.progress: Progress | None = None
         if progress is not False:
             from interpexec._map.progress import made_of  # few maps have one

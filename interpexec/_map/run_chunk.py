@@ -56,6 +56,7 @@ class ChunkRun:
         are_pickled: bool,
         is_timed: bool = False,
         raises: bool = False,
+        halts: bool = False,
     ) -> None:
         """Begin nothing yet.
 
@@ -65,6 +66,7 @@ class ChunkRun:
         budget: the ns after which no further item is begun. 0: no end.
         is_timed: each value is noted with the time at which it was there.
         raises: the call fails with its item.
+        halts: no item is begun behind one that has failed.
         """
         self._columns = columns
         self._failures = failures
@@ -72,6 +74,7 @@ class ChunkRun:
         self._are_pickled = are_pickled
         self._is_timed = is_timed
         self._raises = raises
+        self._halts = halts
         self._values: list[object] = []
         self._remaining = Remaining(deque(columns[0]))
         self.cut_off = self._remaining.cut_off
@@ -170,6 +173,8 @@ class ChunkRun:
         """Note the failure of the item whose turn it is, and when that was."""
         self._failures[len(self._values)] = failure
         self._values.append((None, stamp) if self._is_timed else None)
+        if self._halts:
+            self._remaining.cut_off()
 
     def _affordable(self, count: int, spent: int) -> int:
         """Return how many items may be run before the clock is looked at: `count` at most."""
@@ -187,6 +192,7 @@ def run(  # noqa: PLR0913, PLR0917  # it is sent as one tuple
     are_pickled: bool,
     is_timed: bool = False,
     raises: bool = False,
+    halts: bool = False,
 ) -> Outcomes:
     """Run a chunk: the function of its call.
 
@@ -198,6 +204,12 @@ def run(  # noqa: PLR0913, PLR0917  # it is sent as one tuple
         current_call.this_thread().is_unloaded = True
         raise
     chunk = ChunkRun(
-        columns, failures, budget, are_pickled=are_pickled, is_timed=is_timed, raises=raises
+        columns,
+        failures,
+        budget,
+        are_pickled=are_pickled,
+        is_timed=is_timed,
+        raises=raises,
+        halts=halts,
     )
     return chunk.run(fn)

@@ -58,7 +58,7 @@ class Flow:
         """Makes a block in which something may be written: see `Progress.apart`."""
         self.is_complete = False
         """Whether every item has been done."""
-        self._is_halted = False
+        self._is_over = False
 
     def run(self) -> "OSError | ValueError | None":
         """Do everything; return the error that ended the reading early, if one did.
@@ -69,14 +69,14 @@ class Flow:
         feed = self._feed
         self._reader.start()
         try:
-            while not self._is_over():
+            while not self._is_over:
                 if not feed.is_ready():
                     self._write(self._report.output.flush)
                 if (batch := feed.next_batch()) is None:
                     break
                 self._write(partial(self._take, batch))
             self._write(self._report.output.flush)
-            self.is_complete = not (self._signals.received or self._is_halted)
+            self.is_complete = not (self._signals.received or self._is_over)
         except Interrupted:
             # It may have come between the results and what the log says of them.
             if self._log is not None and self._report.output.is_ready():
@@ -87,9 +87,6 @@ class Flow:
                 feed.cancel()
         self._reader.join()
         return self._reader.error
-
-    def _is_over(self) -> bool:
-        return self._is_halted and self._halt.how == NOW
 
     def _write(self, step: "Callable[[], object]") -> None:
         if self._signals.received:
@@ -110,7 +107,7 @@ class Flow:
             return
         for outcome in batch:
             self._take_one(outcome)
-            if self._is_over():
+            if self._is_over:
                 break
         if self._log is not None:
             self._report.output.flush()
@@ -123,7 +120,9 @@ class Flow:
             number = int(before) + 1
         data = b""
         if outcome.error is not None:
-            self._look_at_failures()
+            # Before it is told; the feed itself begins no further item by then.
+            failed, items = self._report.failed + 1, self._report.items + 1
+            self._is_over = self._halt.how == NOW and self._halt.is_reached(failed, items)
             self._report.fail(number, item, outcome.error)
         elif self._reducer is not None:
             self._reducer.add(outcome.value)
@@ -133,10 +132,3 @@ class Flow:
             self._report.write([data])
         if self._log is not None:
             self._log.note(number, item, outcome, len(data))
-
-    def _look_at_failures(self) -> None:
-        """Halt, if one more failure is too many: before it is told."""
-        failed, items = self._report.failed + 1, self._report.items + 1
-        if not self._is_halted and self._halt.is_reached(failed, items):
-            self._is_halted = True
-            self._feed.stop()

@@ -2,6 +2,12 @@
 
 from interpexec.cli._errors import UsageError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    type Enough = bool | Callable[[int, int], bool]
+
 NEVER, SOON, NOW = "never", "soon", "now"
 
 _LEAST_FOR_PERCENT = 3
@@ -19,6 +25,12 @@ class Halt:
         self.how = how
         self._most = most
         self._is_percent = is_percent
+
+    @property
+    def enough(self) -> "Enough":
+        """The same for a feed: `fail_fast`."""
+        is_any = self._most == 1 and not self._is_percent
+        return self.how != NEVER if self.how == NEVER or is_any else self.is_reached
 
     def is_reached(self, failed: int, items: int) -> bool:
         """Say whether so many failures of so many items are too many."""

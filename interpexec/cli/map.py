@@ -135,6 +135,7 @@ class Run:
             ordered=not arguments.unordered,
             chunksize=arguments.chunksize,
             buffer_bytes=MOST_BYTES,
+            fail_fast=arguments.halt.enough,
         )
         flow = Flow(
             self._feed,

@@ -125,6 +125,8 @@ def maps(pool: InterpreterPoolExecutor) -> None:
     assert_type(next(pool.outcomes(half, [1], ordered=False)).result(), float)
     feed = pool.feed(half, buffersize=3)
     feed.put("a")  # type: ignore[arg-type]
+    assert_type(pool.feed(half, fail_fast=lambda failed, ended: failed > ended), Feed[int, float])
+    pool.feed(half, fail_fast="yes")  # type: ignore[arg-type]
     assert_type(feed, Feed[int, float])
     assert_type(next(feed), Outcome[int, float])
     assert_type(next(feed.batches()), Batch[int, float])
