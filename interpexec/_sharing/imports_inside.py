@@ -4,7 +4,7 @@ A module that was loaded by its path, by an importer of the program's or made by
 by a worker. Where code that is sent imports one by its name, it is sent, too, and the worker has
 it in its `sys.modules` before the code runs:
 
-    names_read   import plugin        -> "plugin"
+    names_read   import plugin         -> "plugin"
     caller       modules_for(names)    those that are here, and that no worker can import
     worker       provide(name, module)
 """

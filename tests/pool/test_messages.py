@@ -24,7 +24,7 @@ from interpexec import (
     create_channel,
     sync,
 )
-from interpexec._sharing import raised
+from interpexec._sharing import notes, raised
 
 pytestmark = pytest.mark.fast
 
@@ -75,7 +75,7 @@ def test_other_type_errors_have_no_note(pool: InterpreterPoolExecutor) -> None:
 def test_every_option_is_known() -> None:
     """A new option of `with_options` is explained, too."""
     options = set(signature(InterpreterPoolExecutor.with_options).parameters) - {"self"}
-    assert options <= raised._OPTIONS.keys()
+    assert options <= notes._OPTIONS.keys()
 
 
 # -- modules --------------------------------------------------------------------------------
