@@ -175,6 +175,11 @@ def _named_sentinel(_: object, obj: "Any") -> "Any":
     return new_objects.obtain_sentinel, (key, name_in_program(obj), name, module, repr(obj))
 
 
+def _lazy_import(_: object, obj: object) -> "Any":
+    # It has failed here; in the receiver, too, what uses it gets the error.
+    return rebuilding.find_module, (repr(obj).split("'")[1],)
+
+
 def _partial_method(_: object, obj: "Any") -> "Any":
     return new_objects.make_partial_method, (obj.func, obj.args, obj.keywords)
 
@@ -194,6 +199,8 @@ _SPECIAL: "dict[type, Callable[[Any, Any], Any]]" = {
 }
 if hasattr(builtins, "sentinel"):  # from 3.15 on
     _SPECIAL[builtins.sentinel] = _named_sentinel
+if hasattr(types, "LazyImportType"):  # from 3.15 on
+    _SPECIAL[types.LazyImportType] = _lazy_import
 _TYPES: "dict[type, str]" = {
     value: name
     for name, value in vars(types).items()

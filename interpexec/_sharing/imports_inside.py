@@ -1,4 +1,5 @@
-"""Imports inside functions, of modules that only the program can import.
+"""Imports that code does when it runs: inside functions, of modules that only the program can
+import; and lazy ones.
 
 A module that was loaded by its path, by an importer of the program's or made by code is not found
 by a worker. Where code that is sent imports one by its name, it is sent, too, and the worker has
@@ -10,6 +11,7 @@ it in its `sys.modules` before the code runs:
 """
 
 import sys
+import types
 
 from interpexec._core import main_module
 from interpexec._sharing import importable
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
+_LAZY: "Any" = getattr(types, "LazyImportType", None)
 _provided: "dict[str, ModuleType]" = {}
 
 
@@ -86,6 +89,30 @@ def _inner(name: str, taken: str) -> "Iterator[tuple[str, ModuleType | None]]":
     package = vars(sys.modules[path]) if path in sys.modules else {}
     if taken and taken not in package and "__path__" in package:
         yield f"{path}.{taken}", _import(f"{path}.{taken}")
+
+
+def import_lazy(globals_: "dict[str, Any]", name: str) -> None:
+    """Let a global be what it is imported from, if it is imported lazily, and was not yet.
+
+    As code does that reads it, from 3.15 on. One that fails stays: see `by_value`.
+    """
+    value: Any = globals_.get(name)
+    if type(value) is not _LAZY:
+        return
+    try:
+        found = value.resolve()
+    except Exception:  # the module's own: it comes again when it is used
+        return
+    if globals_.get(name) is value:
+        globals_[name] = found
+
+
+def import_lazy_parts(prefix: str, mentioned: frozenset[str]) -> None:
+    """Import the modules of a package that are imported lazily, and that code mentions."""
+    for name in [*getattr(sys, "lazy_modules", ())]:
+        is_wanted = mentioned.issuperset(name.removeprefix(prefix).split("."))
+        if is_wanted and name.startswith(prefix) and name not in sys.modules:
+            _import(name)
 
 
 class Provided:

@@ -174,6 +174,7 @@ class Stream(ValuePickler):
         """Have a global be sent, too, if there is one."""
         if name == "__builtins__":
             return
+        imports_inside.import_lazy(globals_, name)
         value, read_at = read(partial(globals_.get, name, _ABSENT))
         if type(value) is _MODULE:
             self._import_parts(value, mentioned)
@@ -198,6 +199,7 @@ class Stream(ValuePickler):
         if not hasattr(package, "__path__"):
             return
         prefix = f"{package.__name__}."
+        imports_inside.import_lazy_parts(prefix, mentioned)
         for name, module in [*sys.modules.items()]:
             if (
                 name.startswith(prefix)

@@ -1,6 +1,9 @@
 """Imports inside functions find modules that only the program can import."""
 
+import types
 from pathlib import Path
+
+import pytest
 
 from programs import IMPORT, output
 
@@ -147,4 +150,34 @@ with InterpreterPoolExecutor(1) as pool:
     assert answers(tmp_path, program) == [
         *("late ModuleNotFoundError", "by_name ModuleNotFoundError"),
         *("late 5", "by_name 7", "late 50", "late again"),
+    ]
+
+
+@pytest.mark.skipif(not hasattr(types, "LazyImportType"), reason="3.15 has brought lazy imports")
+def test_lazy_imports(tmp_path: Path) -> None:
+    """Globals that are not imported yet: as code that reads them finds them."""
+    program = """
+lazy import json
+lazy from collections import OrderedDict
+lazy import xml.dom.minidom
+lazy import os.path as path
+lazy import no_such_module
+lazy import faulthandler
+def whole(): return json.dumps([1])
+def part(): return OrderedDict(a=1)
+def package(): return xml.dom.minidom.parseString("<a/>").documentElement.tagName
+def alias(): return path.join("a", "b")
+def unused(really=False):
+    if really: return no_such_module.run(), faulthandler.enable()
+    return "unused"
+def absent(): return no_such_module.run()
+def refused(): return faulthandler.enable()
+class Thing:
+    def method(): return json.loads("[2]")
+with InterpreterPoolExecutor(1) as pool:
+    ask(whole, part, package, alias, unused, absent, refused, Thing.method)
+"""
+    assert answers(tmp_path, program) == [
+        *("whole [1]", "part OrderedDict({'a': 1})", "package a", "alias a/b", "unused unused"),
+        *("absent ModuleNotFoundError", "refused ImportError", "method [2]"),
     ]
