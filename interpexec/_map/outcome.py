@@ -105,18 +105,17 @@ class Batch[A, R]:
         index = self._taken
         self._taken += 1
         value: object = None
+        error: BaseException | None = None
         if (outcomes := self._outcomes) is None:
             error = self._error
-        elif (error := outcomes.take_error()) is None:
+        elif not outcomes.has_failed or (error := outcomes.take_error()) is None:
             try:
                 value = outcomes.take()
             except NotShareableError as reason:  # it cannot be made here
                 error = reason.with_traceback(None)
-        item, seconds = self.items[index], self._seconds(index)
-        return Outcome(self.first + index, item, value, error, seconds)  # type: ignore[arg-type]  # of what the function returns
-
-    def _seconds(self, index: int) -> float | None:
-        return self._times[index] / 1e9 if self._times else None
+        seconds = self._times[index] / 1e9 if self._times else None
+        # In C: the class's own `__new__` is Python.
+        return _make((self.first + index, self.items[index], value, error, seconds))
 
     def take_all(self) -> "Iterator[object]":
         """Return an iterator in C over all of them; over none if `take` is needed for one."""

@@ -62,6 +62,8 @@ class Outcomes:
         """
         self._values = values
         self._failures = failures or {}
+        self.has_failed = bool(failures)
+        """Whether an item has failed. In the main interpreter."""
         self._after_main = after_main
         self._pickled = pickled  # each value by itself
         self.spent = spent

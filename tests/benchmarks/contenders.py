@@ -28,7 +28,8 @@ class Contender:
     growth of this one says nothing. ``stops_calls`` is true where ``Future.cancel()`` stops a
     call that runs, ``shares_memory`` where an argument can show the caller's memory,
     ``queue`` where two workers can have a queue between them, ``takes_definitions`` where a
-    function need not be one that a worker can import. ``most_rounds`` is in how many
+    function need not be one that a worker can import, ``has_extras`` where it is interpexec's
+    own executor, with methods that others have not. ``most_rounds`` is in how many
     rounds it takes part: fewer for those that are there to be seen beside the others only.
     """
 
@@ -42,6 +43,7 @@ class Contender:
     shares_memory: bool = False
     queue: bool = False
     takes_definitions: bool = False
+    has_extras: bool = False
     most_rounds: int | None = None
 
 
@@ -92,6 +94,7 @@ CONTENDERS = {
             shares_memory=True,
             queue=True,
             takes_definitions=True,
+            has_extras=True,
         ),
         Contender(STDLIB, load_stdlib, queue=True),
         Contender(THREADS, load_threads, queue=True, takes_definitions=True),

@@ -40,6 +40,15 @@ def count_down(number: int) -> int:
     return number
 
 
+def log_records(count: int) -> None:
+    """Log so many records."""
+    import logging  # dear: the other tasks' workers need none
+
+    logger = logging.getLogger("benchmarks")
+    for number in range(count):
+        logger.info("record %d of %d", number, count)
+
+
 def count_primes(start: int, width: int) -> int:
     """Count the primes in ``range(start, start + width)``, slowly: bytecode and nothing else."""
     count = 0

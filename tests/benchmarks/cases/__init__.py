@@ -5,6 +5,7 @@ from benchmarks.cases import (
     cpu_map,
     cpu_time,
     definitions,
+    extras,
     idle,
     large_bytes,
     map_noops,
@@ -44,6 +45,7 @@ CASES = {
         *sharing.CASES,
         *cpu_time.CASES,
         *busy.CASES,
+        *extras.CASES,
     )
 }
 
