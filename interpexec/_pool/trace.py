@@ -31,7 +31,7 @@ from interpexec._worker.trace_ring import Ring
 
 TYPE_CHECKING: bool = False  # annotated, for jedi: it skips the block otherwise
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Container, Iterator
     from os import PathLike
     from types import TracebackType
     from typing import Any, Self
@@ -298,7 +298,7 @@ class Trace:
     def _drain_now(self, *, is_last: bool = False) -> None:
         with self._draining:
             ended = list(self._ended)
-            self._file.write(self._parts(is_last=is_last))
+            self._file.write(self._parts(self._rings if is_last else ended))
             for number in ended:
                 self._ended.discard(number)
                 ring, _ = self._rings.pop(number)
@@ -306,9 +306,10 @@ class Trace:
             if is_last:
                 self._lost += sum(ring.lost for ring, _ in self._rings.values())
 
-    def _parts(self, *, is_last: bool) -> "Iterator[bytes | memoryview]":
-        for ring, lines in list(self._rings.values()):
-            short = ring.read_short() if is_last else None
+    def _parts(self, last: "Container[int]") -> "Iterator[bytes | memoryview]":
+        """Yield the lines of all rings. last: the workers from which no further ones come."""
+        for number, (ring, lines) in list(self._rings.items()):
+            short = ring.read_short() if number in last else None
             yield from ring.read()
             if short is not None:
                 yield lines.shared(*short)

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+import warnings
 from collections import Counter
 from functools import partial
 from pathlib import Path
@@ -13,9 +14,10 @@ from typing import Any
 
 import pytest
 
+import losing
 import tasks
 from gates import TIME_LIMIT, Gate, gate
-from interpexec import InterpreterPoolExecutor
+from interpexec import InterpreterPoolExecutor, WorkerLostError
 from interpexec._worker import trace_ring
 
 pytestmark = pytest.mark.fast
@@ -218,6 +220,53 @@ def test_the_pool_may_end_in_the_trace(file: Path) -> None:
         pool.submit(endless)
         pool.terminate_workers()
     assert len(of(events(file), "call", "sorted")) == 1
+
+
+def test_no_call_of_a_worker_that_ends_is_missing(file: Path) -> None:
+    """Short ones included, which had no line when it retired."""
+    with InterpreterPoolExecutor(2, max_tasks_per_child=5) as pool, pool.trace(file):
+        for each in [pool.submit(sorted, [2, 1]) for _ in range(50)]:
+            each.result(TIME_LIMIT)
+    found = events(file)
+    assert calls_of(found, "sorted") == 50
+    assert len(of(found, "worker", "starts")) >= 10
+
+
+def test_a_lost_worker_is_told_of(file: Path) -> None:
+    """With the call that it ran, and why."""
+    with InterpreterPoolExecutor(1) as pool, pool.trace(file):
+        assert pool.submit(sorted, [1]).result(TIME_LIMIT) == [1]
+        lost = pool.submit(losing.lose_worker).exception(TIME_LIMIT)
+        assert isinstance(lost, WorkerLostError)
+        assert pool.submit(sorted, [2]).result(TIME_LIMIT) == [2]
+    found = events(file)
+    assert calls_of(found, "sorted") == 2
+    assert of(found, "call", "lose_worker")
+    assert [each["name"] for each in found if each["name"] == "is lost"] == ["is lost"]
+
+
+def test_a_pool_in_a_worker_may_be_traced(file: Path, pool: InterpreterPoolExecutor) -> None:
+    """The trace is in a file of its own."""
+    assert pool.submit(_trace_inside, str(file)).result(TIME_LIMIT) == 3
+    assert calls_of(events(file), "sum") == 1
+
+
+def _trace_inside(path: str) -> int:
+    with InterpreterPoolExecutor(1) as inner, inner.trace(path):
+        return inner.submit(sum, [1, 2]).result(TIME_LIMIT)
+
+
+def test_a_forked_child_writes_nothing(file: Path, pool: InterpreterPoolExecutor) -> None:
+    """The file is its parent's, whose pool goes on."""
+    with pool.trace(file):
+        pool.submit(sorted, [1]).result(TIME_LIMIT)
+        with warnings.catch_warnings(action="ignore"):  # a fork with threads
+            child = os.fork()
+        if not child:
+            os._exit(0)
+        os.waitpid(child, 0)
+        pool.submit(sorted, [2]).result(TIME_LIMIT)
+    assert calls_of(events(file), "sorted") == 2
 
 
 def test_nothing_is_left_of_a_trace(file: Path, single: InterpreterPoolExecutor) -> None:
