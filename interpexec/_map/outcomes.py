@@ -62,7 +62,7 @@ class Outcomes:
         """
         self._values = values
         self._failures = failures or {}
-        self.has_failed = bool(failures)
+        self.has_failed: bool = bool(failures)
         """Whether an item has failed. In the main interpreter."""
         self._after_main = after_main
         self._pickled = pickled  # each value by itself

@@ -61,14 +61,17 @@ _RESOLUTION = 5_000_000
 class Trace:
     """A trace of a pool, for a `with` block: from `InterpreterPoolExecutor.trace`."""
 
-    def __init__(self, scheduler: "Scheduler", path: "str | PathLike[str]") -> None:
-        """Open nothing yet. Raises TypeError for a path that is none."""
+    def __init__(self, scheduler: "Any", path: "str | PathLike[str]") -> None:
+        """Open nothing yet. Raises TypeError for a path that is none.
+
+        scheduler: the pool's. (Its type would make all its parts a part of the public types.)
+        """
         try:
             self._path = os.fspath(path)
         except TypeError:
             raise TypeError(f"path must be a str or an os.PathLike, got {shown(path)}") from None
-        self._scheduler = scheduler
-        self._state = scheduler.state
+        self._scheduler: Scheduler = scheduler
+        self._state = self._scheduler.state
         self._hooks = _Hooks()
         self._rings: dict[int, tuple[Ring, Lines]] = {}  # by the number of the worker
         self._ended: set[int] = set()  # the workers whose rings are read for the last time
@@ -133,7 +136,7 @@ class Trace:
         worker.control.trace(self._share(worker), future._call_id)
         return future
 
-    def begins(self, worker: "WorkerThread") -> None:
+    def _begins(self, worker: "WorkerThread") -> None:
         """Have a worker record that is about to start. Under the lock."""
         worker.control.trace(self._share(worker, monotonic_ns()))
 
@@ -266,7 +269,7 @@ class Trace:
         """Write the calls that run, and are not at their end. Under the lock."""
         link = self._state.link
         for worker in () if link is None else list(self._state.workers.everyone()):
-            self._note_running_in(link, worker, "running")  # type: ignore[arg-type]  # it is one
+            self._note_running_in(link, worker, "running")
 
     def _note_running_in(self, link: "Link", worker: "WorkerThread", end: str) -> None:
         call_id, since = link.slots.running(worker.seat)

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     class Observer(Protocol):
         """A trace, as it learns of new workers."""
 
-        def begins(self, worker: WorkerThread) -> None:
+        def _begins(self, worker: WorkerThread) -> None:
             """See a worker, before it starts."""
 
 
@@ -131,7 +131,7 @@ class Workers:
         number = self._pool.next_id()
         worker = WorkerThread(self._pool, link, (seat, index, is_successor), number)
         if self._pool.trace is not None:
-            self._pool.trace.begins(worker)
+            self._pool.trace._begins(worker)
         try:
             worker.start()
             self._pool.tally.workers.add()
