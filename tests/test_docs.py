@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -179,3 +180,23 @@ def test_files_that_a_document_names_are_there(page: Path) -> None:
     named = {match[0] for match in _FILE.finditer(page.read_text())}
     roots = ROOT, PACKAGE.parent, PACKAGE
     assert not {name for name in named if not any((root / name).exists() for root in roots)}
+
+
+MESSAGES = re.findall(r"^### `(.+)`$", PAGES["troubleshooting.md"], re.MULTILINE)
+
+
+@cache
+def texts() -> list[str]:
+    """Return every text in the code, as a program sees it."""
+    nodes = (
+        node for path in PACKAGE.rglob("*.py") for node in ast.walk(ast.parse(path.read_text()))
+    )
+    values = (node.value for node in nodes if isinstance(node, ast.Constant))
+    return [" ".join(value.split()) for value in values if isinstance(value, str)]
+
+
+@pytest.mark.parametrize("message", MESSAGES)
+def test_the_messages_of_the_troubleshooting_are_in_the_code(message: str) -> None:
+    """Piece by piece: names stand between them."""
+    for piece in message.split("…"):
+        assert any(piece.strip(" `") in text for text in texts()), piece

@@ -134,7 +134,7 @@ def interruptible[**P, T](function: "Callable[P, T]") -> "Callable[P, T]":
             _raise_noted()
         return function(*args, **kwargs)
 
-    return wrapper
+    return named_as(function, wrapper)
 
 
 def interruptible_inside[**P, T](function: "Callable[P, T]") -> "Callable[P, T]":
