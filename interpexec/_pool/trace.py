@@ -100,10 +100,25 @@ class Trace:
             self._stamps = memoryview(mmap.mmap(-1, stamps.BYTES))
             state.trace = self
             self._install()
-            asked = [self._ask(worker) for worker in state.workers.everyone()]
+            try:
+                asked = [self._ask(worker) for worker in state.workers.everyone()]
+            except BaseException:  # there is no memory for a ring
+                self._end()
+                self._file.close()
+                raise
             self._expect_drain()
         wait(asked, _ANSWER_LIMIT)
         return self
+
+    def _end(self) -> None:
+        """Have nobody record any more, and put the methods back. Under the lock."""
+        state = self._state
+        self._hooks.remove()
+        state.trace = None
+        for source in state.table.sources:
+            _unwatch(source)
+        for worker in state.workers.everyone():
+            worker.control.trace(None)
 
     @protected
     def __exit__(
@@ -117,12 +132,7 @@ class Trace:
         with state.lock:
             if state.trace is not self:
                 return
-            self._hooks.remove()
-            state.trace = None
-            for source in state.table.sources:
-                _unwatch(source)
-            for worker in state.workers.everyone():
-                worker.control.trace(None)
+            self._end()
             self._note_running()
         self._drain_now(is_last=True)
         self._file.close()

@@ -81,7 +81,10 @@ class Recorder:
 
         def begin(chunk: "Any") -> None:
             self._items = len(chunk._columns[0])  # noqa: SLF001  # of a `ChunkRun`
-            self._first = stamps.read(self._stamps, calls.armed)[2]
+            try:
+                self._first = stamps.read(self._stamps, calls.armed)[2]
+            except ValueError:  # the trace has ended: the helper has released the memory
+                self._first = UNKNOWN
             self._done = self._spent = 0
             self._begun = chunk._begun  # noqa: SLF001  # of a `ChunkRun`
             cls = type(chunk)

@@ -176,18 +176,20 @@ def test_wrong_bounds_are_refused(pool: InterpreterPoolExecutor) -> None:
         pool.bounded(0)
 
 
-def test_many_producers_lose_no_room(pool: InterpreterPoolExecutor) -> None:
+def test_many_producers_lose_no_room() -> None:
     """Ten threads share a bound of two."""
-    bounded = pool.bounded(2)
     results: list[int] = []
 
     def produce(first: int) -> None:
         results.extend(bounded.submit(tasks.same, first + n).result(TIME_LIMIT) for n in range(20))
 
-    threads = [start(produce, 100 * n) for n in range(10)]
-    for each in threads:
-        finish(each)
+    with InterpreterPoolExecutor(2) as pool:
+        bounded = pool.bounded(2)
+        threads = [start(produce, 100 * n) for n in range(10)]
+        for each in threads:
+            finish(each)
     assert len(results) == 200
+    # The pool has ended, and so all callbacks have run.
     assert bounded._pending._count == 0  # type: ignore[attr-defined]  # of the class that it has
 
 

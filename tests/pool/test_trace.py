@@ -149,6 +149,13 @@ def _wait_or_fail(number: int) -> int:
     return 1 // (number - 7)
 
 
+def _await_end_of_first(pool: InterpreterPoolExecutor) -> None:
+    """Return when the interpreter of a worker that was replaced is gone."""
+    end = time.monotonic() + TIME_LIMIT
+    while len(pool.workers()) > 1:
+        assert time.monotonic() < end
+
+
 def test_workers_that_come_and_go_are_told(file: Path) -> None:
     """Each has its row, in the order of their indices; and why a call was stopped."""
     with InterpreterPoolExecutor(1, initializer=tasks.same, initargs=(0,)) as pool, gate() as door:
@@ -157,9 +164,7 @@ def test_workers_that_come_and_go_are_told(file: Path) -> None:
             assert isinstance(late.exception(TIME_LIMIT), TimeoutError)
             held = pool.submit(tasks.pass_gate, door.handle)
             door.await_knocks(1)
-            end = time.monotonic() + TIME_LIMIT
-            while len(pool.workers()) > 1:  # the interpreter of the first one is not gone yet
-                assert time.monotonic() < end
+            _await_end_of_first(pool)
         door.open()
         held.result(TIME_LIMIT)
     found = events(file)
@@ -239,6 +244,7 @@ def test_a_lost_worker_is_told_of(file: Path) -> None:
         lost = pool.submit(losing.lose_worker).exception(TIME_LIMIT)
         assert isinstance(lost, WorkerLostError)
         assert pool.submit(sorted, [2]).result(TIME_LIMIT) == [2]
+        _await_end_of_first(pool)
     found = events(file)
     assert calls_of(found, "sorted") == 2
     assert of(found, "call", "lose_worker")
@@ -306,6 +312,20 @@ def test_wrong_uses_are_refused(file: Path, pool: InterpreterPoolExecutor) -> No
         assert pool.submit(tasks.same, 1).result(TIME_LIMIT) == 1
 
 
+def test_a_trace_that_cannot_begin_leaves_the_pool_as_it_was(
+    file: Path, pool: InterpreterPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is no memory for it: the next one begins."""
+    pool.warm()
+    with monkeypatch.context() as patch:
+        patch.setattr(trace_ring, "total", partial(int, "no memory"))
+        with pytest.raises(ValueError, match="no memory"), pool.trace(file):
+            pass
+    with pool.trace(file):
+        assert pool.submit(sorted, [1]).result(TIME_LIMIT) == [1]
+    assert calls_of(events(file), "sorted") == 1
+
+
 def test_a_full_disk_is_an_error_at_the_end(pool: InterpreterPoolExecutor) -> None:
     """Calls do not mind."""
     with pytest.raises(OSError, match="No space left"), pool.trace("/dev/full"):
@@ -360,9 +380,10 @@ def test_a_fault_of_the_recorder_costs_no_call(single: InterpreterPoolExecutor, 
 
 
 def _break_recorder() -> None:
-    """Release the memory of the worker's recorder."""
+    """Release the memory of the worker's recorder, as its helper does in the middle of a call."""
     frame = sys._getframe()
     while (found := frame.f_locals.get("recorder")) is None:
         assert frame.f_back is not None
         frame = frame.f_back
-    found.release()
+    for each in (found._ring, found._stamps, found._memory):
+        each.release()

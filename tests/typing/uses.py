@@ -116,6 +116,8 @@ def maps(pool: InterpreterPoolExecutor) -> None:
     assert_type(pool.stats(), PoolStats)
     assert_type(pool.stats().advice, str | None)
     assert_type(pool.stats().by_worker, tuple[WorkerStats, ...])
+    assert_type(pool.bounded(5), InterpreterPoolExecutor)
+    assert_type(pool.bounded(5).submit(len, "spam"), CallFuture[int])
     with pool.trace("run.json") as trace:
         assert_type(trace, Trace)
         assert_type(trace.lost, int)
