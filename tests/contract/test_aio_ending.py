@@ -16,8 +16,6 @@ from interpexec._aio import ending as aio_ending
 from interpexec._pool import ending
 from stops import Pipe, pool_of
 
-pytestmark = pytest.mark.fast
-
 
 async def leave_block(pool: InterpreterPoolExecutor) -> None:
     """End a pool by leaving its block."""

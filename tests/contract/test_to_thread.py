@@ -18,8 +18,6 @@ from context_tasks import request, user
 from interpexec import InterpreterPoolExecutor, NotShareableError, TaskCancelled, aio
 from stops import TIME_LIMIT, pool_of
 
-pytestmark = pytest.mark.fast
-
 own: ContextVar[object] = ContextVar("own", default="none")
 
 

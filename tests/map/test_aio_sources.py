@@ -16,8 +16,6 @@ from gates import TIME_LIMIT, Gate, gate
 from interpexec import InterpreterPoolExecutor, aio
 from stops import Pipe, pool_of
 
-pytestmark = pytest.mark.fast
-
 
 @pytest.mark.parametrize("chunksize", [None, 1, 4])
 @pytest.mark.parametrize("buffersize", [None, 1, 5, 1000])

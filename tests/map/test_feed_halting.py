@@ -10,8 +10,6 @@ import tasks
 from gates import TIME_LIMIT, Gate, gate
 from interpexec import Feed, InterpreterPoolExecutor
 
-pytestmark = pytest.mark.fast
-
 
 @pytest.fixture
 def door() -> Iterator[Gate]:

@@ -25,6 +25,7 @@ def _values(items: Items) -> list[object]:
     return [call[1][0] for call in map(pickle.loads, columns[0])]
 
 
+@pytest.mark.slow
 @given(st.lists(RUNS, min_size=1, max_size=4), STEPS)
 @settings(deadline=None)
 def test_items_are_cut_and_joined_as_lists_are(

@@ -11,8 +11,6 @@ from gates import Gate, gated
 from interpexec import InterpreterPoolExecutor, Worker, current_worker
 from stops import TIME_LIMIT, Pipe, pool_of, see_off
 
-pytestmark = pytest.mark.fast
-
 
 def indices_at_once(pool: InterpreterPoolExecutor, gate: Gate, count: int) -> list[int]:
     """Return the indices of so many workers that run a call at the same time."""

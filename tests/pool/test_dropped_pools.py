@@ -15,8 +15,6 @@ import tasks
 from gates import TIME_LIMIT
 from interpexec import InterpreterPoolExecutor, NotShareableError
 
-pytestmark = pytest.mark.fast
-
 type Pool = InterpreterPoolExecutor
 type Use = Callable[[Pool], object]
 

@@ -15,8 +15,6 @@ from interpexec import InterpreterPoolExecutor, NotShareableError
 from interpexec._pool import stopping
 from stops import Pipe, finish, pool_of, start
 
-pytestmark = pytest.mark.fast
-
 BEYOND_EXCEPTION = [KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError]
 
 

@@ -11,8 +11,6 @@ from gates import TIME_LIMIT
 from interpexec import InterpreterPoolExecutor, NotShareableError
 from stops import pool_of
 
-pytestmark = pytest.mark.fast
-
 NOTE = (
     "interpexec: readline was refused in this worker when refusing imported it: it does not support"
     " subinterpreters. So parts of {} may be missing. Run this function in a ThreadPoolExecutor or"

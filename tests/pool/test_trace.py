@@ -20,8 +20,6 @@ from gates import TIME_LIMIT, Gate, gate
 from interpexec import InterpreterPoolExecutor, WorkerLostError
 from interpexec._worker import trace_ring
 
-pytestmark = pytest.mark.fast
-
 type Event = dict[str, Any]
 
 _KEYS = {

@@ -7,9 +7,6 @@ import pytest
 
 from programs import output, write
 
-pytestmark = pytest.mark.fast
-
-
 MIXED = """
     import threading
 

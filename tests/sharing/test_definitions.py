@@ -242,6 +242,7 @@ def test_a_call_that_is_put_together_is_a_pickle(
     assert (arguments, keywords) == (args, {})
 
 
+@pytest.mark.slow
 def test_functions_that_are_nested_too_deeply(pool: Pool) -> None:
     """An error says so at once, without a look for the one at fault; the worker goes on."""
 
