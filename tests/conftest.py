@@ -26,6 +26,14 @@ settings.register_profile("interpexec", deadline=None, suppress_health_check=[He
 settings.load_profile("interpexec")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the slow tests of a fast file out of the fast tier."""
+    if config.option.markexpr == "fast":
+        slow = [item for item in items if item.get_closest_marker("slow") is not None]
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if item not in slow]
+
+
 @contextmanager
 def _collectors_come_and_go(threads: set[threading.Thread]) -> Iterator[None]:
     """Put into `threads` those that pools start which many tests share, as they hand over."""
