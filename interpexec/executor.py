@@ -260,6 +260,7 @@ class InterpreterPoolExecutor(Maps, Monitored, Boundable, ThreadPoolExecutor):  
 
     def _job_maker(self, request: "MapRequest", kind: type[Job] = Job) -> "Callable[..., Job]":
         """Return a function that makes the job of a map."""
+        watch()
         if self._carrier is not None:
             request.fn = self._carrier.bind(request.fn)
         # An object that `with_options` returned may not live as long as the map.

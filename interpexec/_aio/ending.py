@@ -9,6 +9,7 @@ from contextlib import suppress
 from functools import partial
 
 from interpexec._core.cpython import is_main
+from interpexec._core.sigint import watch
 from interpexec._pool import ending
 from interpexec._pool.process_end import INTERRUPT_LIMIT
 
@@ -52,6 +53,7 @@ async def shut_down(scheduler: "Scheduler", *, cancel_futures: bool) -> None:
 
 async def await_end(scheduler: "Scheduler", error: BaseException | None = None) -> None:
     """Wait until a pool that was closed has ended. Being cancelled stops its calls."""
+    watch()
     waiting = asyncio.ensure_future(in_thread(partial(ending.join, scheduler, error)))
     try:
         await asyncio.shield(waiting)

@@ -9,6 +9,7 @@ from contextlib import suppress
 from functools import partial
 
 from interpexec._aio.opening import outcomes_of, tell_progress
+from interpexec._core.sigint import unbroken
 from interpexec._map.chunk_list import Chunk
 from interpexec._map.items import NOTHING
 from interpexec._map.job import Job
@@ -60,6 +61,7 @@ class _Released:
     def __init__(self, job: Job) -> None:
         self._job = job
 
+    @unbroken
     def __del__(self) -> None:
         self._job.release()
 
@@ -150,6 +152,7 @@ class Unordered[T]:
         if self._feeder is not None:
             await self._feeder.stop()
 
+    @unbroken
     def __del__(self) -> None:
         """Cancel what is still pending, when nobody wants it any more.
 

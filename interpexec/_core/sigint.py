@@ -31,11 +31,24 @@ The race at the end of a protected function, in steps. Its wrapper is not marked
 After trio's `_core/_ki.py`, where marked functions protect in the same way. asyncio's runner
 and trio put handlers of their own in the place of `signal.default_int_handler` only, which
 they know by its identity. So this handler takes its name as well.
+
+asyncio's runner raises KeyboardInterrupt at the second interrupt, wherever that comes. So `watch`
+puts this handler in front of the runner's, and hands each interrupt to that. A first one cancels
+the main task, which raises nothing, so it is handed on in the middle of protected code, too. Where
+the runner raises, the marks decide when. In steps:
+
+1. The runner finds `default_int_handler`, which is this one, and puts its own in that place.
+2. A call of the package finds it there, and puts this one back, and keeps a weak reference to it:
+   the runner has the only other one, for as long as it runs.
+3. The runner ends, finds another handler than its own, and leaves it there. It is the one from
+   before the run, and the next runner finds what the first one did.
 """
 
 import _signal
 import sys
+from _functools import partial
 from _thread import LockType, allocate_lock, start_new_thread
+from _weakref import ref
 
 from interpexec._core import cpython
 
@@ -216,13 +229,46 @@ def watch() -> None:
     In the main thread of the main interpreter; elsewhere nothing happens. Other libraries put
     Python's own back, an IPython kernel before each cell; so this is called again and again.
     """
-    if _signal.getsignal(_signal.SIGINT) is _python_handler:
+    handler = _signal.getsignal(_signal.SIGINT)
+    if handler is _handler:
+        return
+    if handler is _python_handler:
         _install()
+    elif type(handler) is partial and _is_of_runner(handler):
+        _install(handler)
 
 
-def _install() -> None:
+def _is_of_runner(handler: "partial[object]") -> bool:
+    """Say whether a handler of SIGINT is that of `asyncio.Runner`."""
+    function = handler.func
+    return (
+        getattr(function, "__module__", "") == "asyncio.runners"
+        and getattr(function, "__name__", "") == "_on_sigint"
+    )
+
+
+_no_runner: "Callable[[], partial[object] | None]" = type(None)
+_runner = _no_runner
+"""Returns the handler of asyncio's runner, as long as that lives; else None."""
+
+
+def _running() -> "partial[object] | None":
+    """Return the handler of asyncio's runner, if its loop runs.
+
+    (An exception that is kept keeps a run that is over, and so its handler.)
+    """
+    if (runner := _runner()) is None:
+        return None
+    task = runner.keywords.get("main_task")
+    return None if task is None or not task.get_loop().is_running() else runner
+
+
+def _install(runner: "partial[object] | None" = None) -> None:
+    """Put the handler in its place. runner: the handler that it is put in front of."""
+    global _runner  # noqa: PLW0603  # a process has one handler
     if not (cpython.is_main_thread() and cpython.is_main()):
         return
+    _runner = _no_runner if runner is None else ref(runner)
     _signal.signal(_signal.SIGINT, _handler)
     _signal.default_int_handler = _handler
     if (module := sys.modules.get("signal")) is not None:
@@ -233,6 +279,13 @@ def _handler(number: int, frame: "FrameType | None") -> None:
     """Raise KeyboardInterrupt now, or note it."""
     while _unheard:
         _unheard.pop().release()
+    if (runner := _running()) is not None:
+        try:
+            runner(number, frame)
+        except KeyboardInterrupt:  # here it would come anywhere
+            pass
+        else:
+            return
     decision = _PROTECTED if held else _decision(frame)
     if decision not in {_PROTECTED, _UNBROKEN}:
         noted.clear()  # it is the same exception
