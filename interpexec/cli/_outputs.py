@@ -24,8 +24,11 @@ def writer_of(output: str, encoding: str) -> "Write":
         return lambda value, item: f"{item}{end}".encode(encoding, _ERRORS) if value else b""
     text_of = _texts(kind)
     if not more:
+        plain = str if text_of is str else None
 
         def write(value: object, _: str) -> bytes:
+            if type(value) is plain:  # most are: the shortest way takes half of the time
+                return (value + end).encode(encoding, _ERRORS)
             if value is None:
                 return b""
             # `join` makes a plain str even of an instance of a subclass.
