@@ -16,6 +16,7 @@ Code that is typed at a prompt or into a notebook cannot be run again; `origin` 
 """
 
 import _io  # `io` is not in a bare interpreter
+import copyreg
 import os
 import sys
 from _pickle import loads as _unpickle
@@ -51,6 +52,9 @@ _OPTIONS_WITH_A_VALUE = "WX"
 _unpickling: set[int] = set()  # the threads that are unpickling a call
 _last_absence = ""  # the last message about a name that `__main__` does not have
 _program: "_Program | None" = None  # in a worker, the program that made the pool
+
+ARRIVAL = "interpexec._sharing.rebuilding", "arrive", 0x1E9EC001
+"""The function that brings definitions, by its number in pickles: 0.5 µs less than by its name."""
 
 of_run: "dict[str, object]" = {}
 """In a worker that has run the program: the globals that this has set."""
@@ -141,6 +145,7 @@ def expect(origin: Origin | None, when: "WhenImported") -> None:
     """
     global _program, when_imported  # noqa: PLW0603  # one program per interpreter
     when_imported = when
+    copyreg.add_extension(*ARRIVAL)
     main = sys.modules["__main__"]
     for name in [name for name in vars(main) if not name.startswith("__")]:
         del vars(main)[name]  # the names of what has started this worker are the program's

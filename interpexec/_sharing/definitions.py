@@ -15,6 +15,7 @@ A function of a module that can be imported, but without a name there, takes its
 the module itself, where one of them may change; otherwise a copy of those it reads.
 """
 
+import copyreg
 from _operator import attrgetter, is_
 from _pickle import dumps
 from _weakref import ref
@@ -59,7 +60,7 @@ _SMALL = 1 << 16  # bytes, that are copied into each call
 class Definition:
     """A function or class that is sent by value: its stream, and when that is out of date."""
 
-    __slots__ = ("_fresh", "_gone", "_of", "_own", "_reads", "head", "number", "stream")
+    __slots__ = ("_fresh", "_gone", "_of", "_own", "_reads", "bare", "head", "number", "stream")
 
     def __init__(self, obj: "Any") -> None:
         """Make the stream. Raises what pickling raises, and NotShareableError."""
@@ -71,12 +72,15 @@ class Definition:
         """None: it has out-of-band data, and is made anew for each call."""
         self.head: bytes | None = None
         """The beginning of a pickled call, if the stream is small, and nothing but bytes."""
+        self.bare = b""
+        """The pickled call without arguments, then."""
         stream, self._reads = _stream(obj)
         self._fresh: Packed | None = stream
         if isinstance(stream, bytes):
             self.stream = stream
             if len(stream) < _SMALL:
                 self.head = _head(self.number, stream, self._gone)
+                self.bare = self.head + _NO_ARGUMENTS + _TAIL
         IDENTITIES.is_sent(IDENTITIES.key_of(obj))
 
     def is_of(self, obj: object) -> bool:
@@ -108,21 +112,25 @@ class Definition:
 
     def call(self, args: tuple[object, ...]) -> bytes:
         """Return the pickled call `(it, args, {})`. args: plain data. If there is a head."""
+        if not args:
+            return self.bare
         return self.head + dumps(args, 5)[2:-1] + _TAIL  # type: ignore[operator]  # see there
 
 
 # As pickle writes it, but the definition is not memoized: so the numbers in what follows are right.
+_NO_ARGUMENTS = b")"  # an empty tuple
 _TAIL = b"}\x87."  # an empty dictionary, a tuple of three, the end
 
 
 def _head(number: int, stream: bytes, gone: bytes) -> bytes:
     """Return what begins a pickled tuple: `arrive(number, stream, gone)`."""
-    recipe = rebuilding.arrive
-    names = (name.encode() for name in (recipe.__module__, recipe.__qualname__))
-    function = b"".join(b"\x8c" + bytes([len(name)]) + name for name in names) + b"\x93"
+    function = b"\x84" + main_module.ARRIVAL[-1].to_bytes(4, "little")
     long = b"\x8a\x08" + number.to_bytes(8, "little")
     parts = b"".join(b"B" + len(part).to_bytes(4, "little") + part for part in (stream, gone))
     return b"\x80\x05" + function + long + parts + b"\x87R"
+
+
+copyreg.add_extension(*main_module.ARRIVAL)  # for those who load a call on the caller's side
 
 
 def definition_of(obj: "Any") -> Definition:
