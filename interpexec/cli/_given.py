@@ -2,6 +2,7 @@
 
 import sys
 from os import getcwd
+from os.path import dirname, exists, join
 
 from interpexec.cli._errors import UsageError
 from interpexec.cli._items import from_arguments, from_files
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
     from interpexec.cli._items import Blocks, Source
     from interpexec.cli._task import Task
+
+_PARENT = dirname(dirname(dirname(__file__)))  # noqa: PTH120  # pathlib is slow to import
+"""The entry of `sys.path` that this package was found by."""
 
 _DELIMITERS = {"\\n": b"\n", "\\t": b"\t", "\\0": b"\0"}
 
@@ -75,11 +79,16 @@ def _separator(arguments: "Namespace") -> bytes:
 def _import_from_here() -> None:
     """Put the current directory first on sys.path, where `python -m` has it.
 
-    The script `interpexec` has its own directory there. `python -P` asks for neither.
+    The script `interpexec` has its own directory there. `python -P` asks for neither. Where
+    the current directory is a checkout of this package, and another copy of it runs, that copy
+    stays before it: workers would load the checkout's.
     """
     try:
         here = getcwd()  # noqa: PTH109  # pathlib is slow to import
     except FileNotFoundError:
         return  # it was removed
     if not sys.flags.safe_path and here not in sys.path:
-        sys.path.insert(0, here)
+        place = 0
+        if exists(join(here, "interpexec")):  # noqa: PTH110, PTH118  # pathlib is slow to import
+            place = [*sys.path, _PARENT].index(_PARENT) + 1
+        sys.path.insert(place, here)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import interpexec
-from command_line import ENVIRONMENT, LIMIT, Run
+from command_line import ENVIRONMENT, LIMIT, Run, run_script
 from interpexec.cli import main
 from interpexec.cli._map_options import read_arguments
 
@@ -279,3 +279,16 @@ def test_each_interpreter_imports_only_what_it_needs() -> None:
     main_run = Run("map", "x", ":::", "1", python=("-X", "importtime"))
     assert "asyncio" not in main_run.err
     assert "difflib" not in main_run.err
+
+
+def test_a_checkout_of_the_package_does_not_shadow_the_one_that_runs(tmp_path: Path) -> None:
+    """The script `interpexec`, in a folder that has a folder of this name, and a module."""
+    script = tmp_path / "bin" / "interpexec"
+    script.parent.mkdir()
+    script.write_text("import sys\nfrom interpexec.cli import main\nsys.exit(main())\n")
+    checkout = tmp_path / "checkout"
+    (checkout / "interpexec").mkdir(parents=True)
+    (checkout / "interpexec" / "__init__.py").write_text("1 / 0")
+    (checkout / "found_here.py").write_text("double = lambda x: x + x\n")
+    done = run_script(f'"$0" "{script}" map "found_here.double(x)" ::: a', checkout)
+    assert (done.stdout, done.stderr) == (b"aa\n", b"")
