@@ -12,7 +12,7 @@ EXAMPLES = sorted((ROOT / "docs" / "examples").glob("[!c]*.py"))  # not `compari
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_the_example_finds_the_same(path: Path) -> None:
-    """It asserts so itself; how much faster it is depends on the machine."""
+    """The program asserts so; the gain depends on the machine."""
     done = run(path, environment={"PYTHONWARNINGS": "default"})
     assert done.returncode == 0, done.stderr
     assert "times as fast" in done.stdout
