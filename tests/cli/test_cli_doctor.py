@@ -1,11 +1,16 @@
 """`interpexec doctor`: what it finds of modules, however they behave."""
 
 import json
+import os
+import select
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from command_line import Run, run_script
+from command_line import ENVIRONMENT, LIMIT, Run, run_script
 from interpexec.cli._children import Children
 from interpexec.cli._faults import faults_of, own_faults
 from interpexec.cli._probe import probe
@@ -135,3 +140,26 @@ def test_the_examples_of_doctor_work(example: str, tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text("import json, decimal\n")
     done = run_script(f'interpexec() {{ "$0" -m interpexec "$@"; }}\n{example}\n', tmp_path)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_ctrl_c_ends_the_probes(tmp_path: Path) -> None:
+    """A module that hangs is not waited for, and its process is gone."""
+    os.mkfifo(tmp_path / "begun")
+    begun = os.open(tmp_path / "begun", os.O_RDWR)
+    (tmp_path / "hanging.py").write_text("open('begun', 'w').write('!')\nwhile True: pass")
+    command = [sys.executable, "-m", "interpexec", "doctor", "hanging"]
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    process = subprocess.Popen(
+        command, cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    signal.signal(signal.SIGINT, before)
+    with process:
+        try:
+            assert select.select([begun], [], [], LIMIT)[0]
+            process.send_signal(signal.SIGINT)
+            assert process.wait(LIMIT / 2) == 130  # the probe itself would take LIMIT
+            assert process.stderr is not None
+            assert process.stderr.read() == b""  # nobody has it open any more
+        finally:
+            process.kill()
+            os.close(begun)
