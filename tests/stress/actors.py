@@ -13,7 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, wait
 from functools import partial
 from random import Random
-from typing import Any
+from typing import Any, ClassVar
 
 import work
 from activities import make_pool
@@ -316,8 +316,55 @@ class Asyncio(Actor):
         self.check_runs(10, 10)
 
 
+class Definitions(Actor):
+    """Functions and classes that change while they are sent; classes made for one call."""
+
+    def round(self) -> None:
+        """Let another thread change a class; each call sees it as it was then, or later."""
+
+        class State:
+            number = 0
+            items: ClassVar[list[int]] = []
+
+        def look() -> tuple[int, int]:
+            return State.number, len(State.items)
+
+        def change() -> None:
+            for number in range(self.random.randrange(1, 3000)):
+                State.number = number
+                State.items.append(number)
+                if number % 50 == 0:
+                    State.items = []
+
+        thread = threading.Thread(target=change)
+        thread.start()
+        for _ in range(30):
+            least = State.number
+            found, _ = self.pool.submit(look).result(LIMIT)
+            require(least <= found <= State.number, "a change was not seen", (least, found))
+            self._make(found)
+        thread.join()
+        require(self.pool.submit(look).result(LIMIT) == look(), "a change was not seen")
+        self.counts["calls"] += 91
+
+    def _make(self, number: int) -> None:
+        """Send a class, and an instance of it, that exist for this only."""
+
+        class Made:
+            def __init__(self) -> None:
+                self.number = number
+
+            def both(self) -> tuple[int, type]:
+                return self.number, Made
+
+        found = self.pool.submit(Made().both).result(LIMIT)
+        require(found == (number, Made), "wrong class", found)
+        require(type(self.pool.submit(Made).result(LIMIT)) is Made, "wrong class")
+
+
 ACTORS: dict[str, Callable[[Any, Random, Counter[str]], Actor]] = {
     "calls": Calls, "maps": Maps, "abandoned maps": AbandonedMaps, "cancels": Cancels,
     "limits": Limits, "errors": Errors, "broadcasts": Broadcasts, "sharing": Sharing,
     "channels": Channels, "recycling": Recycling, "pools": Pools, "asyncio": Asyncio,
+    "definitions": Definitions,
 }  # fmt: skip

@@ -55,7 +55,8 @@ def test_faults(case: str) -> None:
 
 def test_soak(tmp_path: Path) -> None:
     """Nothing is lost, doubled or left; the verdict is written down."""
-    arguments = "--seconds", 1, "--every", 0.5, "--only", "calls", "--only", "maps"
+    only = "--only", "calls", "--only", "maps", "--only", "definitions"
+    arguments = "--seconds", 1, "--every", 0.5, *only
     table = campaign("soak", *arguments, "--table", tmp_path / "table")
     assert "lost: 0, doubled: 0" in table
     lines = (tmp_path / "table.jsonl").read_text(encoding="utf-8").splitlines()
