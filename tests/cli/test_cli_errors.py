@@ -151,21 +151,21 @@ def test_a_module_that_only_workers_refuse_fails_each_item(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """As extensions do that do not support subinterpreters: the ImportError is told."""
-    (tmp_path / "only_main.py").write_text(
+    (tmp_path / "unshared.py").write_text(
         "import _interpreters\n"
         "if _interpreters.get_current() != _interpreters.get_main():\n"
         "    raise ImportError('not in a subinterpreter')\n"
         "f = len\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    for what in "only_main:f", "only_main.f(x)":
+    for what in "unshared:f", "unshared.f(x)":
         run = Shown(capfd, "-j1", "--traceback", what, ":::", "a", "b")
         assert "item 1 ('a'): ImportError: not in a subinterpreter" in run.err[0]
         second = "interpexec: item 2 ('b'): ImportError: not in a subinterpreter ("
         assert any(line.startswith(second) for line in run.err)
         half = len(run.err) // 2
         assert run.err[1:half] == run.err[half + 1 : -1], "the same traceback for both"
-        assert any("only_main.py" in line for line in run.err)
+        assert any("unshared.py" in line for line in run.err)
         assert (run.status, run.out) == (1, [])
 
 

@@ -158,8 +158,11 @@ def _unguarded(tree: ast.AST) -> Iterator[str]:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_descriptors_are_made_in_one_way(path: Path) -> None:
-    """Each call that makes a descriptor gives it to `clear`, or to `clear_all`, at once."""
-    if path.stem != "descriptors":
+    """Each call that makes a descriptor gives it to `clear`, or to `clear_all`, at once.
+
+    A reading of `bench` has streams that are open, and puts one in the place of another.
+    """
+    if path.stem not in {"descriptors", "_reading"}:
         assert not list(_unguarded(ast.parse(path.read_text())))
 
 
