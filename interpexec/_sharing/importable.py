@@ -144,9 +144,12 @@ def _is_found(name: str, module: "Any") -> bool:
     spec = getattr(module, "__spec__", None)
     if spec is None:
         return name in sys.builtin_module_names
-    if spec.origin in {"built-in", "frozen"} or name in sys.stdlib_module_names:
+    standard = sys.stdlib_module_names
+    if spec.origin in {"built-in", "frozen"} or name in standard:
         return True
     parent, _, _ = name.rpartition(".")
+    if parent in standard and spec.name in standard:
+        return True  # under another name than its own: `collections.abc`, `os.path`
     if parent:
         if not is_importable(parent):
             return False

@@ -181,3 +181,18 @@ with InterpreterPoolExecutor(1) as pool:
         *("whole [1]", "part OrderedDict({'a': 1})", "package a", "alias a/b", "unused unused"),
         *("absent ModuleNotFoundError", "refused ImportError", "method [2]"),
     ]
+
+
+def test_modules_of_the_standard_library_under_another_name() -> None:
+    """Modules like `collections.abc`, also where they are not frozen into Python."""
+    program = IMPORT + (
+        "import collections.abc, os.path\n"
+        "class Own(collections.abc.Sequence):\n"
+        "    def __len__(self): return 1\n"
+        "    def __getitem__(self, index): return [7][index]\n"
+        "def ask(): return os.path.join('a', 'b'), isinstance(Own(), collections.abc.Reversible)\n"
+        "with InterpreterPoolExecutor(1) as pool:\n"
+        "    print(pool.submit(ask).result(), pool.submit(list, Own()).result())\n"
+        "    print(type(pool.submit(Own).result()) is Own)\n"
+    )
+    assert output("-X", "frozen_modules=off", "-c", program) == "('a/b', True) [7]\nTrue\n"
