@@ -10,6 +10,7 @@ from interpexec._core.main_module import RUN_NAME
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from types import ModuleType
     from typing import Any
 
@@ -159,7 +160,8 @@ def _is_found(name: str, module: "Any") -> bool:
         if "" in sys.path:
             _places.extend(place for place in _here() if place not in _places)
     others = [each for each in sys.meta_path if _is_installed(each)]
-    return any(_finds(each, name, path, spec.origin) for each in (PathFinder, *others))
+    places = getattr(module, "__path__", ())
+    return any(_finds(each, name, path, spec.origin, places) for each in (PathFinder, *others))
 
 
 def of_program() -> "list[Any]":
@@ -209,13 +211,21 @@ def _lines() -> list[str]:
 _lines_of_pth: list[str] = []
 
 
-def _finds(finder: "Any", name: str, path: object, origin: str | None) -> bool:
+def _finds(
+    finder: "Any", name: str, path: object, origin: str | None, places: "Iterable[str]"
+) -> bool:
+    """Say whether an importer finds a module where it comes from.
+
+    places: where its own modules are, if it is a package.
+    """
     try:
         found = finder.find_spec(name, path)
     except Exception:  # it is not Python's own
         return False
     if found is None or found.origin != origin:
         return False
+    if found.loader is None:  # a namespace package, of which the program may have added a part
+        return [*found.submodule_search_locations] == [*places]
     # A hook of the program's in `sys.path_hooks` is not in workers.
     return finder is not PathFinder or _module_of(found.loader) in _PYTHONS
 
