@@ -217,7 +217,8 @@ def test_a_crash_in_a_worker_is_told_by_faulthandler(tmp_path: Path) -> None:
     )
     done = programs.run(file)
     assert done.returncode < 0
-    assert "in crash_here" in done.stderr
+    # At times 3.13 and 3.14 take the worker's thread for one that has ended.
+    assert "in crash_here" in done.stderr or "<freed thread state>" in done.stderr
 
 
 def test_modules_that_refuse_workers(pool: InterpreterPoolExecutor) -> None:
