@@ -54,16 +54,21 @@ def _forget(key: int, _: object) -> None:
     _known.pop(key, None)
 
 
-def _globals_of(code: "CodeType") -> tuple[set[str], set[str]]:
-    """Return the globals of this code alone, and those that it sets."""
-    names, found, changed, own, extended = code.co_names, set(), set(), set(), 0
-    instructions = code.co_code
+def _instructions_of(code: "CodeType") -> "Iterator[tuple[int, int]]":
+    """Yield the operations of this code alone, each with the whole of its argument."""
+    instructions, extended = code.co_code, 0
     for operation, argument in zip(instructions[::2], instructions[1::2], strict=True):
         if operation == _EXTENDED:
             extended = (extended | argument) << 8
-            continue
-        argument |= extended  # noqa: PLW2901  # the whole of it
-        extended = 0
+        else:
+            yield operation, argument | extended
+            extended = 0
+
+
+def _globals_of(code: "CodeType") -> tuple[set[str], set[str]]:
+    """Return the globals of this code alone, and those that it sets."""
+    names, found, changed, own = code.co_names, set(), set(), set()
+    for operation, argument in _instructions_of(code):
         if operation == _LOAD_GLOBAL:
             found.add(names[argument >> 1])
         elif operation in _SETTING:
@@ -81,14 +86,8 @@ def _globals_of(code: "CodeType") -> tuple[set[str], set[str]]:
 
 def _imports_of(code: "CodeType") -> "Iterator[str]":
     """Yield the modules that this code alone imports."""
-    names, last, extended = code.co_names, [(0, 0), (0, 0)], 0
-    instructions = code.co_code
-    for operation, argument in zip(instructions[::2], instructions[1::2], strict=True):
-        if operation == _EXTENDED:
-            extended = (extended | argument) << 8
-            continue
-        argument |= extended  # noqa: PLW2901  # the whole of it
-        extended = 0
+    names, last = code.co_names, [(0, 0), (0, 0)]
+    for operation, argument in _instructions_of(code):
         if operation == _IMPORT:
             kind, level = last[0]
             if kind != _SMALL:
