@@ -1,6 +1,6 @@
-"""Two warm workers for the maps of a file: no map leaves anything behind in them. Progress."""
+"""Two warm workers for the maps of a file: no map leaves anything behind in them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -15,15 +15,3 @@ def pool() -> Iterator[InterpreterPoolExecutor]:
         yield made
         made.warm()
         assert len(made._threads) == 2
-
-
-@pytest.fixture
-def told() -> list[tuple[int, int, int | None]]:
-    """Return the numbers of a progress that a callable was given."""
-    return []
-
-
-@pytest.fixture
-def tell(told: list[tuple[int, int, int | None]]) -> Callable[..., None]:
-    """Return a callable that remembers the numbers."""
-    return lambda *numbers: told.append(numbers)

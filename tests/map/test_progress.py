@@ -45,6 +45,18 @@ def method(request: pytest.FixtureRequest) -> str:
     return name
 
 
+@pytest.fixture
+def told() -> list[Numbers]:
+    """Return what a callable was given."""
+    return []
+
+
+@pytest.fixture
+def tell(told: list[Numbers]) -> Callable[..., None]:
+    """Return a callable that remembers the numbers."""
+    return lambda *numbers: told.append(numbers)
+
+
 @pytest.mark.parametrize("options", [{}, {"chunksize": 7}, {"buffersize": 9}])
 def test_a_callable_is_told_the_numbers(
     pool: InterpreterPoolExecutor,

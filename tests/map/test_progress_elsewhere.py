@@ -18,6 +18,18 @@ pytestmark = pytest.mark.fast
 type Numbers = tuple[int, int, int | None]
 
 
+@pytest.fixture
+def told() -> list[Numbers]:
+    """Return the numbers that a callable was given."""
+    return []
+
+
+@pytest.fixture
+def tell(told: list[Numbers]) -> Callable[..., None]:
+    """Return a callable that remembers the numbers."""
+    return lambda *numbers: told.append(numbers)
+
+
 def test_a_group_tells_of_its_calls(
     pool: InterpreterPoolExecutor, told: list[Numbers], tell: Callable[..., None]
 ) -> None:
