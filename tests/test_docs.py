@@ -12,6 +12,7 @@ import pytest
 
 import interpexec
 from documents import ROOT, document, in_a_checkout, programs_of
+from tiers import few
 
 PACKAGE = Path(interpexec.__file__).parent
 document("docs/index.md")  # with it, all others are there
@@ -93,7 +94,7 @@ def packages(program: str) -> set[str]:
     return {name.partition(".")[0] for name in names} - {"interpexec", *sys.stdlib_module_names}
 
 
-@pytest.mark.parametrize("title", PROGRAMS)
+@pytest.mark.parametrize("title", few(PROGRAMS, 20))
 def test_the_recipe_works(title: str, tmp_path: Path) -> None:
     """Each recipe is a program that ends well and prints what it should."""
     for module in packages(PROGRAMS[title]):

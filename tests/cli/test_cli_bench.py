@@ -75,6 +75,7 @@ def test_a_table_and_two_sentences_are_written() -> None:
     assert run.out[3 + len(WAYS) :][1].startswith(CHOICES)
 
 
+@pytest.mark.slow
 def test_a_function_that_waits_is_for_threads() -> None:
     """Threads wait side by side, and are the cheapest."""
     found = measured("-j4", "time.sleep(0.05)", ":::", *map(str, range(4)))
@@ -82,6 +83,7 @@ def test_a_function_that_waits_is_for_threads() -> None:
     assert found["choose"] == "threads"
 
 
+@pytest.mark.slow
 def test_items_are_made_as_for_map(tmp_path: Path) -> None:
     """Here: they name files that are read; keys are arguments."""
     (tmp_path / "a").write_text("content")
@@ -92,6 +94,7 @@ def test_items_are_made_as_for_map(tmp_path: Path) -> None:
     assert {each["failed"] for each in found["ways"]} == {0}
 
 
+@pytest.mark.slow
 def test_endless_input_is_read_in_part() -> None:
     """The number of items that were read is told."""
     script = 'yes | "$0" -m interpexec bench --seconds=1 --json "len(x)"'
@@ -100,6 +103,7 @@ def test_endless_input_is_read_in_part() -> None:
     assert json.loads(done.stdout)["of"] == "the first 100,000"
 
 
+@pytest.mark.slow
 def test_input_that_stays_open_is_waited_for_no_longer_than_said() -> None:
     """Items that were there by then are the sample."""
     command = [sys.executable, "-m", "interpexec", "bench", "--seconds=1", "--json", "len(x)"]
@@ -115,6 +119,7 @@ def test_input_that_stays_open_is_waited_for_no_longer_than_said() -> None:
         process.stdin.close()
 
 
+@pytest.mark.slow
 def test_a_task_may_print() -> None:
     """The text goes nowhere, and the answer is whole."""
     setup = "import os, subprocess, sys\ndef say():\n    print(1)\n    os.write(1, b'2')\n"
@@ -143,6 +148,7 @@ def test_a_way_that_cannot_run_the_items_is_told(tmp_path: Path) -> None:
     assert ways["interpexec"]["failure"] == "ImportError: not in a subinterpreter"
 
 
+@pytest.mark.slow
 def test_items_that_fail_everywhere_cost_no_way() -> None:
     """Failed items are counted."""
     found = measured("int(x)", ":::", "1", "a")

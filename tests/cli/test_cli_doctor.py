@@ -80,6 +80,7 @@ def test_the_imports_of_a_script_are_tried(folder: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_module_that_hangs_is_given_up(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After the limit."""
     (folder / "hanging.py").write_text("while True: pass")

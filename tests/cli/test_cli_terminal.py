@@ -14,6 +14,7 @@ import pytest
 from command_line import ENVIRONMENT, LIMIT, Run
 from gates import gate
 from terminals import Terminal, terminal
+from tiers import few
 
 CLEAR = b"\r\x1b[K"
 
@@ -64,6 +65,7 @@ def test_keys_send_signals(key: bytes) -> None:
                 assert run.process.wait(LIMIT) == 130
 
 
+@pytest.mark.slow
 def test_progress_may_be_asked_for_or_refused() -> None:
     """Without a terminal there is none by default."""
     what = "[0 for _ in range(20_000_000)] and x"
@@ -80,7 +82,7 @@ def _patience() -> float:
     return 1.0 + 20 * (monotonic() - begun)
 
 
-@pytest.mark.parametrize("busy", ["[0 for _ in iter(int, 1)]", "os.read({1}, 1)"])
+@pytest.mark.parametrize("busy", few(["[0 for _ in iter(int, 1)]", "os.read({1}, 1)"]))
 @pytest.mark.parametrize("how", ["key", "SIGTERM", "SIGHUP"])
 def test_a_run_is_gone_within_a_second(how: str, busy: str) -> None:
     """By Ctrl-C or a signal, though its items compute, or wait in C; finished results are there."""

@@ -6,6 +6,7 @@ import pytest
 
 from every_definition import EXPECTED, PROGRAM
 from programs import output, run, write
+from tiers import few
 
 TOOLS = {
     "trace": ["-m", "trace", "--count", "-C", "counts"],
@@ -15,7 +16,7 @@ TOOLS = {
 }
 
 
-@pytest.mark.parametrize("tool", TOOLS)
+@pytest.mark.parametrize("tool", few(TOOLS))
 def test_tools_of_the_standard_library(tmp_path: Path, tool: str) -> None:
     """The program runs in a dictionary, or in a `__main__`, that is not the tool's own."""
     (tmp_path / "program.py").write_text(PROGRAM)
@@ -40,7 +41,7 @@ WAYS = {
 }
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", few(WAYS, 2))
 def test_a_program_that_another_program_runs(tmp_path: Path, way: str) -> None:
     """In a dictionary that is not the globals of `__main__`."""
     path = tmp_path / "program.py"

@@ -52,7 +52,7 @@ def test_a_signal_handler_that_forks_while_another_fork_waits() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-@pytest.mark.parametrize("where", ["begin", "wait", "end"])
+@pytest.mark.parametrize("where", few(["wait", "begin", "end"]))
 def test_ctrl_c_during_a_fork(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """KeyboardInterrupt is raised after the fork, in the parent alone, and the pool is whole."""
     step: Callable[..., object] = getattr(fork_rest.Rest, where)
@@ -173,7 +173,7 @@ FORKS = {
 }
 
 
-@pytest.mark.parametrize("how", FORKS.values(), ids=FORKS)
+@pytest.mark.parametrize("how", few(FORKS.values()), ids=FORKS)
 def test_a_fork_while_a_call_runs(how: str, tmp_path: Path) -> None:
     """CPython kills the child, of which a warning tells; the parent's pool lives on."""
     how = how.format(" " * 16)

@@ -16,6 +16,7 @@ from interpexec import InterpreterPoolExecutor
 from interpexec._pool import ending
 from programs import run, write
 from stops import TIME_LIMIT, Pipe, start
+from tiers import few
 
 BEYOND_EXCEPTION = [KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError]
 
@@ -231,8 +232,8 @@ def _program(path: Path, way: str) -> Path:
     return write(path / "program.py", ENDLESS.rstrip() + WAYS[way])
 
 
-@pytest.mark.parametrize("function", ["spin", pytest.param("sleep", marks=pytest.mark.slow)])
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("function", few(["spin", "sleep"]))
+@pytest.mark.parametrize("way", few(WAYS, 4))
 def test_one_ctrl_c_ends_a_program(tmp_path: Path, begun: Pipe, way: str, function: str) -> None:
     """The program dies of the signal, in order, in every state of its workers."""
     kept = tmp_path / "kept"

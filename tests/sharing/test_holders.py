@@ -220,6 +220,7 @@ def _in_child(what: Callable[[], object], told: Pipe) -> str:
     return told.rest().decode().strip()
 
 
+@pytest.mark.slow
 def test_locks_cannot_be_sent_in_a_child(told: Pipe) -> None:
     """Their words are the parent's."""
     for shared in (sync.Lock(), sync.RLock(), sync.Event(), sync.Barrier(2), sync.Queue()):

@@ -15,6 +15,7 @@ from interpexec import (
 from interpexec.sharing import Handle
 from stock import Stock
 from stops import pool_of
+from tiers import few
 
 
 def test_as_many_views_as_there_may_be(stock: Stock) -> None:
@@ -71,7 +72,7 @@ def test_hundreds_of_calls_with_views(stock: Stock, width: int) -> None:
             assert future.result(TIME_LIMIT) is None
 
 
-@pytest.mark.parametrize("way", ["calls", "broadcast", "initargs"])
+@pytest.mark.parametrize("way", few(["calls", "broadcast", "initargs"]))
 def test_views_that_come_back_while_the_lender_is_busy(stock: Stock, way: str, door: Gate) -> None:
     """The lender runs no Python for a while (C code that keeps its GIL): no export is lost."""
     libc = ctypes.PyDLL(None)  # unlike CDLL it keeps the GIL
@@ -116,7 +117,7 @@ class Slow:
             threading.Event().wait(0.2)  # all others go on, but nothing else comes back
 
 
-@pytest.mark.parametrize("width", [1, 3])
+@pytest.mark.parametrize("width", few([1, 3]))
 def test_a_thread_of_the_caller_is_held_up_while_it_takes_memory_back(
     stock: Stock, width: int
 ) -> None:
