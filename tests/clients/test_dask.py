@@ -43,7 +43,10 @@ def printed(path: Path, text: str, *arguments: object) -> str:
 def test_the_local_scheduler_runs_on_a_pool(tmp_path: Path) -> None:
     """`dask.config.set(pool=...)`: delayed calls and bags, and an error of its own type."""
     program = """
+    import logging
     import dask, dask.bag, _interpreters
+
+    logging.getLogger("interpexec").setLevel(logging.ERROR)  # dask goes on without some C parts
 
     def where(number):
         return int(_interpreters.get_current()[0])

@@ -118,7 +118,7 @@ def test_aiohttp(folder: Path, number: signal.Signals) -> None:
     with serving(folder, "app.py", "{fd}") as server:
         processes, interpreters = ask(server)
         assert len(processes) == 1
-        assert interpreters == {1, 2}
+        assert interpreters <= {1, 2}
         assert server.end(number) == 0
 
 
@@ -128,7 +128,7 @@ def test_uvicorn(folder: Path, app: str, number: signal.Signals) -> None:
     """The pool lives as long as the application."""
     write(folder / "app.py", app)
     with serving(folder, "-m", "uvicorn", "app:app", "--fd", "{fd}") as server:
-        assert ask(server)[1] == {1, 2}
+        assert ask(server)[1] <= {1, 2}
         # When all is cleared up, uvicorn raises the signal again, and ends well by Ctrl-C.
         assert server.end(number) == (0 if number is signal.SIGINT else -number)
     assert b"Application shutdown complete" in server.log
