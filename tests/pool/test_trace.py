@@ -158,7 +158,7 @@ def test_workers_that_come_and_go_are_told(file: Path) -> None:
     """Each has its row, in the order of their indices; and why a call was stopped."""
     with InterpreterPoolExecutor(1, initializer=tasks.same, initargs=(0,)) as pool, gate() as door:
         with pool.trace(file):
-            late = pool.with_options(timeout=0.05).submit(endless)
+            late = pool.with_options(timeout=0.5).submit(endless)
             assert isinstance(late.exception(TIME_LIMIT), TimeoutError)
             held = pool.submit(tasks.pass_gate, door.handle)
             door.await_knocks(1)
