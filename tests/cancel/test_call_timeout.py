@@ -81,6 +81,7 @@ def test_a_call_that_is_quick_enough_has_its_result() -> None:
         assert isinstance(limited.submit(stoppable.fail_with, 5).exception(TIME_LIMIT), LookupError)
 
 
+@pytest.mark.slow
 def test_the_time_of_a_finished_call_harms_no_later_one(begun: Pipe, door: Gate) -> None:
     """The clock of a call ends with it: what runs when it would have been over goes on."""
     with pool_of(1, **PREPARED) as pool:
@@ -108,6 +109,7 @@ def test_the_clock_starts_when_the_call_starts(begun: Pipe, door: Gate) -> None:
         assert first.result(TIME_LIMIT) is None
 
 
+@pytest.mark.slow
 def test_the_clock_starts_after_the_initializer(door: Gate) -> None:
     """A worker that is slow to get ready takes nothing from the time of its first call."""
     with pool_of(1, initializer=stoppable.knock_and_pass, initargs=(door.handle,)) as pool:
@@ -189,6 +191,7 @@ def test_cancel_running_false_limits_calls_all_the_same(begun: Pipe) -> None:
         assert pool.submit(stoppable.same, 1).result(TIME_LIMIT) == 1
 
 
+@pytest.mark.slow
 def test_a_call_times_out_after_shutdown(begun: Pipe) -> None:
     """`shutdown()` waits for the limit, and not longer."""
     pool = InterpreterPoolExecutor(1)
@@ -218,6 +221,7 @@ def test_there_is_one_clock_for_the_pool(begun: Pipe, door: Gate) -> None:
 
 
 @pytest.mark.parametrize("chunksize", few([3, 1]))
+@pytest.mark.slow
 def test_map_honours_it(chunksize: int, begun: Pipe) -> None:
     """By a view that is a temporary object, too; results before it are given."""
     with pool_of(1, **PREPARED) as pool:
@@ -238,6 +242,7 @@ def test_map_with_a_buffer_goes_on_when_the_view_is_gone() -> None:
         assert list(results) == list(range(50))
 
 
+@pytest.mark.slow
 def test_imap_unordered_honours_it(begun: Pipe) -> None:
     """The item that ran for too long costs itself only."""
     with pool_of(2, **PREPARED) as pool:

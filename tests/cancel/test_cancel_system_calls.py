@@ -192,6 +192,7 @@ def test_ctrl_c_and_then_cancel(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "interrupted True b'TaskCancelled'\n"), done.stderr
 
 
+@pytest.mark.slow
 def test_fork_with_a_blocked_cancelled_call_warns(begun: Pipe, door: Gate) -> None:
     """A pool in which a stopped call still runs does not step aside for a fork, and says so."""
     with pool_of(1) as pool:

@@ -130,6 +130,7 @@ def test_a_task_may_print() -> None:
 # -- what fails -----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_way_that_cannot_run_the_items_is_told(tmp_path: Path) -> None:
     """An extension that refuses workers costs their ways, and a crash the one that it hits."""
     (tmp_path / "only_main.py").write_text(
@@ -168,6 +169,7 @@ def test_items_that_fail_everywhere_cost_no_way() -> None:
         (["--filter", "x"], "unrecognized arguments: --filter"),
     ],
 )
+@pytest.mark.slow
 def test_a_run_that_cannot_be_measured_is_told(arguments: list[str], said: str) -> None:
     """In a line, with exit code 2."""
     run = Run("bench", "--seconds=1", *arguments)
@@ -176,6 +178,7 @@ def test_a_run_that_cannot_be_measured_is_told(arguments: list[str], said: str) 
 
 
 @pytest.mark.parametrize(("name", "status"), [("SIGINT", 130), ("SIGTERM", 143)])
+@pytest.mark.slow
 def test_a_signal_ends_a_run_with_all_that_it_has_started(
     name: str, status: int, tmp_path: Path
 ) -> None:

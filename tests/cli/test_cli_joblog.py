@@ -69,6 +69,7 @@ def test_a_tsv_log_has_the_columns_of_gnu_parallel(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("log", ["log", "log.tsv"])
+@pytest.mark.slow
 def test_a_run_goes_on_where_another_one_has_ended(log: str, tmp_path: Path) -> None:
     """Logged items are left out; failed ones are done again if that is wanted; the log grows."""
     what = "int(x) if x != 'b' or os.path.exists('good') else 1 / 0"
@@ -142,6 +143,7 @@ def test_ctrl_c_leaves_a_log_to_go_on_from(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("seed", few(range(3)))
 @pytest.mark.parametrize("options", few([(), ("-u",)]))
+@pytest.mark.slow
 def test_a_run_that_is_killed_at_any_moment_goes_on(
     options: tuple[str, ...], seed: int, tmp_path: Path
 ) -> None:

@@ -248,6 +248,7 @@ def test_filter_keeps_items() -> None:
         ("math.gcd(a, b)", "1"),
     ],
 )
+@pytest.mark.slow
 def test_results_may_become_one(reduction: str, result: str) -> None:
     """None does not count; of no result comes nothing."""
     assert done("--reduce", reduction, "int(x) or None", ":::", *"01234") == [result]
@@ -285,6 +286,7 @@ def test_dry_run_makes_no_call() -> None:
         (["-d", ",", "-o", "null", "x"], "a,b"),
     ],
 )
+@pytest.mark.slow
 def test_the_explained_program_does_the_same(
     arguments: list[str], given: str, tmp_path: Path
 ) -> None:

@@ -181,6 +181,7 @@ def test_changes_in_good_faith_are_no_damage(way: str) -> None:
         assert pool.submit(tasks.interpreter).result(TIME_LIMIT) == first
 
 
+@pytest.mark.slow
 def test_a_program_survives_all_of_it() -> None:
     """One pool, one way after the other: the program ends with status 0."""
     done = programs.run("-c", PROGRAM, *WAYS, cwd=programs.TESTS)

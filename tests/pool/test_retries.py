@@ -204,6 +204,7 @@ METHODS = "map", "imap_unordered", "outcomes"
 
 
 @pytest.mark.parametrize("method", METHODS)
+@pytest.mark.slow
 def test_items_of_maps_are_run_again(
     pool: InterpreterPoolExecutor, runs: SharedBuffer, method: str
 ) -> None:

@@ -175,6 +175,7 @@ def _use_a_pool() -> None:
         _use_a_pool,
     ],
 )
+@pytest.mark.slow
 def test_each_refusal_ends_in_an_error(use: Callable[[], None], is_portable: bool) -> None:
     """A refusal ends in an error and leaves nothing behind, or the use works all the same."""
     with _scarcity(is_portable=is_portable) as scarcity:

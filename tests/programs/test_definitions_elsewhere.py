@@ -75,6 +75,7 @@ def test_it():
 
 
 @pytest.mark.parametrize("mode", ["prepend", "importlib"])
+@pytest.mark.slow
 def test_a_test_module(tmp_path: Path, mode: str) -> None:
     """Definitions of a test module are sent, also where pytest has loaded it by its path."""
     path = tmp_path / "test_module.py"

@@ -18,6 +18,7 @@ from repetitions import POOLS
         "threading.Thread(target=pool.shutdown).start()",
     ],
 )
+@pytest.mark.slow
 def test_a_program_that_ends_with_work_left_still_does_it(tmp_path: Path, end: str) -> None:
     """Submitted calls are run, and their callbacks are called, before the program is gone."""
     program = f"""
@@ -185,6 +186,7 @@ def test_many_pools_come_and_go(tmp_path: Path) -> None:
     assert output(write(tmp_path / "program.py", program)) == "well\n"
 
 
+@pytest.mark.slow
 def test_pools_that_are_dropped_at_once(tmp_path: Path) -> None:
     """Pools nobody waits for end by themselves, also those that are busy when the program ends."""
     program = """

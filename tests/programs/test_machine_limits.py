@@ -48,6 +48,7 @@ with InterpreterPoolExecutor({workers}, max_tasks_per_child={quota}) as pool:
     assert sum(run(text.format(workers=16, quota=None))) == 40
 
 
+@pytest.mark.slow
 def test_no_descriptor_more_for_the_successors() -> None:
     """Calls that need none go on, or get the error of what they import."""
     text = """

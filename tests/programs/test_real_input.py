@@ -63,6 +63,7 @@ def test_there_is_a_standard_library() -> None:
 @pytest.mark.parametrize(
     "sizes", [{}, {"chunksize": 16}, {"chunksize": 7, "buffersize": 64}, {"buffersize": 8}]
 )
+@pytest.mark.slow
 def test_the_digest_of_every_file(pool: InterpreterPoolExecutor, sizes: dict[str, int]) -> None:
     """Mapped in parallel, in every way to map, the results are those of a serial run."""
     paths = [path for path in FILES if os.path.exists(path)]  # a str

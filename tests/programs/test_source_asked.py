@@ -3,6 +3,8 @@
 import zipfile
 from pathlib import Path
 
+import pytest
+
 from every_definition import statements
 from programs import IMPORT, output, run
 
@@ -78,6 +80,7 @@ def test_a_script(tmp_path: Path) -> None:
     assert answers(output(tmp_path / "program.py")) == "3 with the comment"
 
 
+@pytest.mark.slow
 def test_a_module(tmp_path: Path) -> None:
     """`python -m package.program`."""
     (tmp_path / "package").mkdir()
@@ -91,6 +94,7 @@ def test_a_command() -> None:
     assert answers(output("-c", PROGRAM)) in {"2 with the comment", "3 with the comment"}
 
 
+@pytest.mark.slow
 def test_standard_input() -> None:
     """`python -`: Python itself does not know the source."""
     assert answers(output("-", stdin=PROGRAM)) == "0 with the comment"
@@ -104,6 +108,7 @@ def test_the_old_prompt() -> None:
     assert found in {"2 with the comment", "3 with the comment"}
 
 
+@pytest.mark.slow
 def test_source_that_is_registered(tmp_path: Path) -> None:
     """With `linecache`, as notebooks and generators of code do: under any name."""
     (tmp_path / "cell").write_text(PROGRAM)
@@ -117,6 +122,7 @@ def test_source_that_is_registered(tmp_path: Path) -> None:
         assert answers(output(tmp_path / "program.py")) == "3 with the comment"
 
 
+@pytest.mark.slow
 def test_an_archive(tmp_path: Path) -> None:
     """`python program.pyz`: the source is what its importer reads."""
     with zipfile.ZipFile(tmp_path / "program.pyz", "w") as archive:
@@ -124,6 +130,7 @@ def test_an_archive(tmp_path: Path) -> None:
     assert answers(output(tmp_path / "program.pyz")) == "3 with the comment"
 
 
+@pytest.mark.slow
 def test_a_cell_with_the_name_of_an_earlier_one(tmp_path: Path) -> None:
     """The source is that of the function that was sent last, as on the caller's side."""
     program = """
@@ -144,6 +151,7 @@ with InterpreterPoolExecutor(1) as pool:
     assert output(tmp_path / "program.py") == "True\n" * 3
 
 
+@pytest.mark.slow
 def test_a_doctest(tmp_path: Path) -> None:
     """`doctest` answers for `linecache` while it runs."""
     (tmp_path / "module.py").write_text(

@@ -91,6 +91,7 @@ PROGRAM = """
     ("kinds", "closed"),
     [*product(["eventfd memfd"], CLOSED), *product(["pipe shm", "pipe file"], CLOSED[:1])],
 )
+@pytest.mark.slow
 def test_the_numbers_of_standard_streams_stay_free(
     kinds: str, closed: tuple[bool, ...], tmp_path: Path
 ) -> None:

@@ -231,6 +231,7 @@ def test_locks_cannot_be_sent_in_a_child(told: Pipe) -> None:
         assert _in_child(use, told) == "NotShareableError"
 
 
+@pytest.mark.slow
 def test_methods_without_a_mutex_are_refused_in_a_child(told: Pipe) -> None:
     """Nothing is changed at the parent's."""
     event, lock = sync.Event(), sync.RLock()

@@ -258,6 +258,7 @@ class FailsOnArrival:
 # -- workers come and go ---------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_cancelled_producer_leaves_whole_messages(begun: Pipe) -> None:
     """Every object that comes out was put in, in order; the channel goes on."""
     queue = Queue(50)
@@ -276,6 +277,7 @@ def test_a_cancelled_producer_leaves_whole_messages(begun: Pipe) -> None:
             assert rest == list(range(30, 30 + len(rest)))
 
 
+@pytest.mark.slow
 def test_a_cancelled_receiver_takes_nothing_along() -> None:
     """A message that comes while a waiting call is cancelled goes to another receiver."""
     receiver, sender = create_channel()

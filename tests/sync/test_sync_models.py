@@ -92,6 +92,7 @@ LOCK_STEPS = st.lists(
 
 @pytest.mark.parametrize("pair", PAIRS, ids=["lock", "rlock", "semaphore", "bounded", "event",
                                              "condition"])  # fmt: skip
+@pytest.mark.slow
 def test_a_lock_is_that_of_threading(pair: tuple[Any, Any]) -> None:
     """Both of them do the same at every step, errors included."""
 

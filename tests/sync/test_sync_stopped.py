@@ -70,6 +70,7 @@ def test_a_call_cancelled_while_it_waits_gives_its_place_back(
         assert results == [True]
 
 
+@pytest.mark.slow
 def test_cancelled_when_granted() -> None:
     """Cancel and release at the same moment: the call gives it back, or never had it."""
     lock = sync.Semaphore(0)
