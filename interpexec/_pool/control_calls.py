@@ -92,9 +92,8 @@ class ControlCalls:
     ) -> "AnyFuture":
         """Make the future of what a worker is asked. Under the lock."""
         state = self._state
-        future: AnyFuture = CallFuture(state.next_id(), None, self._owner, name)
+        future: AnyFuture = CallFuture(state.other_id(), None, self._owner, name)
         future._is_control = True
-        state.tally.other_ids.add()
         future._mark_sent()
         state.table.ask(future, worker, loan)
         return future

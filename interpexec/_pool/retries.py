@@ -121,8 +121,7 @@ class Retries:
             return False
         try:
             # Another id: a worker may have the earlier one still, which is about to be buried.
-            state.tally.other_ids.add()
-            future._call_id = state.next_id()
+            future._call_id = state.other_id()
             future._payload = attempts.copy_of_payload()
             if not future._mark_recalled():  # it was cancelled
                 future._payload = None

@@ -90,6 +90,11 @@ class PoolState:
         """Return the id of a new call. From any thread."""
         return self.ids.add() + 1
 
+    def other_id(self) -> int:
+        """Return an id that is none of a call that was submitted just now: it is not counted."""
+        self.tally.other_ids.add()
+        return self.next_id()
+
     def refuse_if_over(self) -> None:
         """Raise what `submit` raises when the pool takes no call any more."""
         if self.broken is not None:

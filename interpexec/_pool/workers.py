@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 
         trace: "Observer | None"
 
-        def next_id(self) -> int:
-            """Return the id of a new call, or of a worker."""
+        def other_id(self) -> int:
+            """Return the id of a worker, which is no call's."""
 
     class Observer(Protocol):
         """A trace, as it learns of new workers."""
@@ -127,8 +127,7 @@ class Workers:
         if seat is None:
             raise RuntimeError("too many workers are blocked in calls that were stopped")
         link.slots.clear(seat)
-        self._pool.tally.other_ids.add()
-        number = self._pool.next_id()
+        number = self._pool.other_id()
         worker = WorkerThread(self._pool, link, (seat, index, is_successor), number)
         if self._pool.trace is not None:
             self._pool.trace._begins(worker)
