@@ -20,6 +20,7 @@ ORDER = [
     "_core.descriptors",
     "_core.cpython",
     "_core.sigint",
+    "_core.memory_tracing",
     "_core.late_errors",
     "errors",
     "_core.error_text",

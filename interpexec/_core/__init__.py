@@ -5,6 +5,7 @@
     support          messages about a Python that is not as it should be
     descriptors      making descriptors, none with the number of a standard stream
     sigint           KeyboardInterrupt, kept out of the middle of things
+    memory_tracing   `tracemalloc`, kept off where interpreters begin and end
     waiting          deadlines, spinning, wake-ups
     message_queue    messages between interpreters, and the receivers that sleep
     handles          descriptors that an interpreter owns, and gives back

@@ -73,6 +73,9 @@ RAW_THREADS_ABORT = sys.version_info < (3, 14, 1)
 """Whether the process dies where an interpreter ends before all threads that were started in it
 by `_thread.start_new_thread`."""
 
+TRACING_CRASHES = sys.version_info < (3, 15)
+"""Whether `tracemalloc` and interpreters that begin or end do not agree: see `memory_tracing`."""
+
 SIGNALS_WAKE = sys.version_info >= (3, 15)
 """Whether a system call that a signal ends raises the exception thrown at its thread."""
 
@@ -141,37 +144,6 @@ def _load_libffi() -> None:
 
 
 _simple_types: list[type] = []
-
-
-def refuse_tracing() -> None:
-    """Raise RuntimeError if `tracemalloc` is on where workers and it do not agree.
-
-    Before 3.15 it remembers strings of any interpreter: they are freed with that,
-    and looked at afterwards. So the process aborts, or crashes, when a worker ends.
-    """
-    if _is_tracing():
-        from interpexec._core.support import tracing
-
-        raise tracing()
-
-
-def _stop_tracing() -> None:
-    """Stop `tracemalloc`, if it was started beside workers, before one of them ends."""
-    if _is_tracing():
-        from interpexec._core.support import stop_tracing  # it was a mistake of the program
-
-        stop_tracing()
-
-
-def _is_tracing() -> bool:
-    """Say whether `tracemalloc` is on, and it matters."""
-    if sys.version_info >= (3, 15):
-        return False
-    try:
-        import _tracemalloc
-    except ImportError:
-        return False  # a worker makes workers: the caller's side has looked
-    return _tracemalloc.is_tracing()
 
 
 def import_execution_failed() -> "type[RuntimeError] | None":
@@ -275,7 +247,6 @@ class Interpreter:
 
     def destroy(self) -> None:
         """End it. Its threads must have been joined before."""
-        _stop_tracing()
         _interpreters.destroy(self.id)
 
 

@@ -48,23 +48,3 @@ def tell_of_free_threads() -> None:
         " threads run in parallel without interpreters: ThreadPoolExecutor needs no copies there",
         sys.executable,
     )
-
-
-def tracing() -> RuntimeError:
-    """Return the error for a pool where `tracemalloc` is on."""
-    return RuntimeError(
-        "workers cannot be started while tracemalloc is on: before 3.15, CPython crashes when"
-        " one of them ends. Call tracemalloc.stop() first (it was started by"
-        " tracemalloc.start(), PYTHONTRACEMALLOC, or -X tracemalloc), or use CPython 3.15"
-    )
-
-
-def stop_tracing() -> None:
-    """Stop `tracemalloc`, and tell the logger `interpexec`."""
-    import logging  # only there
-    import tracemalloc
-
-    tracemalloc.stop()
-    logging.getLogger("interpexec").warning(
-        "tracemalloc was stopped, because a worker ends: CPython would crash (see `docs/limits.md`)"
-    )

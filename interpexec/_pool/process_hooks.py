@@ -29,7 +29,7 @@ from contextlib import suppress
 from time import monotonic
 from weakref import WeakSet
 
-from interpexec._core import cpython
+from interpexec._core import cpython, memory_tracing
 from interpexec._core.sigint import deliver, held, keep_whole, noted, protected_inside, watch
 from interpexec._pool import future, process_end
 from interpexec._pool.lending import LOANS
@@ -242,6 +242,7 @@ def _after_fork_in_child() -> None:
     global _gate  # noqa: PLW0603  # there is one process
     _gate = threading.RLock()
     cpython.after_fork()
+    memory_tracing.after_fork()
     future.after_fork()
     LOANS.begin()
     held.clear()

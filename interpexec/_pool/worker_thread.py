@@ -9,7 +9,7 @@ import sys
 import threading
 from time import monotonic
 
-from interpexec._core import main_module
+from interpexec._core import main_module, memory_tracing
 from interpexec._core.cpython import RAW_THREADS_ABORT, Fifo, Interpreter, absent_streams, is_main
 from interpexec._core.sigint import keep_whole
 from interpexec._pool.control_channel import ControlChannel
@@ -129,7 +129,8 @@ class WorkerThread(threading.Thread):
         calls = [settings.initializer.dump(), settings.finalizer.dump()]
         packages = self._lend(calls)
         setup = self._setup(calls)
-        interpreter = Interpreter()
+        with memory_tracing.kept_off():
+            interpreter = Interpreter()
         self.interpreter_id = interpreter.id
         is_beyond_help = False
         try:
@@ -153,7 +154,8 @@ class WorkerThread(threading.Thread):
                 if is_beyond_help:
                     self.control.abandon()
                 else:
-                    interpreter.destroy()
+                    with memory_tracing.kept_off(or_stopped=True):
+                        interpreter.destroy()
         if summary is not None:
             told = getattr(summary, "errdisplay", None) or summary.formatted
         if told:

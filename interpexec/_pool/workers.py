@@ -18,7 +18,7 @@ from contextlib import suppress
 from itertools import chain, count
 from time import monotonic
 
-from interpexec._core import cpython
+from interpexec._core import memory_tracing
 from interpexec._core.sigint import keep_whole
 from interpexec._pool import process_end, wake_signal
 from interpexec._pool.worker_thread import WorkerThread
@@ -95,7 +95,7 @@ class Workers:
     def hire(self, link: "Link") -> None:
         """Start one more worker. RuntimeError, OSError when no thread or descriptor is left.
 
-        RuntimeError also where workers are not safe: see `refuse_tracing`.
+        RuntimeError also where workers are not safe: see `memory_tracing`.
         """
         taken = {worker.index for worker in self.active.values()}
         index = next(index for index in count() if index not in taken)
@@ -121,7 +121,7 @@ class Workers:
                 self._successors[worker.seat] = self._start(link, worker.index, is_successor=True)
 
     def _start(self, link: "Link", index: int, *, is_successor: bool) -> WorkerThread:
-        cpython.refuse_tracing()
+        memory_tracing.refuse()
         taken = {worker.seat for worker in self.everyone()}
         seat = next((seat for seat in range(link.seats) if seat not in taken), None)
         if seat is None:

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import threading
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 import tasks
 from gates import TIME_LIMIT
 from interpexec import BrokenInterpreterPool, InterpreterPoolExecutor
+from interpexec._core import memory_tracing
+from interpexec._core.cpython import Interpreter
 from programs import error_of, output, run, write
 
 IS_SAFE = sys.version_info >= (3, 15)
@@ -77,6 +80,52 @@ def test_calls_that_no_worker_can_run_any_more_fail() -> None:
         except RuntimeError as refused:
             error = refused
         assert error is None or "tracemalloc" in f"{error} {error.__cause__}"
+
+
+@unsafe
+@pytest.mark.parametrize("step", ["__init__", "destroy"])
+def test_it_waits_until_no_worker_begins_or_ends(
+    step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`start` in the middle of that would be a crash on 3.13, and a hang on 3.14."""
+    reached, free = threading.Event(), threading.Event()
+    real = getattr(Interpreter, step)
+
+    def slow(self: Interpreter) -> None:
+        reached.set()
+        free.wait(TIME_LIMIT)
+        real(self)
+
+    monkeypatch.setattr(Interpreter, step, slow)
+    with InterpreterPoolExecutor(1, max_tasks_per_child=1) as pool:
+        first = pool.submit(tasks.same, 1)
+        assert reached.wait(TIME_LIMIT)
+        try:
+            with monkeypatch.context() as short:
+                short.setattr(memory_tracing, "LIMIT", 0.01)
+                with pytest.raises(RuntimeError, match="tracemalloc cannot be started"):
+                    tracemalloc.start()
+            assert not tracemalloc.is_tracing()
+        finally:
+            free.set()
+        assert first.result(TIME_LIMIT) == 1
+    tracemalloc.start(3)
+    assert tracemalloc.get_traceback_limit() == 3
+
+
+@unsafe
+def test_programs_that_imported_the_module_first_are_guarded() -> None:
+    """`start` has the name, the document, the argument and the errors that it had."""
+    with InterpreterPoolExecutor(1) as pool:
+        pool.warm()
+    assert tracemalloc.start is memory_tracing.start
+    assert tracemalloc.start.__name__ == "start"
+    assert "Start tracing Python memory" in (tracemalloc.start.__doc__ or "")
+    with pytest.raises(ValueError, match="number of frames"):
+        tracemalloc.start(0)
+    memory_tracing.after_fork()
+    tracemalloc.start()
+    assert tracemalloc.is_tracing()
 
 
 @pytest.mark.parametrize("how", ["variable", "option"])
