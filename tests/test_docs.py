@@ -94,7 +94,7 @@ def packages(program: str) -> set[str]:
     return {name.partition(".")[0] for name in names} - {"interpexec", *sys.stdlib_module_names}
 
 
-@pytest.mark.parametrize("title", few(PROGRAMS, 20))
+@pytest.mark.parametrize("title", few(PROGRAMS, 8))
 def test_the_recipe_works(title: str, tmp_path: Path) -> None:
     """Each recipe is a program that ends well and prints what it should."""
     for module in packages(PROGRAMS[title]):

@@ -42,6 +42,7 @@ def test_the_future_gets_a_timeout_error(begun: Pipe, told: Pipe) -> None:
         assert not future.cancel()
 
 
+@pytest.mark.slow
 def test_the_worker_is_replaced(begun: Pipe) -> None:
     """As after a cancel."""
     with pool_of(1, **PREPARED) as pool:
@@ -96,6 +97,7 @@ def test_the_time_of_a_finished_call_harms_no_later_one(begun: Pipe, door: Gate)
         assert after.result(TIME_LIMIT) == "unharmed"
 
 
+@pytest.mark.slow
 def test_the_clock_starts_when_the_call_starts(begun: Pipe, door: Gate) -> None:
     """A call that waits in the queue for longer than its limit is not stopped for that."""
     with pool_of(1) as pool:
@@ -150,6 +152,7 @@ def test_a_call_that_begins_while_the_clock_is_looked_at(
         assert isinstance(future.exception(TIME_LIMIT), TimeoutError)
 
 
+@pytest.mark.slow
 def test_calls_behind_a_limited_one_are_done(begun: Pipe) -> None:
     """Calls behind a limited one wait no longer than its limit; each has its own clock."""
     with pool_of(1) as pool:

@@ -211,6 +211,7 @@ def test_many_futures_are_cancelled_by_several_threads() -> None:
             assert called.empty()
 
 
+@pytest.mark.slow
 def test_one_running_call_is_cancelled_by_many_threads(begun: Pipe) -> None:
     """All are told True; it is done once."""
     with pool_of(2) as pool:
@@ -238,6 +239,7 @@ def test_one_running_call_is_cancelled_by_many_threads(begun: Pipe) -> None:
             assert wait([future], 0).done == {future}
 
 
+@pytest.mark.slow
 def test_cancel_while_somebody_waits_directly(begun: Pipe) -> None:
     """The waiter of the only call is the one who receives replies: it wakes, each time."""
     with pool_of(1) as pool:

@@ -80,6 +80,7 @@ def test_a_handler_is_installed_where_there_was_none(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(WAKES, reason="on CPython 3.15 there is a handler")
 def test_no_signal_is_touched_before_3_15(tmp_path: Path) -> None:
     """There it would be of no use."""
@@ -135,6 +136,7 @@ def test_a_pool_of_another_thread_installs_nothing(begun: Pipe) -> None:
 # -- the end of the program ------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_program_ends_with_a_blocked_cancelled_call(tmp_path: Path) -> None:
     """The program waits for the call, and then ends quietly."""
     program = f"""

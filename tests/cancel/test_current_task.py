@@ -1,5 +1,7 @@
 """`current_task()`: the call as it sees itself, and its shield."""
 
+import pytest
+
 import shielded
 import stoppable
 import tasks
@@ -82,6 +84,7 @@ def test_a_task_may_be_watched_from_another_thread(begun: Pipe, told: Pipe) -> N
         assert told.hear() == b"t"
 
 
+@pytest.mark.slow
 def test_a_time_limit_cancels_the_task_too(begun: Pipe, told: Pipe) -> None:
     """A time limit waits for the end of the shield to raise; the future does not wait."""
     # The module is imported before the call's time begins.

@@ -35,6 +35,7 @@ def test_the_pool_itself_is_not_changed(begun: Pipe, door: Gate) -> None:
         assert future.result(TIME_LIMIT) == "end"
 
 
+@pytest.mark.slow
 def test_a_view_of_a_view(begun: Pipe, door: Gate) -> None:
     """The last one says; None takes the limit away."""
     with pool_of(1) as pool:

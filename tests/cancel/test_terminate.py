@@ -215,6 +215,7 @@ def test_a_map_that_is_under_way(begun: Pipe, told: Pipe) -> None:
         list(results)
 
 
+@pytest.mark.slow
 def test_submitting_meanwhile() -> None:
     """Other threads that submit get RuntimeError, or futures that end."""
     for _ in range(10):

@@ -57,6 +57,7 @@ def test_the_finally_of_an_initializer_is_not_interrupted(
     assert told.rest() == b"e"
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_just_being_made() -> None:
     """Right after the first submit, again and again."""
     for number in range(20):

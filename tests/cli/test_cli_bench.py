@@ -64,6 +64,7 @@ def test_each_way_is_measured() -> None:
         assert ways_of(found)["interpexec"]["memory"] > 1e6
 
 
+@pytest.mark.slow
 def test_a_table_and_two_sentences_are_written() -> None:
     """Behind a line that tells what was measured."""
     run = Run("bench", "--seconds=1", "-j2", "x.upper()", given="a\nb\n")

@@ -12,6 +12,7 @@ from gates import gate
 from running import finish, gates, line_of, running, write_to
 
 
+@pytest.mark.slow
 def test_an_item_may_take_so_long_only() -> None:
     """A late item is stopped, and fails; the others have their results."""
     run = Run(
@@ -21,6 +22,7 @@ def test_an_item_may_take_so_long_only() -> None:
     assert "interpexec: item 2 ('b'): TimeoutError: " in run.err
 
 
+@pytest.mark.slow
 def test_the_size_of_calls_may_be_given() -> None:
     """Or left to the pool by name."""
     for size in "1", "7", "auto":

@@ -69,6 +69,7 @@ def test_modules_that_load_are_told_in_lines(folder: Path) -> None:
     assert (run.status, run.err) == (0, "")
 
 
+@pytest.mark.slow
 def test_the_imports_of_a_script_are_tried(folder: Path) -> None:
     """The script itself is not run."""
     run = Run("doctor", "script.py", cwd=folder)

@@ -48,6 +48,7 @@ def test_a_file_that_is_no_use(text: str, said: str, tmp_path: Path) -> None:
     assert run.err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_i_is_the_number_of_the_item() -> None:
     """From 0, over all blocks of the input; an `i` of the expression's own is no number."""
     given = "".join(f"{number}\n" for number in range(100_000))
@@ -175,6 +176,7 @@ def test_items_may_be_rows_of_csv() -> None:
     assert run.status == 2
 
 
+@pytest.mark.slow
 def test_items_may_name_files(tmp_path: Path) -> None:
     """Their text, their bytes, or the open file; one that is gone fails its item."""
     (tmp_path / "a").write_bytes("é\r\n".encode())
@@ -186,6 +188,7 @@ def test_items_may_name_files(tmp_path: Path) -> None:
     assert "item 2 ('gone'): FileNotFoundError" in run.err
 
 
+@pytest.mark.slow
 def test_items_may_come_in_batches() -> None:
     """The callable gets a list, the last one may be shorter; of JSON values, too."""
     assert done("-n", "2", "x", ":::", "a", "b\n", "\udcff") == ["['a', 'b\\n']", "['\\udcff']"]
@@ -212,6 +215,7 @@ def test_a_very_long_line_is_one_item() -> None:
 # -- results -----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_kinds_of_results() -> None:
     """JSON, repr, and text that ends with NUL."""
     assert done("-o", "jsonl", "[x, None]", ":::", "é") == ['["é", null]']
@@ -221,6 +225,7 @@ def test_kinds_of_results() -> None:
     assert "TypeError: Object of type set is not JSON serializable" in run.err
 
 
+@pytest.mark.slow
 def test_results_beside_their_items() -> None:
     """--keep writes both once, --tag puts the item before each line."""
     assert done("--keep", "len(x)", ":::", "a", "bc") == ["a\t1", "bc\t2"]
@@ -231,6 +236,7 @@ def test_results_beside_their_items() -> None:
     assert json.loads(line) == {"item": "a", "result": 1}
 
 
+@pytest.mark.slow
 def test_filter_keeps_items() -> None:
     """As they were read."""
     assert done("--filter", "int(x) % 2", ":::", "1", "2", "03") == ["1", "03"]

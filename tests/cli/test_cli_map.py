@@ -107,6 +107,7 @@ def test_items_may_end_with_nul() -> None:
         assert Run("map", option, "ascii(x)", given=b"a\nb\0c\0").out == [r"'a\nb'", "'c'"]
 
 
+@pytest.mark.slow
 def test_items_may_come_from_a_file(tmp_path: Path) -> None:
     """-a names it, and '-' is standard input."""
     (tmp_path / "items").write_text("1\n2\n")
@@ -190,6 +191,7 @@ def test_a_wrong_number_of_workers_is_refused(
 # -- much, and real ------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_many_tiny_items_stay_complete_and_in_order() -> None:
     """200,000 items are sent in chunks of growing size."""
     given = "".join(f"{number}\n" for number in range(200_000))

@@ -105,6 +105,7 @@ def test_a_call_that_takes_too_long_hands_back_what_it_has_not_begun(
     assert told.rest() == b"." * 100
 
 
+@pytest.mark.slow
 def test_items_with_a_time_limit_are_sent_alone(
     pass_by: tuple[InterpreterPoolExecutor, Gate], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -192,6 +192,7 @@ def test_a_dropped_pool() -> None:
     assert [future.result(TIME_LIMIT) for future in futures] == list(range(5))
 
 
+@pytest.mark.slow
 def test_with_cancelled_calls(begun: Pipe) -> None:
     """A worker that is stopped is replaced by its successor, or by another one."""
     with pool_of(2, max_tasks_per_child=2) as pool:
@@ -214,6 +215,7 @@ def test_with_a_blocked_cancelled_call(begun: Pipe, door: Gate) -> None:
         door.open()
 
 
+@pytest.mark.slow
 def test_with_time_limits(begun: Pipe) -> None:
     """Both reasons to be replaced in turn."""
     with pool_of(1, max_tasks_per_child=2) as pool:
@@ -245,6 +247,7 @@ def test_calls_that_fail_count(told: Pipe) -> None:
         assert pool.submit(stoppable.interpreter).result(TIME_LIMIT) != first
 
 
+@pytest.mark.slow
 def test_threads_that_submit_meanwhile() -> None:
     """Several threads, many workers that come and go: all results."""
     lost: list[int] = []

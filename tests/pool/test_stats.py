@@ -137,6 +137,7 @@ def test_a_pool_that_has_no_worker_is_restarted_at_no_cost() -> None:
         pool.restart()
 
 
+@pytest.mark.slow
 def test_restarting_over_and_over_loses_no_call() -> None:
     """Calls that wait go to whichever worker comes."""
     with InterpreterPoolExecutor(2) as pool:

@@ -260,6 +260,7 @@ def _trace_inside(path: str) -> int:
         return inner.submit(sum, [1, 2]).result(TIME_LIMIT)
 
 
+@pytest.mark.slow
 def test_a_forked_child_writes_nothing(file: Path, pool: InterpreterPoolExecutor) -> None:
     """The file is its parent's, whose pool goes on."""
     with pool.trace(file):

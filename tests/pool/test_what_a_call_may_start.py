@@ -61,6 +61,7 @@ def test_a_call_may_run_processes(pool: InterpreterPoolExecutor) -> None:
     assert pool.submit(seen.run_process).result(TIME_LIMIT) == "hi\n"
 
 
+@pytest.mark.slow
 def test_multiprocessing_runs_single_processes(tmp_path: Path) -> None:
     """Where they are started anew; its pools need threads that no worker may have."""
     file = programs.write(

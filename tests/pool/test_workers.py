@@ -120,6 +120,7 @@ def test_the_function_of_a_map(chunksize: int, begun: Pipe, door: Gate) -> None:
         assert list(results) == [None, None]
 
 
+@pytest.mark.slow
 def test_asking_all_the_time() -> None:
     """While workers come, run, are stopped and go: every answer makes sense."""
     stop = threading.Event()

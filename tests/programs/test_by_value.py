@@ -3,6 +3,8 @@
 import sys
 from pathlib import Path
 
+import pytest
+
 from every_definition import CHECKS, DEFINITIONS, EXPECTED, PROGRAM, START, statements
 from programs import IMPORT, output, run, write
 
@@ -18,6 +20,7 @@ def test_a_command() -> None:
     assert output("-c", PROGRAM) == EXPECTED
 
 
+@pytest.mark.slow
 def test_standard_input() -> None:
     """`python < program.py`, and `python -`."""
     assert output(stdin=PROGRAM) == EXPECTED
@@ -58,6 +61,7 @@ def test_a_program_that_runpy_runs(tmp_path: Path) -> None:
     assert output("-c", start) == EXPECTED
 
 
+@pytest.mark.slow
 def test_the_script_of_cpythons_own_test() -> None:
     """`test_concurrent_initialization_subinterpreter`, which CPython runs without a guard."""
     script = """if True:

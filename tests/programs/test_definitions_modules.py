@@ -344,6 +344,7 @@ def test_a_module_of_a_class_of_its_own(tmp_path: Path) -> None:
     assert output(write(tmp_path / "program.py", program)) == "2\n"
 
 
+@pytest.mark.slow
 def test_pytest_loads_helpers_by_their_paths(tmp_path: Path) -> None:
     """Its importlib mode: a module beside the tests, that a test reaches by a global."""
     folder = tmp_path / "tests"

@@ -89,6 +89,7 @@ def test_a_module(tmp_path: Path) -> None:
     assert answers(said) == "3 with the comment"
 
 
+@pytest.mark.slow
 def test_a_command() -> None:
     """`python -c`: a line by its file alone is known to 3.13.0 only."""
     assert answers(output("-c", PROGRAM)) in {"2 with the comment", "3 with the comment"}
@@ -100,6 +101,7 @@ def test_standard_input() -> None:
     assert answers(output("-", stdin=PROGRAM)) == "0 with the comment"
 
 
+@pytest.mark.slow
 def test_the_old_prompt() -> None:
     """Each statement is a source of its own."""
     typed = "\n\n".join(statements(PROGRAM)) + "\n\n"

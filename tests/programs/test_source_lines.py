@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from every_definition import statements
 from programs import IMPORT, output, run
 
@@ -92,6 +94,7 @@ exec(compile(source, name, "exec"))
     assert all(marks(output(tmp_path / "program.py")))
 
 
+@pytest.mark.slow
 def test_a_doctest(tmp_path: Path) -> None:
     """Its examples have sources, too."""
     (tmp_path / "module.py").write_text(

@@ -210,6 +210,7 @@ def test_a_task_that_has_a_pool_of_its_own(pool: Pool, program: ModuleType) -> N
 # -- much -------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_thousands_of_globals(pool: Pool, program: ModuleType) -> None:
     """A function that refers to 5,000 others, in a row."""
     lines = "".join(f"def f{n}(): return {n}\n" for n in range(5000))
@@ -218,6 +219,7 @@ def test_thousands_of_globals(pool: Pool, program: ModuleType) -> None:
     assert result(pool, program.wide) == sum(range(5000))
 
 
+@pytest.mark.slow
 def test_a_long_chain_of_functions(pool: Pool, program: ModuleType) -> None:
     """Each of which needs the next one: no recursion is needed to send them."""
     lines = "".join(f"def f{n}(): return f{n + 1}\n" for n in range(3000))

@@ -244,6 +244,7 @@ def test_methods_without_a_mutex_are_refused_in_a_child(told: Pipe) -> None:
     assert not lock.locked()
 
 
+@pytest.mark.slow
 def test_a_package_that_the_child_lets_go_of(told: Pipe) -> None:
     """Its contents are the parent's: an end, which is counted once, and a token."""
     receiver, sender = create_channel()

@@ -40,6 +40,7 @@ def test_broadcast_to_workers_that_end(stock: Stock, begun: Pipe) -> None:
     stock.check()
 
 
+@pytest.mark.slow
 def test_broadcast_to_workers_that_are_recycled(stock: Stock) -> None:
     """A broadcast may come too late; it never holds on to anything."""
     with pool_of(2, max_tasks_per_child=1) as pool:

@@ -193,6 +193,7 @@ def test_loans_of_initializers_come_back(stock: Stock, door: Gate) -> None:
     stock.check()
 
 
+@pytest.mark.slow
 def test_a_broadcast_finds_no_room(stock: Stock, door: Gate) -> None:
     """`broadcast` says so at once; and there is room when the calls are done."""
     views = [memoryview(stock.data) for _ in range(128)]

@@ -159,6 +159,7 @@ def test_an_error_in_unshare_goes_on(pool: Pool) -> None:
 # -- how long they last ----------------------------------------------------
 
 
+@pytest.mark.slow
 def test_tokens_of_a_worker_that_was_recycled() -> None:
     """Tokens that nobody took are given back when their maker's interpreter ends."""
     with pool_of(1, max_tasks_per_child=1) as pool:
@@ -199,6 +200,7 @@ def test_tokens_of_the_main_interpreter_outlive_workers() -> None:
     assert from_token(token) == "still here"
 
 
+@pytest.mark.slow
 def test_a_worker_remembers_no_token_for_ever(pool: Pool) -> None:
     """Tokens that were taken elsewhere are forgotten, sooner or later."""
     for _ in range(20):
@@ -245,6 +247,7 @@ def test_tokens_of_another_process() -> None:
     assert from_token(token) == "mine"
 
 
+@pytest.mark.slow
 def test_tokens_in_a_forked_child(told: Pipe) -> None:
     """Tokens are another process's there; the child takes nothing from the parent."""
     token = to_token("mine")

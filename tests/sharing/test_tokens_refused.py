@@ -78,6 +78,7 @@ NUMBERS = (
 FIELD = NUMBERS.map(lambda number: b"%d" % number) | st.binary(max_size=5)
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     fields=st.dictionaries(st.integers(0, 7), FIELD, min_size=1, max_size=4),

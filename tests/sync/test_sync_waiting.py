@@ -56,6 +56,7 @@ def test_a_long_timeout_is_a_long_one(seconds: float) -> None:
     finish(thread)
 
 
+@pytest.mark.slow
 def test_a_notified_one_is_not_late() -> None:
     """A notified thread gets True, however late it has the lock back."""
     condition = sync.Condition(sync.Lock())
