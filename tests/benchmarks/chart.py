@@ -91,15 +91,26 @@ def chart(record: Record) -> str:
     rows = chart_rows(record)
     names = [name for name in MARKS if any(name in row.times for row in rows)]
     height = TOP + ROW * len(rows) + BOTTOM
-    svg = ET.Element("svg", xmlns="http://www.w3.org/2000/svg", viewBox=f"0 0 {WIDTH} {height}")
-    svg.set("role", "img")
-    ET.SubElement(svg, "title").text = f"interpexec against the stdlib, {title(record.setting)}"
-    ET.SubElement(svg, "style").text = STYLE
-    shape(svg, "rect", "paper", width=WIDTH, height=height)
+    svg = paper(height, f"interpexec against the stdlib, {title(record.setting)}")
     head(svg, title(record.setting), names)
     axis(svg, scale_of(rows), len(rows))
     for index, row in enumerate(rows):
         draw(svg, row, scale_of(rows), TOP + ROW * index + ROW // 2)
+    return written(svg)
+
+
+def paper(height: int, about: str) -> ET.Element:
+    """Return an empty chart; *about* is what a reader hears who does not see it."""
+    svg = ET.Element("svg", xmlns="http://www.w3.org/2000/svg", viewBox=f"0 0 {WIDTH} {height}")
+    svg.set("role", "img")
+    ET.SubElement(svg, "title").text = about
+    ET.SubElement(svg, "style").text = STYLE
+    shape(svg, "rect", "paper", width=WIDTH, height=height)
+    return svg
+
+
+def written(svg: ET.Element) -> str:
+    """Return the text of an SVG file."""
     ET.indent(svg, " ")
     return ET.tostring(svg, "unicode") + "\n"
 
