@@ -21,7 +21,7 @@ EVERY = 0.001
 """Seconds after which the loop asks to be woken."""
 
 REQUESTS = 4
-"""So many pages are always asked for: twice as many as there are workers."""
+"""Pages that are asked for at any time: twice as many as there are workers."""
 
 type Call = Callable[[Callable[[str], str], str], Awaitable[str]]
 """``await call(function, argument)`` runs it in a worker."""
@@ -57,7 +57,7 @@ WAYS: dict[str, tuple[str, Callable[[Executor], Call]]] = {
     OURS: (OURS, in_executor),
     f"{OURS}.aio": (OURS, by_aio),
 }
-"""Which contender makes the pool, and how it is called."""
+"""The contender that makes the pool, and the way to call it."""
 
 
 class Ticker:
@@ -89,7 +89,7 @@ class Ticker:
 
 
 class Load:
-    """So many pages at a time, rendered until the load is lifted."""
+    """Pages that are rendered, some at a time, until the load is lifted."""
 
     def __init__(self, call: Call) -> None:
         """Begin."""

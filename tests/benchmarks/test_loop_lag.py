@@ -50,7 +50,7 @@ def test_wake_ups_that_were_missed_count() -> None:
 
 @pytest.mark.fast
 def test_a_page_is_rendered() -> None:
-    """What the workers are given is real work, with a result."""
+    """The workers have real work, with a result."""
     html = render(page(2))
     assert html.count("<h2>") == html.count("<ul>") == 2
     assert '<a href="page/1">link</a>' in html
