@@ -64,6 +64,28 @@ def load_loky() -> Factory:
     return lambda max_workers: get_executor(max_workers=max_workers)
 
 
+def load_mpire() -> Factory:
+    """``mpire.WorkerPool`` over a fork server, where installed: it maps, in chunks of its own."""
+    worker_pool = importlib.import_module("mpire").WorkerPool
+    method = process_context().get_start_method()
+
+    class Mpire(Executor):
+        def __init__(self, max_workers: int) -> None:
+            self._pool = worker_pool(max_workers, start_method=method, keep_alive=True)
+
+        def map(
+            self, fn: Callable[..., Any], *iterables: Iterable[Any], **_: object
+        ) -> Iterator[Any]:
+            single = len(iterables) == 1  # a tuple is taken as the arguments of a call
+            items = list(iterables[0] if single else zip(*iterables, strict=False))
+            return iter(self._pool.map(fn, items))
+
+        def shutdown(self, *_: object, **__: object) -> None:
+            self._pool.stop_and_join()
+
+    return Mpire
+
+
 def load_joblib() -> Factory:
     """``joblib.Parallel``, where it is installed: it maps, and makes its own batches.
 

@@ -16,6 +16,7 @@ from benchmarks.contenders import (
     FLOOR,
     JOBLIB,
     LOKY,
+    MPIRE,
     OURS,
     PEBBLE,
     POOL,
@@ -57,6 +58,7 @@ MARKS = {
     PROCESSES: ("M-4.5 -4.5H4.5V4.5H-4.5Z", "#e16f24"),  # square
     POOL: ("M0 -6L6 0L0 6L-6 0Z", "#e5534b"),  # diamond
     LOKY: ("M0 -5.5L5.5 4.5H-5.5Z", "#a371f7"),  # triangle
+    MPIRE: ("M-4.5 0L0 -6L4.5 0", "#6e9bd1"),  # roof
     JOBLIB: ("M-4.5 -4.5L4.5 4.5M-4.5 4.5L4.5 -4.5", "#d64f9b"),  # cross
     ANYIO: ("M0 -6V6M-6 0H6", "#1b9e9e"),  # plus
     PEBBLE: ("M0 5.5L5.5 -4.5H-5.5Z", "#a08a00"),  # triangle on its tip

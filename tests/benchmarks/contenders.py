@@ -28,7 +28,8 @@ class Contender:
     growth of this one says nothing. ``stops_calls`` is true where ``Future.cancel()`` stops a
     call that runs, ``shares_memory`` where an argument can show the caller's memory,
     ``queue`` where two workers can have a queue between them, ``takes_definitions`` where a
-    function need not be one that a worker can import, ``has_extras`` where it is interpexec's
+    function need not be one that a worker can import, ``chunks`` where the user of ``map`` is to
+    say how many items go together, ``has_extras`` where it is interpexec's
     own executor, with methods that others have not. ``most_rounds`` is in how many
     rounds it takes part: fewer for those that are there to be seen beside the others only.
     """
@@ -43,6 +44,7 @@ class Contender:
     shares_memory: bool = False
     queue: bool = False
     takes_definitions: bool = False
+    chunks: bool = False
     has_extras: bool = False
     most_rounds: int | None = None
 
@@ -80,6 +82,7 @@ THREADS = "thread"
 PROCESSES = "process"
 POOL = "mp.Pool"
 LOKY = "loky"
+MPIRE = "mpire"
 JOBLIB = "joblib"
 ANYIO = "anyio"
 PEBBLE = "pebble"
@@ -98,11 +101,17 @@ CONTENDERS = {
         ),
         Contender(STDLIB, load_stdlib, queue=True),
         Contender(THREADS, load_threads, queue=True, takes_definitions=True),
-        Contender(PROCESSES, load_processes, in_process=False),
+        Contender(PROCESSES, load_processes, in_process=False, chunks=True),
         Contender(POOL, adapters.load_multiprocessing, in_process=False),
         Contender(
-            LOKY, adapters.load_loky, in_process=False, most_rounds=2, takes_definitions=True
+            LOKY,
+            adapters.load_loky,
+            in_process=False,
+            most_rounds=2,
+            takes_definitions=True,
+            chunks=True,
         ),
+        Contender(MPIRE, adapters.load_mpire, submits=False, in_process=False, most_rounds=2),
         Contender(JOBLIB, adapters.load_joblib, submits=False, in_process=False, most_rounds=2),
         Contender(ANYIO, adapters.load_anyio, submits=False, maps=False, awaits=True),
         Contender(PEBBLE, adapters.load_pebble, in_process=False, stops_calls=True, most_rounds=2),

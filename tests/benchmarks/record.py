@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from benchmarks.cases import CASES
 from benchmarks.cases.case import Case
@@ -30,19 +31,26 @@ class Record:
 
 def dump(record: Record) -> str:
     """Return all readings and the setting as JSON."""
-    rounds = record.rounds
-    readings = [{**asdict(sample), "value": value} for sample, value in rounds.readings.items()]
     data = {
         "setting": record.setting,
         "quick": record.quick,
         "units": {case.name: case.unit for case in record.cases},
         "contenders": record.contenders,
         "absent": record.absent,
-        "missing": [[*pair, reason] for pair, reason in rounds.missing.items()],
-        "failed": [[*pair, reason] for pair, reason in rounds.failed.items()],
-        "readings": readings,
+        **listed(record.rounds),
     }
     return json.dumps(data, indent=1) + "\n"
+
+
+def listed(rounds: Rounds) -> dict[str, list[Any]]:
+    """Return what has come of the rounds, as JSON has it."""
+    return {
+        "missing": [[*pair, reason] for pair, reason in rounds.missing.items()],
+        "failed": [[*pair, reason] for pair, reason in rounds.failed.items()],
+        "readings": [
+            {**asdict(sample), "value": value} for sample, value in rounds.readings.items()
+        ],
+    }
 
 
 def load(text: str) -> Record:

@@ -1,12 +1,13 @@
 """The rounds: which sample is taken when, and what came of each."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from benchmarks.cases.case import Case
 from benchmarks.contenders import CONTENDERS, FLOOR, Contender
+from benchmarks.fresh import SampleError
 from benchmarks.missing import MissingError
-from benchmarks.sample import Sample, SampleError, take
+from benchmarks.sample import Sample, take
 
 
 @dataclass(slots=True)
@@ -23,11 +24,14 @@ class Rounds:
 
     def add(self, sample: Sample, scale: float) -> None:
         """Take *sample* and keep what comes of it."""
-        pair = sample.case, sample.contender
+        self.collect((sample.case, sample.contender), lambda: {sample: take(sample, scale)})
+
+    def collect(self, pair: tuple[str, str], measure: Callable[[], Mapping[Sample, float]]) -> None:
+        """Keep what comes of measuring a pair, once or more."""
         if pair in self.missing or pair in self.failed:
             return
         try:
-            self.readings[sample] = take(sample, scale)
+            self.readings |= measure()
         except MissingError as error:
             self.missing[pair] = str(error)
         except SampleError as error:
