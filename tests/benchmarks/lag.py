@@ -1,9 +1,7 @@
 """The lag of an event loop: one reading, in a process of its own. See `loop_lag.py`."""
 
 import asyncio
-import json
 import statistics
-import subprocess
 import sys
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
@@ -12,10 +10,10 @@ from functools import partial
 from importlib import import_module
 
 from benchmarks.contenders import CONTENDERS, OURS, PROCESSES, STDLIB, THREADS
+from benchmarks.fresh import ask, reply
 from benchmarks.meeting import WORKERS
 from benchmarks.missing import MissingError
 from benchmarks.pages import page, render
-from benchmarks.sample import GRACE, SampleError, environment
 
 EVERY = 0.001
 """Seconds after which the loop asks to be woken."""
@@ -150,30 +148,16 @@ def take(name: str, seconds: float) -> Lag:
 
     Raises MissingError where there is no such executor here, SampleError when it broke.
     """
-    done = subprocess.run(
-        [sys.executable, "-P", "-X", "faulthandler", "-m", "benchmarks.lag", name, str(seconds)],
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=10 * seconds + 6 * GRACE,
-    )
-    if done.returncode:
-        raise SampleError(done.stderr)
-    answer = json.loads(done.stdout)
-    if "missing" in answer:
-        raise MissingError(answer["missing"])
-    return Lag(**answer)
+    return Lag(**ask("benchmarks.lag", name, str(seconds)))
 
 
-def main(name: str, seconds: str) -> None:
-    """Measure, in this process, and print the answer."""
+def answer(name: str, seconds: str) -> dict[str, object]:
+    """Measure, in this process."""
     try:
-        answer: dict[str, object] = asdict(asyncio.run(measure(name, float(seconds))))
+        return asdict(asyncio.run(measure(name, float(seconds))))
     except (ImportError, AttributeError) as error:
-        answer = {"missing": str(error)}
-    print(json.dumps(answer))  # noqa: T201 - the answer
+        raise MissingError(str(error)) from error
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    reply(lambda: answer(*sys.argv[1:]))

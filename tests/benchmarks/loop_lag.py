@@ -15,19 +15,8 @@ milliseconds, so a wake-up may be late by one of them wherever something else ha
 """
 
 import sys
-from pathlib import Path
 
-TESTS = Path(__file__).resolve().parent.parent
-
-
-def main() -> int:
-    """Make ``benchmarks`` and ``interpexec`` importable, then hand over to the CLI."""
-    # Replaces this file's own directory, as `run.py` does.
-    sys.path[:1] = [str(TESTS), str(TESTS.parent)]
-    from benchmarks.lag_report import main as report
-
-    return report()
-
+from run import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main("benchmarks.lag_report"))
