@@ -43,7 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def measured(options: Options) -> Record:
     """Return what a new run measures."""
-    absent = {name: why for name, why in absentees().items() if name in options.contenders}
+    names = [name for name in options.contenders if name != FLOOR]
+    absent = absentees(names)
     present = [name for name in options.contenders if name not in absent]
     start = time.perf_counter()
     rounds = take(options, options.cases, present, options.rounds)

@@ -5,7 +5,7 @@ in ``CONTENDERS``. A pool that is no ``Executor`` comes with an adapter, in ``ad
 """
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
@@ -135,12 +135,12 @@ def make_queue(pool: Executor) -> object:
     return getattr(importlib.import_module(module), function)()
 
 
-def absentees() -> dict[str, str]:
-    """Return the contenders that cannot be imported here, each with the reason."""
+def absentees(names: Iterable[str] = CONTENDERS) -> dict[str, str]:
+    """Return those of some contenders that cannot be imported here, each with the reason."""
     reasons = {}
-    for name, contender in CONTENDERS.items():
+    for name in names:
         try:
-            contender.load()
+            CONTENDERS[name].load()
         except (ImportError, AttributeError) as error:
             reasons[name] = f"{type(error).__name__}: {error}"
     return reasons

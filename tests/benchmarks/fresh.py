@@ -17,9 +17,9 @@ from typing import Any
 
 from benchmarks.missing import MissingError
 
-TIME_LIMIT = 60.0
-"""Seconds. A sample takes one or two, a million pending calls half a minute; one that hangs
-shows its stacks and ends."""
+TIME_LIMIT = 120.0
+"""Seconds. A sample takes one or two, a million pending calls half a minute, and twice a million
+a whole one; a process that hangs shows its stacks and ends."""
 
 GRACE = 10.0
 """Seconds more, for a process too stuck to end by itself, or whose workers stay on."""

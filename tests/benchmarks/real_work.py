@@ -1,6 +1,6 @@
 """Work that people have, by interpexec and other pools, beside a loop.
 
-    python tests/benchmarks/real_work.py                        # some five minutes
+    python tests/benchmarks/real_work.py                        # some four minutes
     python tests/benchmarks/real_work.py --quick                # half a minute, roughly
     python tests/benchmarks/real_work.py --work pygments 10us   # only these
 

@@ -125,7 +125,7 @@ def checked(
             return {STDLIB: 1.0, FLOOR: cores}.get(sample.contender) or next(values)
 
         monkeypatch.setattr(rounds, "take", fake)
-        monkeypatch.setattr(cli, "absentees", dict)
+        monkeypatch.setattr(cli, "absentees", lambda _names: {})
         reference = reference_file(tmp_path, {"throughput": 6})
         return cli.main(["--quick", "--check", reference]), capsys.readouterr().err
 

@@ -19,6 +19,7 @@ import sys
 import tempfile
 import threading
 import time
+from concurrent.futures import Executor
 from pathlib import Path
 
 from benchmarks import tasks
@@ -36,16 +37,21 @@ SWITCH_INTERVAL = 0.001  # of a worker
 
 def interruptions(factory: Factory, scale: float) -> list[float]:
     """Return the ms that each of many cancelled calls took to notice."""
-    begun, noticed = os.pipe(), os.pipe()
-    durations = []
     with factory(1) as pool:
         pool.submit(tasks.noop).result()
-        for _ in range(round(CALLS * scale)):
-            future = pool.submit(tasks.spin, begun[1], noticed[1])
-            os.read(begun[0], 1)
-            start = time.monotonic_ns()
-            assert future.cancel()
-            durations.append((int.from_bytes(os.read(noticed[0], 8), "little") - start) / 1e6)
+        return interrupted(pool, round(CALLS * scale))
+
+
+def interrupted(pool: Executor, calls: int) -> list[float]:
+    """Cancel so many calls, one after another; return the ms that each took to notice."""
+    begun, noticed = os.pipe(), os.pipe()
+    durations = []
+    for _ in range(calls):
+        future = pool.submit(tasks.spin, begun[1], noticed[1])
+        os.read(begun[0], 1)
+        start = time.monotonic_ns()
+        assert future.cancel()
+        durations.append((int.from_bytes(os.read(noticed[0], 8), "little") - start) / 1e6)
     for descriptor in begun + noticed:
         os.close(descriptor)
     return durations

@@ -5,5 +5,5 @@ highlighting, markdown_pages, log, algebra, json_lines, synthetic
 catalogue.py     all of them by name: title, items, and a function to be called for each
 reading.py       what one contender takes for one work, in a fresh process
 contest.py       the rounds, and who comes out how
-cli.py           the command
+cli.py           the command: the works and the contenders of a run
 """

@@ -1,16 +1,11 @@
-"""The command: measure, show, write."""
+"""The command: the works and the contenders of a run."""
 
 import argparse
-import json
-import sys
-import time
 from collections.abc import Sequence
-from pathlib import Path
 
-from benchmarks import contenders, report
+from benchmarks import contenders
+from benchmarks.command import add_options, conduct
 from benchmarks.missing import MissingError
-from benchmarks.record import listed
-from benchmarks.setting import setting, title
 from benchmarks.works.catalogue import WORKS
 from benchmarks.works.contest import Contest
 
@@ -23,28 +18,19 @@ CONTENDERS = (
     contenders.LOKY,
     contenders.MPIRE,
 )
-ROUNDS = 3
+ROUNDS = 5
 QUICK_SCALE = 0.2
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the benchmark; return 1 if something broke."""
     options = parser().parse_args(argv)
-    absent = {name: why for name, why in contenders.absentees().items() if name in CONTENDERS}
-    absent |= missing(options.work)
+    absent = contenders.absentees(CONTENDERS) | missing(options.work)
     works, names = (
-        [one for one in all_ if one not in absent] for all_ in (options.work, CONTENDERS)
+        [one for one in every if one not in absent] for every in (options.work, CONTENDERS)
     )
     contest = Contest(works, names, QUICK_SCALE if options.quick else 1)
-    measure(contest, options.rounds or (1 if options.quick else ROUNDS))
-    print(title(setting()))  # noqa: T201 - the report
-    for line in [*contest.tables(), "", *report.remarks(contest.rounds, absent)]:
-        print(line)  # noqa: T201 - likewise
-    if options.json:
-        head = {"setting": setting(), "quick": options.quick, "contenders": names, "absent": absent}
-        text = json.dumps(head | listed(contest.rounds), indent=1)
-        options.json.write_text(text + "\n", encoding="utf-8")
-    return 1 if contest.rounds.failed else 0
+    return conduct(contest, options, names, absent)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -53,11 +39,12 @@ def parser() -> argparse.ArgumentParser:
         prog="real_work.py",
         description="Measure work that people have, by interpexec and its peers.",
     )
-    add = parser.add_argument
-    add("--quick", action="store_true", help="a fifth of the work, and one round")
-    add("--work", nargs="+", choices=WORKS, default=[*WORKS], metavar="NAME", help=", ".join(WORKS))
-    add("--rounds", type=int, metavar="N", help=f"default {ROUNDS}, or 1 if quick")
-    add("--json", type=Path, metavar="FILE", help="write every reading and the setting")
+    names = [*WORKS]
+    what = f"of {', '.join(names)}"
+    parser.add_argument(
+        "--work", nargs="+", choices=names, default=names, metavar="NAME", help=what
+    )
+    add_options(parser, ROUNDS, quick="a fifth of the work")
     return parser
 
 
@@ -70,12 +57,3 @@ def missing(works: Sequence[str]) -> dict[str, str]:
         except MissingError as error:
             reasons[name] = str(error)
     return reasons
-
-
-def measure(contest: Contest, rounds: int) -> None:
-    """Take the rounds, telling stderr how far it is."""
-    start = time.perf_counter()
-    for number in range(rounds):
-        print(f"round {number + 1} of {rounds}", file=sys.stderr)  # noqa: T201 - progress
-        contest.hold(number)
-    print(f"{time.perf_counter() - start:.0f} s", file=sys.stderr)  # noqa: T201 - likewise

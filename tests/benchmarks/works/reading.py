@@ -8,6 +8,7 @@ the main interpreter (the pool's class, the library) come before.
 import hashlib
 import sys
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from contextlib import ExitStack
 from typing import Any
 
@@ -47,15 +48,21 @@ def begin_of(contender: str, stack: ExitStack) -> Callable[[], Map]:
     if contender == SERIAL:
         return lambda: lambda function, items: list(map(function, items))
     factory = CONTENDERS[contender].load()
-    chunks = CONTENDERS[contender].chunks
 
     def begin() -> Map:
         pool = stack.enter_context(factory(WORKERS))
-        return lambda function, items: list(
-            pool.map(function, items, **({"chunksize": chunksize(len(items))} if chunks else {}))
-        )
+        return lambda function, items: mapped(contender, pool, function, items)
 
     return begin
+
+
+def mapped[A, R](
+    contender: str, pool: Executor, function: Callable[[A], R], items: Sequence[A]
+) -> list[R]:
+    """Return the results of a map, in the contender's usual form."""
+    if CONTENDERS[contender].chunks:
+        return list(pool.map(function, items, chunksize=chunksize(len(items))))
+    return list(pool.map(function, items))
 
 
 def chunksize(items: int) -> int:
