@@ -51,8 +51,8 @@ class Divider:
         takes_outcomes: those that are there come with the answer.
         """
         for chunk in out:
-            if chunk.state is not WHOLE or len(chunk.items) == 1:
-                continue
+            if chunk.state is not WHOLE or len(chunk.items) == 1 or chunk.future.done():
+                continue  # (its worker may still say that it runs a call which has ended)
             future = self._scheduler.ask_items(chunk.future, takes_outcomes=takes_outcomes)  # type: ignore[arg-type]  # it is out
             if future is None:
                 continue  # it is about to begin: the job is told again of idle workers soon

@@ -223,6 +223,7 @@ class FeedJob(Job):
             chunk = self._divider.asked.pop(future)
             if self._life.stage is RELEASED:
                 return
+            call = chunk.future  # the thread that takes the outcomes forgets it
             count: int = 0
             early: bytes | None = None
             if not future.cancelled() and future.exception() is None:
@@ -231,7 +232,7 @@ class FeedJob(Job):
                 self._guard(self._hand_out, chunk, early)
             if count:
                 self._guard(self._take_back, chunk, count)
-        if chunk.future.done():
+        if call.done():
             self.finish(chunk)
 
     setattr(_on_answer, MARK, True)  # see `future`

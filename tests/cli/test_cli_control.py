@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from command_line import LIMIT, Run, run_script
-from gates import gate
+from gates import Handle, gate
 from running import finish, gates, line_of, running, write_to
 
 
@@ -46,26 +46,51 @@ def test_jobs_may_be_a_share(jobs: str) -> None:
 # -- halting -----------------------------------------------------------------------
 
 
-def test_halt_soon_lets_running_items_finish() -> None:
+def _at_gate(handle: Handle) -> str:
+    """Return an expression that knocks at a gate, waits there, and is 1."""
+    return f"os.write({handle[0]}, b'!') + len(os.read({handle[1]}, 1))"
+
+
+@pytest.mark.parametrize("halt", ["soon", "soon,fail=1"])
+def test_halt_soon_lets_running_items_finish(halt: str) -> None:
     """No further item is begun, and all results that come are written."""
-    with gate() as door:
-        handle = door.handle
-        what = (
-            f"int(x) if x != 'slow' else os.write({handle[0]}, b'!') + len(os.read({handle[1]}, 1))"
-        )
-        options = "-j2", "-u", "--chunksize=1", "--halt", "soon"
-        with running(*options, what, fds=handle) as process:
+    with gate() as door, gates(1) as [(begun, mark)]:
+        what = f"{_at_gate(door.handle)} if x == 'slow' else int(x) and os.write({mark}, b'!')"
+        options = "-j2", "-u", "--chunksize=1", "--halt", halt
+        with running(*options, what, fds=(*door.handle, mark)) as process:
             write_to(process, b"slow\n")
             door.await_knocks(1)
             write_to(process, b"bad\n")
             assert process.stderr is not None
             assert b"item 2 ('bad')" in process.stderr.readline()
-            write_to(process, b"3\n")
+            write_to(process, b"3\n" * 20)
             door.open()
             out, err = process.communicate(timeout=LIMIT)
+        os.set_blocking(begun, False)
+        with pytest.raises(BlockingIOError):
+            os.read(begun, 1)
     assert out == b"1\n"
     assert err == b"interpexec: 1 of 2 items failed\n"
     assert process.returncode == 1
+
+
+def test_halt_soon_ends_the_call_with_the_item_that_fails() -> None:
+    """The items behind it in its call do not begin; the other call, which runs, has its result."""
+    with gate() as door, gates(1) as [(begun, mark)]:
+        fails = "1 // 0 if x == 'bad' else"
+        what = f"{_at_gate(door.handle)} if x == 'slow' else {fails} os.write({mark}, x.encode())"
+        options = "-j2", "-u", "--chunksize=3", "--halt", "soon,fail=1"
+        with running(*options, what, fds=(*door.handle, mark)) as process:
+            write_to(process, b"slow\n")
+            door.await_knocks(1)
+            write_to(process, b"2\nbad\n4\n")
+            assert process.stderr is not None
+            assert b"('bad')" in process.stderr.readline()
+            door.open()
+            out, err = process.communicate(timeout=LIMIT)
+        assert os.read(begun, 9) == b"2"
+    assert sorted(out.splitlines()) == [b"1", b"1"]
+    assert err == b"interpexec: 1 of 3 items failed\n"
 
 
 @pytest.mark.parametrize(

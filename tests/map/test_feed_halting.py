@@ -2,12 +2,14 @@
 
 import logging
 from collections.abc import Iterator
+from threading import Event
 from time import monotonic
 
 import pytest
 
 import tasks
 from gates import TIME_LIMIT, Gate, gate
+from hooked_lock import HookedLock
 from interpexec import Feed, InterpreterPoolExecutor
 
 
@@ -102,6 +104,51 @@ def test_running_items_come_to_their_end(ordered: bool, door: Gate) -> None:
     assert values in (([7, None], [7, None, 7]) if ordered else ([7], [7, 7]))
     door.await_knocks(values.count(7) - 1)
     assert not door.has_knock()
+
+
+def test_a_call_that_has_ended_is_not_asked(
+    pool: InterpreterPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The race that printed an error beside the results, in steps.
+
+    1. a call fails in its first item; its worker has replied, and still says that it runs it
+    2. the pool takes the reply, halts, and asks the calls that run for what they have not begun
+    3. it must not ask that call, too: the answer would come when its outcomes are taken
+    """
+    asked: list[bool] = []
+    with pool.feed(_pass_or_fail, fail_fast=True, chunksize=3) as feed:
+        scheduler = feed._job._scheduler
+        monkeypatch.setattr(scheduler, "ask_items", lambda call, **_: asked.append(call.done()))
+        feed.extend([0, 1, 1])
+        (outcome,) = feed
+    assert isinstance(outcome.error, ZeroDivisionError)
+    assert not any(asked)
+
+
+def test_outcomes_are_taken_while_an_answer_is_looked_at(
+    door: Gate, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The race of an answer and a reply, in steps.
+
+    1. a call is asked for what it has not begun, and the collector takes the answer
+    2. it leaves the lock: another thread takes the reply, and the outcomes out of it
+    3. the collector looks whether the call has ended: its chunk has no future any more
+    """
+    with (
+        InterpreterPoolExecutor(1) as pool,
+        pool.feed(_pass_or_fail, chunksize=2) as feed,
+    ):
+        feed.extend([door.handle] * 2)
+        door.await_knocks(1)
+        job, taken = feed._job, Event()
+        (chunk,) = job._out.values()
+        lock = job._lock = HookedLock()  # type: ignore[assignment]
+        lock.hooks["_on_answer"] = lambda: (job.forget(chunk), taken.set())
+        feed.stop()
+        assert taken.wait(TIME_LIMIT)
+        door.open()
+        assert pool.submit(abs, -1).result(TIME_LIMIT) == 1  # the collector has gone on
+    assert not caplog.records
 
 
 def _is_closed(feed: "Feed[object, int]") -> bool:
