@@ -44,6 +44,28 @@ def test_the_fixtures_see_what_workers_do(tmp_path: Path) -> None:
             pool.submit(log).result()
         assert [record.getMessage() for record in caplog.records] == ["burnt"]
 
+    def test_warns(recwarn):
+        with pytest.warns(DeprecationWarning, match="old") as found:
+            with InterpreterPoolExecutor(1, forward_logging=True) as pool:
+                pool.submit(warn).result()
+                pool.submit(warn).result()
+        assert [each.filename for each in found] == [__file__] * 2
+        assert not recwarn
+
+    def test_warns_of_a_worker_that_was_there():
+        always = {"initializer": warnings.simplefilter, "initargs": ("always",)}
+        with InterpreterPoolExecutor(1, forward_logging=True, **always) as pool:
+            pool.submit(abs, 1).result()
+            for _ in range(2):
+                with pytest.warns(DeprecationWarning, match="old"):
+                    pool.submit(warn).result()
+
+    @pytest.mark.filterwarnings("error")
+    def test_warnings_are_errors():
+        with InterpreterPoolExecutor(1, forward_logging=True) as pool:
+            with pytest.raises(DeprecationWarning, match="old"):
+                pool.submit(warn).result()
+
     def test_setenv_before_the_pool(monkeypatch):
         monkeypatch.setenv("SPAM", "eggs")
         with InterpreterPoolExecutor(1) as pool:
@@ -53,7 +75,7 @@ def test_the_fixtures_see_what_workers_do(tmp_path: Path) -> None:
         with InterpreterPoolExecutor(1) as pool, pytest.raises(ValueError, match="spam"):
             pool.submit(int, "spam").result()
     """
-    assert "4 passed" in report(tmp_path, text)
+    assert "7 passed" in report(tmp_path, text)
 
 
 def test_xdist_runs_tests_with_pools_side_by_side(tmp_path: Path) -> None:
