@@ -74,12 +74,17 @@ class MessageQueue:
     interpreter ends.
     """
 
-    def __init__(self, seats: int = 1, *, token: Token | None = None) -> None:
-        """Make a new queue with so many seats, or reach the one `token` names."""
+    def __init__(
+        self, seats: int = 1, *, token: Token | None = None, fifo: Fifo | None = None
+    ) -> None:
+        """Make a new queue with so many seats, or reach the one `token` names.
+
+        fifo: the one of a new queue, if it was made before.
+        """
         self._spinner = Spinner(_POLLS)
         self._state: bytearray | memoryview
         if token is None:
-            self._fifo = Fifo()
+            self._fifo = Fifo() if fifo is None else fifo
             self._state = bytearray(1 + seats + 2)
             self._descriptors: bytearray | memoryview = bytearray(2 * _INT * seats)
         else:

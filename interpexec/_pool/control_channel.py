@@ -1,6 +1,6 @@
 """The pool's end of the control channel of one worker. See `_worker.control`."""
 
-from interpexec._core.cpython import ChannelGoneError
+from interpexec._core.cpython import ChannelGoneError, Fifo
 from interpexec._core.message_queue import MessageQueue, Token
 from interpexec._core.sigint import keep_whole
 from interpexec._worker.control import CALL, CREDIT, GO, ITEMS, STACK, STOP, TRACE
@@ -21,9 +21,9 @@ _abandoned: list[MessageQueue] = []
 class ControlChannel:
     """The pool's end, of one worker. To be used under the scheduler's lock."""
 
-    def __init__(self) -> None:
+    def __init__(self, fifo: Fifo) -> None:
         """Open the line. Orders may be given before anybody listens."""
-        self._channel: MessageQueue | None = MessageQueue(1)
+        self._channel: MessageQueue | None = MessageQueue(1, fifo=fifo)
         self._channel.open_seat()
 
     @property

@@ -98,7 +98,7 @@ class WorkerThread(threading.Thread):
         self._is_successor = is_successor
         self.seat, self.index = seat, index
         self.number = number
-        self.control = ControlChannel()
+        self.control = ControlChannel(link.fifo())
         self._inherited = inherited.take()  # as it is for the thread that wants this worker
         self.interpreter_id: int | None = None  # before there is one
         self.is_ready = False  # it has said so
@@ -134,7 +134,7 @@ class WorkerThread(threading.Thread):
         self.interpreter_id = interpreter.id
         is_beyond_help = False
         try:
-            line = Fifo()
+            line = self._link.fifo()
             while packages:
                 packages.pop().give_away()
             line.send(setup)

@@ -1,5 +1,6 @@
 """`pool.workers()`: what each worker is, and what it is doing."""
 
+import _interpchannels
 import threading
 from time import monotonic
 
@@ -19,6 +20,11 @@ def await_states(pool: InterpreterPoolExecutor, *states: str) -> None:
         assert monotonic() < end, pool.workers()
 
 
+def channels() -> set[int]:
+    """Return the channels of the process."""
+    return {int(each) for each, *_ in _interpchannels.list_all()}
+
+
 def test_there_are_no_workers_before_the_first_call() -> None:
     """Nor after the end."""
     pool = InterpreterPoolExecutor(2)
@@ -27,6 +33,21 @@ def test_there_are_no_workers_before_the_first_call() -> None:
     assert len(pool.workers()) == 1
     shut_down(pool)
     assert pool.workers() == []
+
+
+def test_the_channels_of_messages_are_the_newest_ones_of_a_pool() -> None:
+    """CPython looks through newer ones to find a channel; and none is left behind."""
+    before = channels()
+    with pool_of(3) as pool:
+        assert pool.submit(stoppable.same, 1).result(TIME_LIMIT) == 1
+        pool.warm()
+        state = pool._scheduler.state
+        assert state.link is not None
+        messages = {queue._fifo.id for queue in (state.link._requests, state.link._replies)}
+        others = channels() - before - messages
+        assert len(others) == 2 * 3
+        assert max(others) < min(messages)
+    assert channels() == before
 
 
 def test_the_fields_of_a_worker_info(begun: Pipe, door: Gate) -> None:
