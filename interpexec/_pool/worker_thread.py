@@ -14,7 +14,7 @@ from interpexec._core.cpython import RAW_THREADS_ABORT, Fifo, Interpreter, absen
 from interpexec._core.sigint import keep_whole
 from interpexec._pool.control_channel import ControlChannel
 from interpexec._pool.lending import FOR_INITIALIZERS, LOANS
-from interpexec._sharing.importable import path_for_worker
+from interpexec._sharing.importable import OWN_ENTRY, path_for_worker
 from interpexec._worker import inherited
 from interpexec._worker.wire import seal, unseal
 from interpexec.errors import WorkerLostError
@@ -47,9 +47,10 @@ if TYPE_CHECKING:
 
 keep_whole()
 
-# The only code that enters a worker as text: all else it imports. The path
-# comes first, so that `interpexec` is found where this interpreter found it. On 3.13 an
-# interpreter can receive a memoryview only after it imported `_interpreters`.
+# The only code that enters a worker as text: all else it imports. `interpexec` is looked for
+# where this interpreter has found it, before all other entries of the path: some may have come
+# since, and the modules of two versions do not understand each other. On 3.13 an interpreter
+# can receive a memoryview only after it imported `_interpreters`.
 # Nothing that is made while it starts is garbage: to look for some takes 0.4 ms.
 # The first import of `_pickle` decides what comes with it.
 _BOOTSTRAP = """\
@@ -57,6 +58,8 @@ import gc, sys, _interpreters
 gc.disable()
 {streams}
 sys.path[:] = {path!r}
+import interpexec
+del sys.path[0]
 from interpexec._core.cpython import import_pickle
 import_pickle()
 from interpexec._worker.main import main
@@ -139,7 +142,7 @@ class WorkerThread(threading.Thread):
                 packages.pop().give_away()
             line.send(setup)
             del setup, calls  # the views in them are the worker's now
-            path = path_for_worker()
+            path = [OWN_ENTRY, *path_for_worker()]
             code = _BOOTSTRAP.format(path=path, setup_line=line.id, streams=_absent_streams())
             summary = interpreter.run(code)
             told = self._read_last(line)

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
+OWN_ENTRY = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))  # noqa: PTH120  # pathlib is dear to import
+"""The entry of `sys.path` by which this package was found. Workers look for it there."""
+
+_OWN, _, _ = __name__.partition(".")
+
 unimportable: list[bytes] = []
 """The names of modules that were asked about and cannot be imported, as pickle writes them."""
 
@@ -145,6 +150,8 @@ def _is_found(name: str, module: "Any") -> bool:
     spec = getattr(module, "__spec__", None)
     if spec is None:
         return name in sys.builtin_module_names
+    if name == _OWN:
+        return True  # by `OWN_ENTRY`, also if another entry of the path has one by now
     standard = sys.stdlib_module_names
     if spec.origin in {"built-in", "frozen"} or name in standard:
         return True

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import NoReturn, Self
 
 _SHOWN = 10_000
@@ -91,12 +92,13 @@ class Children:
             if self._is_over:
                 raise RuntimeError("the command ends")
             process = subprocess.Popen(  # noqa: S603  # this Python, and a program of ours
-                [sys.executable, "-c", program, *arguments],
+                # (-P: else the current directory stands before all that this one has.)
+                [sys.executable, "-P", "-c", program, *arguments],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
                 process_group=0 if hasattr(os, "killpg") else None,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(_path())},
             )
             self._running.add(process)
         return process
@@ -107,6 +109,13 @@ class Children:
             process.wait()
         with self._lock:
             self._running.discard(process)
+
+
+def _path() -> "Iterator[str]":
+    """Yield what a process gets as its path: this one's."""
+    for entry in sys.path:
+        with suppress(FileNotFoundError):  # the current directory was removed
+            yield entry or os.getcwd()  # noqa: PTH109  # pathlib is slow to import
 
 
 def _kill(process: "subprocess.Popen[bytes]") -> None:

@@ -283,7 +283,20 @@ def test_each_interpreter_imports_only_what_it_needs() -> None:
     assert "difflib" not in main_run.err
 
 
-def test_a_checkout_of_the_package_does_not_shadow_the_one_that_runs(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ('map "found_here.double(x)" ::: a', b"aa\n"),
+        ("doctor json", b"loads     json\n"),
+        pytest.param(
+            'bench "found_here.double(x)" ::: a', b"\ninterpexec  ", marks=pytest.mark.slow
+        ),
+    ],
+    ids=["map", "doctor", "bench"],
+)
+def test_a_checkout_of_the_package_does_not_shadow_the_one_that_runs(
+    arguments: str, said: bytes, tmp_path: Path
+) -> None:
     """The script `interpexec`, in a folder that has a folder of this name, and a module."""
     script = tmp_path / "bin" / "interpexec"
     script.parent.mkdir()
@@ -292,5 +305,6 @@ def test_a_checkout_of_the_package_does_not_shadow_the_one_that_runs(tmp_path: P
     (checkout / "interpexec").mkdir(parents=True)
     (checkout / "interpexec" / "__init__.py").write_text("1 / 0")
     (checkout / "found_here.py").write_text("double = lambda x: x + x\n")
-    done = run_script(f'"$0" "{script}" map "found_here.double(x)" ::: a', checkout)
-    assert (done.stdout, done.stderr) == (b"aa\n", b"")
+    done = run_script(f'"$0" "{script}" {arguments}', checkout)
+    assert said in done.stdout
+    assert not done.stderr
