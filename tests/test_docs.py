@@ -204,3 +204,71 @@ def test_the_messages_of_the_troubleshooting_are_in_the_code(message: str) -> No
     """Piece by piece: names stand between them."""
     for piece in message.split("…"):
         assert any(piece.strip(" `") in text for text in texts()), piece
+
+
+SELF_EXPLAINING = re.compile(
+    r"must be|has no attribute|is closed|was (closed|released)|cannot be used|no token"  # says all
+    r"|un-acquired lock|unlocked lock|too many times|timeout|positive int|non-negative"
+    r"|current thread|unexpected state|bytes, not"
+    # Of these the next step hears, and no user.
+    r"|^the command ends$|^these are enough$|is a class of the program$"
+)
+"""Messages that need no heading: they say all, or are those of the standard library."""
+
+
+def message_of(node: ast.expr, function: ast.AST) -> str:
+    """Return the message that an expression makes, with … for its variable parts, or ""."""
+    match node:
+        case ast.Constant(value=str(text)):
+            return re.sub(r"%[a-z]", "…", text)
+        case ast.JoinedStr(values=values):
+            return "".join(message_of(value, function) or "…" for value in values)
+        case ast.Name(id=name):
+            bound = (
+                each.value
+                for each in ast.walk(function)
+                if isinstance(each, ast.Assign) and ast.unparse(each.targets[0]) == name
+            )
+            return next(filter(None, (message_of(each, function) for each in bound)), "")
+    return ""
+
+
+def messages_of(tree: ast.AST) -> Iterator[str]:
+    """Yield the messages of errors, notes and records that a module makes itself."""
+    functions = (each for each in ast.walk(tree) if isinstance(each, ast.FunctionDef))
+    for function in functions:
+        for node in ast.walk(function):
+            match node:
+                case ast.Raise(exc=ast.Call(args=[first, *_])):
+                    yield message_of(first, function)
+                case ast.Call(func=ast.Attribute(attr=way), args=[first, *_]) if way in TELLING:
+                    yield message_of(first, function)
+
+
+TELLING = {"info", "warning", "error", "exception", "critical", "add_note"}
+
+
+def patterns() -> Iterator[str]:
+    """Yield an expression for each message that the troubleshooting names, also in its text."""
+    text = re.sub(r"^###.*$", "", PAGES["troubleshooting.md"], flags=re.MULTILINE)
+    named = (each for each in re.findall(r"`([^`]+)`", text) if " " in each or "\n" in each)
+    for each in (*MESSAGES, *named):
+        pieces = " ".join(each.replace("`", "").split()).split("…")
+        yield ".*".join(map(re.escape, map(str.strip, pieces)))
+
+
+NAMED = re.compile("|".join(filter(re.compile(r"[a-z]{3}").search, patterns())))
+
+
+def is_named(message: str) -> bool:
+    """Say whether the troubleshooting has the parts of a message, in their order."""
+    plain = " ".join(message.replace("`", "").split())
+    return NAMED.search(plain) is not None
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.stem)
+def test_the_messages_of_the_code_are_in_the_troubleshooting(path: Path) -> None:
+    """Each is named there, or says all."""
+    messages = filter(None, messages_of(ast.parse(path.read_text())))
+    told = [each for each in messages if re.search(r"[a-z]{3} [a-z]", each)]
+    assert [each for each in told if not SELF_EXPLAINING.search(each) and not is_named(each)] == []
