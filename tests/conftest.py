@@ -1,11 +1,13 @@
 """Fixtures for all tests, among them the check that nothing is left when a test ends."""
 
 import gc
+import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from time import monotonic
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -32,6 +34,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         slow = [item for item in items if item.get_closest_marker("slow") is not None]
         config.hook.pytest_deselected(items=slow)
         items[:] = [item for item in items if item not in slow]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Tell of a failure on CI at once: if the process crashes later, there is no summary."""
+    report = yield
+    if report.failed and os.environ.get("CI"):
+        reporter: Any = item.config.pluginmanager.get_plugin("terminalreporter")
+        reporter.write_line(f"\n{report.nodeid}, {report.when}:\n{report.longreprtext}")
+    return report
 
 
 @contextmanager

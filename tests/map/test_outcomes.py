@@ -117,6 +117,7 @@ def number(outcome: Outcome[Any, Any]) -> int:
     return outcome.index
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ordered", [True, False])
 def test_a_call_that_is_out_of_time_costs_its_item(
     pass_by: tuple[InterpreterPoolExecutor, Gate], ordered: bool
