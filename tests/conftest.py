@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 import threading
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
@@ -26,6 +27,15 @@ from stops import Pipe, pipe
 # How long an example takes says how busy the machine is.
 settings.register_profile("interpexec", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("interpexec")
+
+
+def pytest_configure() -> None:
+    """Let no signal be ignored because the tests were started by `nohup`, or beside a shell."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    for name in ("SIGHUP", "SIGQUIT", "SIGTERM"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_DFL)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

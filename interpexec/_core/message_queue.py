@@ -168,6 +168,11 @@ class MessageQueue:
         if (wakeup := self._wakeup(seat)) is not None:
             wakeup.wake()
 
+    def is_waited_for(self) -> bool:
+        """Say whether a receiver has nothing to do."""
+        seats = bytes(self._state)
+        return seats[_SPINNER] == _SPINNING or seats.find(_ASLEEP) > 0
+
     def pass_on(self) -> None:
         """Wake another receiver: this one was woken, and takes nothing."""
         self._wake_one()

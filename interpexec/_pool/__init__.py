@@ -27,6 +27,7 @@ The parts of a pool, from the ground up:
     wake_signal      the signal that gets a thread out of a system call
     worker_thread    the thread that owns a worker's interpreter
     workers          which workers there are, and in which state
+    bundles          short calls, several in a message
     call_table       which calls wait, and which are with the workers
     leader           threads that take turns as the collector
 

@@ -14,6 +14,8 @@ from contextlib import suppress
 
 from interpexec._core.cpython import NotShareableError
 from interpexec._core.sigint import keep_whole
+from interpexec._pool.bundles import LEAST_AHEAD as BUNDLED_FROM
+from interpexec._pool.bundles import Bundles
 from interpexec._pool.clock import Clock
 from interpexec._pool.future import AnyFuture
 from interpexec._pool.lending import (
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from interpexec._pool.worker_thread import WorkerThread
+    from interpexec._pool.workers import Workers
     from interpexec._worker.wire import Message
 
     class Source(Protocol):
@@ -86,16 +89,25 @@ def check_weight(payload: Packed, workers: int) -> None:
 class CallTable:
     """The calls of a pool that are not settled. Used under the pool's lock only."""
 
-    def __init__(self, nudge: "Callable[[], None]" = lambda: None) -> None:
-        """Make an empty table. nudge: has the collector send calls, soon."""
+    def __init__(
+        self, nudge: "Callable[[], None]" = lambda: None, *, is_bundled: bool = True
+    ) -> None:
+        """Make an empty table.
+
+        nudge: has the collector send calls, soon. is_bundled: whether one message may bring
+        several calls.
+        """
         self.backlog: deque[AnyFuture] = deque()
         self.is_ranked = False  # there may be priorities
         self.out: dict[int, AnyFuture] = {}  # by call id
         # Over the control channels, by call id: the call, and the worker.
         self.asked: dict[int, tuple[AnyFuture, WorkerThread]] = {}
         self.released: deque[AnyFuture] = deque()  # to be destroyed without the lock
+        self.is_cancelled = False  # the backlog was, and what comes back to it is
+        self.unwanted: list[AnyFuture] = []  # to be cancelled because of that
         self.sources: set[Source] = set()  # what will bring further calls
         self._ahead = LEAST_AHEAD
+        self.bundles = Bundles(are_allowed=is_bundled)
         self._nudge = nudge
         self._loans: dict[int, Loan] = {}  # by call id
         # The ids of calls that a worker may have taken, which was lost: see `suspect`.
@@ -133,6 +145,8 @@ class CallTable:
         """
         is_sooner = False
         most = workers + min(self._ahead, LOANS.most_ahead(workers))
+        bundles = self.bundles
+        is_bundled = self._ahead >= BUNDLED_FROM and bundles.begin(self._ahead, workers)
         while self.backlog and len(self.out) < most:
             future = self.backlog[0]
             if not isinstance(future._payload, bytes) and not self._lend(future):
@@ -150,12 +164,27 @@ class CallTable:
             if (limit := future._limit) is not None:
                 is_sooner |= clock.expect(limit)
             try:
+                if is_bundled and bundles.take(link, payload, future._call_id, limit):
+                    continue
                 link.send(payload, future._call_id, 0 if limit is None else wire.LIMITED)
             except BaseException:  # no memory is left
-                del self.out[future._call_id]
-                self._forget_loan(future)
+                self._put_back_bundle()
+                if self.out.pop(future._call_id, None) is not None:
+                    self._forget_loan(future)
+                raise
+        if is_bundled:
+            try:
+                is_sooner |= bundles.end(link, clock)
+            except BaseException:  # no memory is left
+                self._put_back_bundle()
                 raise
         return is_sooner
+
+    def _put_back_bundle(self) -> None:
+        """Put the calls back that could not be sent."""
+        for payload, call_id, _ in reversed(self.bundles.left()):
+            if (future := self._recalled(payload, call_id)) is not None:
+                self._put_back(future)
 
     def _lend(self, future: AnyFuture) -> bool:
         """Lend the out-of-band data of a call; False when there is no room for it yet."""
@@ -212,8 +241,11 @@ class CallTable:
         Where memory runs out in the middle, each call is in one of the two.
         """
         LOANS.wait_no_more(self._nudge)  # calls are sent after this anyway
-        self._measure(len(replies))
-        for payload, call_id, kind in map(wire.unseal, replies):
+        answers = list(map(wire.unseal, replies))
+        if self.bundles.were_sent:
+            answers = wire.unbundle(answers)
+        self._measure(len(answers))
+        for payload, call_id, kind in answers:
             if kind == wire.RETURNED:
                 self._take_returned(payload, call_id)
                 continue
@@ -227,9 +259,18 @@ class CallTable:
                 LOANS.settle(loan)
 
     def _take_returned(self, payload: Packed, call_id: int) -> None:
-        """Put a call that a damaged worker could not begin at the head of the backlog."""
+        """Put a call that a worker has not begun at the head of the backlog.
+
+        Because that is damaged, or leaves, or runs a long one.
+        """
         self._suspects.discard(call_id)
-        if (future := self._recalled(payload, call_id)) is not None:
+        if call_id in self.bundles.ids:  # not as short as they were
+            self._ahead = LEAST_AHEAD
+        if (future := self._recalled(payload, call_id)) is None:
+            return
+        if self.is_cancelled:
+            self.unwanted.append(future)
+        else:
             self._put_back(future)
 
     def _measure(self, answered: int) -> None:
@@ -256,6 +297,7 @@ class CallTable:
         future = self.out.pop(call_id, None)
         if future is None:
             return None
+        self.bundles.ids.discard(call_id)
         self._forget_loan(future)
         wire.end_lease(payload)  # there will be another one
         # In this order: a thread that cancels it from now on releases the payload.
@@ -334,8 +376,18 @@ class CallTable:
         self.asked.clear()
         return calls
 
+    def look_at_bundles(self, link: Link, workers: "Workers", clock: Clock) -> None:
+        """Have calls handed back that wait for a long one in their bundle: the clock was due.
+
+        Where all workers are busy with long ones, fewer are sent ahead for a while.
+        """
+        if self.bundles.look(link, self.out, workers, clock):
+            self.recall(link)
+            self._ahead = LEAST_AHEAD
+
     def leave_one_for_each(self, link: Link, workers: int, clock: Clock) -> None:
         """Recall the calls that are out beyond one for each worker."""
         self.recall(link)
+        self.is_cancelled = True
         self._ahead = 0  # for good: no call comes after this
         self.send(link, workers, clock)

@@ -89,6 +89,9 @@ class Canceller:
         vacancies, late = self._stopper.look(link)
         state.todo.extend(partial(fail_late, future) for future in late)
         self._losses.look_for_suspects(link)
+        if not link.is_closing:
+            state.table.look_at_bundles(link, state.workers, state.clock)
+            self._dispatcher.feed(link)
         for _ in range(vacancies):
             self._dispatcher.fill_vacancy()
         if vacancies:

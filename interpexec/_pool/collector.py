@@ -16,7 +16,7 @@ from concurrent.futures import _base
 from functools import partial
 
 from interpexec._core.sigint import keep_whole
-from interpexec._pool.call_ends import fail_lost, log_failure
+from interpexec._pool.call_ends import cancel_all, fail_lost, log_failure
 from interpexec._pool.direct_wait import DirectWait
 from interpexec._pool.stopping import GRACE
 from interpexec._sharing import raised
@@ -147,7 +147,14 @@ class Collector:
 
     def receive(self, link: "Link", replies: "list[Message]", entries: "Entries") -> None:
         """Take the answered calls off the table, and send others. Under the lock."""
-        self._state.table.settle(replies, entries)
+        state, table = self._state, self._state.table
+        table.settle(replies, entries)
+        if table.unwanted:
+            unwanted, table.unwanted = table.unwanted, []
+            state.leave_to_collector(partial(cancel_all, unwanted))
+        if state.broken and table.backlog:  # they came back
+            state.is_breaking = True
+            state.nudge()
         self._dispatcher.feed(link)
         self._dispatcher.look_for_idle()
         if replies:

@@ -3,7 +3,7 @@
 from interpexec._core.cpython import ChannelGoneError, Fifo
 from interpexec._core.message_queue import MessageQueue, Token
 from interpexec._core.sigint import keep_whole
-from interpexec._worker.control import CALL, CREDIT, GO, ITEMS, STACK, STOP, TRACE
+from interpexec._worker.control import CALL, CREDIT, GO, HAND_BACK, ITEMS, STACK, STOP, TRACE
 from interpexec._worker.wire import seal, unseal
 
 TYPE_CHECKING = False
@@ -56,6 +56,10 @@ class ControlChannel:
         The number of items comes as a value, with the pickled outcomes or None.
         """
         self._send(ITEMS, call_id, of.to_bytes(8, "little") + bytes([takes_outcomes]))
+
+    def hand_back(self) -> None:
+        """Have the worker leave the calls that it holds, and has not begun, to others."""
+        self._send(HAND_BACK, 0)
 
     def go(self) -> None:
         """Let a successor take its first call."""

@@ -82,11 +82,15 @@ class Link:
         """Give a call to the workers. Never blocks."""
         wire.send(self._requests, payload, call_id, kind)
 
+    def send_bundle(self, calls: "list[wire.Call]") -> None:
+        """Give several calls to one worker. Never blocks."""
+        self._requests.send(wire.seal_bundle(calls, wire.BUNDLE))
+
     def recall(self) -> "Iterator[tuple[Packed, int]]":
-        """Take back the calls that no worker has begun: their payloads and ids."""
+        """Take back the calls that no worker has taken: their payloads and ids."""
         while (message := self._requests.recv_nowait()) is not None:
-            payload, call_id, _ = wire.unseal(message)  # type: ignore[arg-type]
-            yield payload, call_id
+            for payload, call_id, _ in wire.unbundle([wire.unseal(message)]):  # type: ignore[arg-type]
+                yield payload, call_id
 
     def order_to_leave(self, seat: int) -> None:
         """Have the worker on `seat` take no further call."""

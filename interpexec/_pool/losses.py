@@ -74,6 +74,7 @@ class Losses:
             # A leaving worker counts: what it gives back may be what the next one needs.
             others = [each for each in state.workers.everyone() if each is not worker]
             if state.table.suspect(link):
+                state.workers.hand_back(link, others)
                 self._suspects_due = monotonic() + GRACE
                 state.clock.expect(GRACE)
         if dispatcher.unready >= MOST_UNREADY and not others:

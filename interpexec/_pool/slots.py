@@ -2,7 +2,7 @@
 
 from array import array
 
-from interpexec._worker.wire import BESIDE, CALL, DONE, LEAVE, SINCE, WORDS
+from interpexec._worker.wire import BESIDE, CALL, DONE, HELD, LEAVE, SINCE, WORDS
 
 
 class Slots:
@@ -46,6 +46,10 @@ class Slots:
     def beside(self, seat: int) -> int:
         """Return the id of what was broadcast and runs in the worker on `seat`, or 0."""
         return self._words[WORDS * seat + BESIDE]
+
+    def may_hold(self, seat: int) -> bool:
+        """Say whether the worker on `seat` may hold calls of a bundle, or their answers."""
+        return bool(self._words[WORDS * seat + HELD])
 
     def order_to_leave(self, seat: int) -> None:
         """Have the worker on `seat` take no further call."""

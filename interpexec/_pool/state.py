@@ -51,7 +51,7 @@ class PoolState:
         self.tally = Tally()
         # Guards all that follows, where nothing else is said.
         self.lock = threading.RLock()
-        self.table = CallTable(self.nudge)
+        self.table = CallTable(self.nudge, is_bundled=settings.max_tasks is None)
         self.workers = Workers(self)
         self.clock = Clock()  # when the collector has to look at the time
         self.link: Link | None = None  # while there are workers

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from interpexec._pool.settings import Settings
     from interpexec._pool.tally import Tally
     from interpexec._sharing.package import Package, Packed
-    from interpexec._worker.main import Config, Setup
+    from interpexec._worker.main import Config
+    from interpexec._worker.wire import Setup
 
     class Pool(Protocol):
         """The part of a pool that the threads of its workers use."""

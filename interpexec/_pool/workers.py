@@ -26,7 +26,7 @@ from interpexec._worker.wire import FINAL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator
+    from collections.abc import Container, Iterable, Iterator
     from typing import Protocol
 
     from interpexec._pool.link import Link
@@ -204,6 +204,7 @@ class Workers:
             worker.control.stop_call(call_id, wake_signal.number())
         process_end.watch_status()  # it may be left when the program ends
         link.order_to_leave(worker.seat)
+        self.hand_back(link, [worker])
         is_vacant = self.let_go(worker)
         worker.left_at = _LEFT_BEHIND
         return is_vacant
@@ -221,6 +222,18 @@ class Workers:
             if slots.beside(each.seat):
                 return True
         return False
+
+    def late(self, link: "Link", latest: float) -> "list[WorkerThread]":
+        """Return the active workers whose call began before a time (`monotonic`)."""
+        since = ((each, *link.slots.running(seat)) for seat, each in self.active.items())
+        return [worker for worker, call_id, begun in since if call_id and begun < latest]
+
+    @staticmethod
+    def hand_back(link: "Link", workers: "Iterable[WorkerThread]") -> None:
+        """Have workers leave the calls to others that they hold, and have not begun."""
+        for worker in workers:
+            if link.slots.may_hold(worker.seat):
+                worker.control.hand_back()
 
     def may_begin(self, link: "Link", out: "Container[int]") -> bool:
         """Say whether a worker may take a call before it sends anything.

@@ -5,6 +5,7 @@
     control channel -> control, a thread beside it: stop, broadcast, look, divide
 
     wire        the messages, the words of memory that a worker writes, and its states
+    bundle      calls that come in one message, and answers that leave in one
     run_call    one call: unpickle, run, pickle its value or its failure
     threads     threads below `threading`, which many workers never import
     stamps      when calls were submitted, for a trace

@@ -5,6 +5,7 @@
     ControlChannel                         Helper, a thread beside the one that runs calls
       .stop_call(id)  -- Order STOP ---->    TaskCancelled is thrown at that call
       .broadcast(id)  -- Order CALL ---->    ... and on to the Broadcasts thread
+      .hand_back()     -- Order HAND_BACK >  calls that it holds, and has not begun, go to others
       .ask_stack(id)  -- Order STACK --->    the frames of the running call
       .ask_items(id)  -- Order ITEMS --->    what it has not begun is taken from it, and the
                                              outcomes that are there, if they are wanted
@@ -65,11 +66,17 @@ if TYPE_CHECKING:
         def leave(self) -> None:
             """End after the call that runs."""
 
+        def hand_back(self) -> None:
+            """Leave the calls that it holds to other workers."""
+
+        def drop(self, call_id: int) -> None:
+            """Let go of a call that it holds."""
+
 
 keep_whole()
 
 
-STOP, CALL, STACK, ITEMS, GO, CREDIT, TRACE = range(7)
+STOP, CALL, STACK, ITEMS, GO, CREDIT, TRACE, HAND_BACK = range(8)
 
 _END = 0
 
@@ -202,6 +209,8 @@ class Helper:
             self.give_credit(call_id)
         elif what == TRACE:
             self._trace(call_id, message)
+        elif what == HAND_BACK:
+            self._worker.hand_back()
         else:
             self._may_go.release()
 
@@ -215,6 +224,7 @@ class Helper:
     def _stop_call(self, call_id: int, signal: int) -> None:
         thread = self.calls
         if not thread.interrupt(call_id):
+            self._worker.drop(call_id)
             if self._broadcasts.forget(call_id):
                 return
             thread = self._broadcasts.calls

@@ -18,13 +18,13 @@ from time import monotonic_ns
 
 from interpexec._core import current_call, main_module
 from interpexec._core.cpython import Fifo, own_builtins, release_import_locks
-from interpexec._core.message_queue import MessageQueue, Token
+from interpexec._core.message_queue import MessageQueue
 from interpexec._core.waiting import Spinner
 from interpexec._worker import run_call, threads, wire
+from interpexec._worker.bundle import Bundle
 from interpexec._worker.control import Helper, last_steps
 from interpexec._worker.health import Health
 from interpexec._worker.wire import (
-    AFTER_MAIN,
     BESIDE,
     CALL,
     DONE,
@@ -53,12 +53,7 @@ if TYPE_CHECKING:
     from interpexec._sharing.package import Packed
     from interpexec._worker.forwarding import Forwarding
     from interpexec._worker.inherited import Inherited
-    from interpexec._worker.retirement import Retirement
-
-type Setup = tuple[int, int, Token, Token, Token, memoryview, bytes, wire.Message, wire.Message]
-"""The worker's number and seat; the request and reply queues, the control channel; the slot; a
-pickled Config; the calls of the initializer and the finalizer. The number is the id of the first
-of these, too."""
+    from interpexec._worker.retirement import Career, Retirement
 
 type Config = tuple[
     current_call.Identity,
@@ -71,10 +66,6 @@ type Config = tuple[
 ]
 """Index and name, sys.argv, how the program was started, whether there are an initializer and a
 finalizer, the career; settings that are taken over when they are unpickled; the forwarding."""
-
-type Career = tuple[float, int | None, bool]
-"""When the pool began to make this worker; after how many calls it ends; whether it is a
-successor, which waits until its predecessor takes no further call."""
 
 # Seconds after which this interpreter's threads hand the GIL to each other. CPython's
 # 5 ms are how long a busy call would hold up the helper, who is to stop it. Where no
@@ -115,7 +106,7 @@ def _work(queue: Fifo) -> None:
 
 def _set_up(queue: Fifo) -> "tuple[Worker, Helper, Career]":
     """Receive the setup, and make of it what runs here."""
-    setup: Setup = queue.recv()  # type: ignore[assignment]
+    setup: wire.Setup = queue.recv()  # type: ignore[assignment]
     number, seat, requests, replies, control, slot, pickled, *calls = setup
     config: Config = _pickle.loads(pickled)  # our own bytes
     current_call.identity, sys.argv[:], origin, are_there, career, _, forwarding = config
@@ -195,6 +186,9 @@ class Worker:
         self._requests = requests
         self._replies = replies
         self._slot = slot
+        self._bundle = Bundle(requests, replies, slot)
+        self.hand_back, self.drop = self._bundle.hand_back, self._bundle.drop
+        self._send = self._bundle.send
         self._calls: Interruptible | None = None
         self._health: Health | None = None
         requests.take_nothing_when(lambda: slot[LEAVE])
@@ -259,18 +253,19 @@ class Worker:
 
     def work(self, calls: "Interruptible", retirement: "Retirement | None" = None) -> None:
         """Serve calls until there are no more, one is stopped, or there were enough."""
-        slot, done, call_id = self._slot, 0, 0
+        slot, bundle, done, call_id = self._slot, self._bundle, 0, 0
         try:
-            while not slot[LEAVE] and (message := self._next()) is not None:
-                payload, call_id, is_limited = wire.unseal(message)  # type: ignore[arg-type]
+            while not slot[LEAVE] and (call := bundle.next(self._receive)) is not None:
+                payload, call_id, is_limited = call
                 if is_limited:
                     calls.deadline = call_id, monotonic_ns() / 1e9 + wire.limit_of(payload)
-                del message  # its loans are given back before the answer
+                del call  # its loans are given back before the answer
                 if retirement is not None and retirement.is_near(done):
                     self._give_notice(RETIRING)
                 outcome = self._run(calls, payload, call_id, run_call.attempt)
                 if outcome is not None:
-                    self.reply(outcome, call_id)
+                    if not bundle.keep(outcome[0], call_id):
+                        self.reply(outcome, call_id)
                     done += 1
                     slot[DONE] = done
                 slot[CALL] = 0
@@ -288,9 +283,11 @@ class Worker:
                 )
                 self._give_notice(LEAVING)
             raise
+        finally:
+            bundle.hand_back()
 
-    def _next(self) -> object:
-        """Take the next call; wait for it. None when this worker is to end."""
+    def _receive(self) -> object:
+        """Take the next message; wait for it. None when this worker is to end."""
         requests, seat = self._requests, self._seat
         if (message := requests.recv_nowait()) is not None:
             return message
@@ -379,11 +376,6 @@ class Worker:
 
     def _give_notice(self, kind: int) -> None:
         self._replies.send(wire.notice(self._number, kind))
-
-    def _send(self, payload: "Packed", call_id: int, kind: int) -> None:
-        if main_module.was_run():
-            kind |= AFTER_MAIN
-        wire.send(self._replies, payload, call_id, kind)
 
 
 def _flush(streams: "tuple[TextIO | None, ...]") -> None:

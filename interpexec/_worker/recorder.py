@@ -273,12 +273,12 @@ def _worker_class(cls: "Any", recorder: Recorder) -> type:
                 pass
             return outcome
 
-        def _next(self) -> object:
+        def _receive(self) -> object:
             if recorder.count:
                 if (message := self._requests.recv_nowait()) is not None:
                     return message
                 recorder.end_shared()  # it may be the last one for long
-            return cls._next(self)
+            return cls._receive(self)
 
         def _give_notice(self, kind: int) -> None:
             if kind == wire.READY:

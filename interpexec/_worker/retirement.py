@@ -16,6 +16,10 @@ own_builtins(globals())
 # times as long as this worker took to be ready.
 _HEAD_START = 2
 
+type Career = tuple[float, int | None, bool]
+"""When the pool began to make this worker; after how many calls it ends; whether it is a
+successor, which waits until its predecessor takes no further call."""
+
 
 class Retirement:
     """When a worker that may run only so many calls is near its end."""

@@ -12,7 +12,7 @@ ignores what follows its end, so nothing is cut off before loading. A large
 payload is not copied to put a tail behind it: the two are sent as a tuple. So is
 the out-of-band data of a pickle (`package.Package`), where there is some.
 
-Each worker writes five words of 64 bits, its slot, which say what it is doing: the pool
+Each worker writes six words of 64 bits, its slot, which say what it is doing: the pool
 reads them without asking. A word is written whole. From them follows the worker's state:
 
     starting   its interpreter is made, or the initializer runs there
@@ -31,11 +31,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from interpexec._core.message_queue import MessageQueue
+    from interpexec._core.message_queue import MessageQueue, Token
     from interpexec._sharing.package import Packed
 
-WORDS = 5
-CALL, SINCE, DONE, BESIDE, LEAVE = range(WORDS)
+WORDS = 6
+CALL, SINCE, DONE, BESIDE, LEAVE, HELD = range(WORDS)
 """The words of a slot.
 
     CALL    the id of the call that runs, or 0                  by the worker
@@ -43,6 +43,7 @@ CALL, SINCE, DONE, BESIDE, LEAVE = range(WORDS)
     DONE    how many calls have been run here                   by the worker
     BESIDE  the id of the broadcast that runs, or 0             by the worker
     LEAVE   1: take no further call, and end                    by either side
+    HELD    1: it may hold calls of a bundle, or their answers  by the worker
 """
 
 FINAL = 1 << 62
@@ -80,14 +81,17 @@ def state(call: int, since: float, number: int, *, is_leaving: bool) -> str:
 # 1 µs against 64 KiB at some GB/s).
 _LARGE = 1 << 16
 
+SHORT = 1 << 12
+"""How many bytes a payload may have that is sent in a message with others."""
+
 # The kind of a payload: the lowest bits of the tail, below the call's id.
 # After the first two come notices: the worker's initializer has failed; it has run; the
 # worker soon has run as many calls as it may, so that a successor is wanted; its finalizer has
 # failed; it takes no further call; it forwards log records, or output. The last one is a call
 # itself, which was not begun, because its worker is damaged. And an extension module could not be
-# loaded.
+# loaded; several answers come in one message, or several calls (see `bundle`).
 VALUE, FAILURE, NOT_READY, READY, RETIRING, NOT_FINALIZED, LEAVING, FORWARDED, RETURNED = range(9)
-REFUSED = 9
+REFUSED, ANSWERS, BUNDLE = 9, 10, 11
 AFTER_MAIN = 16  # the worker has run the program: names in it may say so
 _KIND_BITS = 5
 _KINDS = (1 << _KIND_BITS) - 1
@@ -98,6 +102,14 @@ LIMITED = 1
 _LIMIT, _NAME = b"\x00limit: ", b"\x00name: "
 
 type Message = bytes | tuple[Any, ...]
+
+type Call = tuple[Packed, int, int]
+"""A payload, the id of the call, and what it is."""
+
+type Setup = tuple[int, int, Token, Token, Token, memoryview, bytes, Message, Message]
+"""The worker's number and seat; the request and reply queues, the control channel; the slot; a
+pickled Config; the calls of the initializer and the finalizer. The number is the id of the first
+of these, too."""
 
 
 def with_limit(payload: "Packed", seconds: float) -> "Packed":
@@ -176,7 +188,23 @@ def worker_of(payload: "Packed") -> int:
     return int.from_bytes(payload[:8], "little")  # type: ignore[index]  # bytes
 
 
-def unseal(message: Message) -> "tuple[Packed, int, int]":
+def seal_bundle(calls: "list[Call]", kind: int) -> Message:
+    """Make one message of several calls, or of several answers (see `bundle`)."""
+    return seal(dumps(calls, 5), 0, kind)
+
+
+def unbundle(messages: "list[Call]") -> "list[Call]":
+    """Return the calls, or the answers, of unsealed messages, each by itself."""
+    found: list[Call] = []
+    for message in messages:
+        if not message[1] and message[2] in {BUNDLE, ANSWERS}:
+            found.extend(loads(message[0]))  # type: ignore[arg-type]  # our own bytes
+        else:
+            found.append(message)
+    return found
+
+
+def unseal(message: Message) -> "Call":
     """Return the payload (its tail may still be behind it), the call's id, the kind."""
     payload: Packed
     if isinstance(message, tuple):

@@ -24,7 +24,7 @@ def test_a_worker_that_is_lost_between_two_calls_is_replaced(
         pool.submit(int).result(TIME_LIMIT)
         worker = pool._scheduler.state.workers.active[0]
         # Not what the control thread uses, too, which may just be starting.
-        pool.submit(losing.unplug, "interpexec._worker.main", "Worker._next").result(TIME_LIMIT)
+        pool.submit(losing.unplug, "interpexec._worker.main", "Worker._receive").result(TIME_LIMIT)
         worker.join(TIME_LIMIT)
         assert not worker.is_alive()
         assert pool.submit(int, "7").result(TIME_LIMIT) == 7

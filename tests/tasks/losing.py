@@ -29,4 +29,4 @@ def lose_next() -> None:
             pass
         raise LookupError("just now")
 
-    Worker._next = receive  # type: ignore[method-assign,assignment]
+    Worker._receive = receive  # type: ignore[method-assign,assignment]

@@ -55,6 +55,14 @@ def pass_gate[T](handle: "Handle", value: T = None) -> T:  # type: ignore[assign
     return value
 
 
+def pass_gate_and_break_worker(handle: "Handle") -> None:
+    """Do as `pass_gate`, and have the worker fail at its next call."""
+    from interpexec._worker import run_call
+
+    pass_gate(handle)
+    run_call.attempt = None  # type: ignore[assignment]  # on purpose
+
+
 def pass_gate_and_fail(handle: "Handle", error: BaseException) -> None:
     """Do as `pass_gate`, and raise."""
     pass_gate(handle)

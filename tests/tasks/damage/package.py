@@ -38,7 +38,7 @@ def all_of_ours_emptied() -> None:
 
 def worker_class_exploding() -> None:
     worker = our_modules()["interpexec._worker.main"].Worker
-    worker.reply = worker._next = worker._send = worker._run = explode
+    worker.reply = worker._receive = worker._run = explode
 
 
 def helper_class_exploding() -> None:
