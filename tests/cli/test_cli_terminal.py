@@ -68,7 +68,7 @@ def test_keys_send_signals(key: bytes) -> None:
 @pytest.mark.slow
 def test_progress_may_be_asked_for_or_refused() -> None:
     """Without a terminal there is none by default."""
-    what = "[0 for _ in range(20_000_000)] and x"
+    what = "[time.sleep(0.6)] and x"  # longer than it takes until there is some
     for options, expected in ((), False), (("--progress",), True), (("--no-progress",), False):
         run = Run("map", *options, what, ":::", "a")
         assert ("busy" in run.err) == expected
