@@ -5,7 +5,7 @@
                                                     a widget of tqdm's     (`progress_line`)
 
 `add` is called under the lock of the map, and counts. `report` is called without it, by a
-callback that may block: it tells the newest numbers, if they are new.
+callback that may block: it tells the newest numbers, if they are not the ones told last.
 
 Several threads may report at a time; one of them tells. The race at its end, in steps.
 1. The thread that tells looks for new numbers, and finds none.
@@ -57,10 +57,10 @@ class Progress:
         self._told: Told | None = told
         self._display = display
         self._total = total
-        self._done = self._failed = 0
+        self._done = 0, 0  # items, and how many of them have failed: changed at once
+        self._newest: tuple[object, ...] = ()  # told last
         self._telling = Lock()
         self._counting = Lock()  # around `add`, where there is no lock of a map
-        self._is_new = True
         self._is_closed = False
         self.is_over = False
 
@@ -72,17 +72,19 @@ class Progress:
             self.add_failed(items)
             return
         value = call.result()
+        failed = 0
         if isinstance(value, Outcomes):
             items = len(value)
-            self._failed += sum(1 for _ in value.failed())
-        self._done += items
-        self._is_new = True
+            failed = sum(1 for _ in value.failed())
+        self._count(items, failed)
 
     def add_failed(self, items: int) -> None:
         """Count items that have failed together. One call at a time."""
-        self._done += items
-        self._failed += items
-        self._is_new = True
+        self._count(items, items)
+
+    def _count(self, items: int, failed: int) -> None:
+        done, failed_before = self._done
+        self._done = done + items, failed_before + failed
 
     def see(self, call: "Future[Any]", items: int = 1) -> None:
         """Count a call that has ended, and tell. A callback of calls that come by no map's lock."""
@@ -92,27 +94,35 @@ class Progress:
 
     def know_total(self, total: int) -> None:
         """Learn how many items there are, as all of them were read."""
-        if total != self._total:
-            self._total, self._is_new = total, True
+        self._total = total
 
     def report(self, _: object = None) -> None:
         """Tell the numbers, if they are new. Runs the program's callable."""
-        while self._is_new and not self.is_over and self._telling.acquire(blocking=False):
+        while self._is_due() and self._telling.acquire(blocking=False):
             try:
                 self._tell()
             finally:
                 self._telling.release()
 
+    def _is_due(self) -> bool:
+        """Tell whether there is something to tell, or to end."""
+        is_told = self._newest == (*self._done, self._total)
+        return not self.is_over and (self._is_closed or not is_told)
+
     def _tell(self) -> None:
-        self._is_new = False
-        done, failed, total = self._done, self._failed, self._total
+        """Tell the newest numbers. In one thread at a time."""
+        if not self._is_due():
+            return
+        is_last = self._is_closed
+        numbers = done, _, total = *self._done, self._total
+        is_new, self._newest = numbers != self._newest, numbers
         try:
-            if self._told is not None:
-                interruptibly(self._told, done, failed, total)
+            if self._told is not None and is_new:
+                interruptibly(self._told, *numbers)
         except Exception:  # the program's code
             self._told = None
             _logger.exception("exception in the callable that was given as `progress`")
-        if (done == total and not self._grows) or self._is_closed:
+        if (done == total and not self._grows) or is_last:
             self.is_over = True
             self._told = None
             if self._display is not None:
@@ -121,12 +131,11 @@ class Progress:
     def flush(self) -> None:
         """Return when the newest numbers are told, by this thread or by another one."""
         with self._telling:
-            if self._is_new and not self.is_over:
-                self._tell()
+            self._tell()
 
     def close(self) -> None:
         """Tell the numbers for the last time: nobody wants the other items, or none can come."""
-        self._is_closed = self._is_new = True
+        self._is_closed = True
         self.report()
 
     def end(self) -> None:

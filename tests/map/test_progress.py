@@ -6,7 +6,8 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from types import SimpleNamespace
+from concurrent.futures import Future
+from types import FrameType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -71,6 +72,30 @@ def test_a_callable_is_told_the_numbers(
     assert told[0][1:] == (0, 200)
     assert told[-1] == (200, 0, 200)
     assert told == sorted(set(told))
+
+
+@pytest.mark.parametrize("nth", range(8))
+def test_a_call_that_ends_while_numbers_are_told_is_told_once(nth: int) -> None:
+    """It ends at the nth line of what tells them."""
+    told: list[Numbers] = []
+    progress = Progress(lambda *numbers: told.append(numbers), 2)
+    ended: Future[int] = Future()
+    ended.set_result(1)
+    lines = iter(range(nth))
+
+    def at_each_line(frame: FrameType, event: str, _: object) -> Any:
+        if frame.f_code.co_name != "_tell":
+            return None
+        if event == "line" and next(lines, None) is None and progress._done[0] == 0:
+            progress.add(1, ended)
+        return at_each_line
+
+    sys.settrace(at_each_line)
+    try:
+        progress.report()
+    finally:
+        sys.settrace(None)
+    assert told in ([(0, 0, 2), (1, 0, 2)], [(1, 0, 2)])
 
 
 def test_failures_are_counted(

@@ -36,16 +36,22 @@ class Server:
         with urllib.request.urlopen(f"http://127.0.0.1:{self._port}{path}", timeout=60) as answer:
             return json.load(answer)
 
-    def await_log(self, text: str) -> None:
-        """Return when the server has written something; fail if it ends, or takes too long."""
-        end = monotonic() + TIME_LIMIT
+    def has_written(self, text: str, seconds: float) -> bool:
+        """Tell whether the server writes something within a time; False too if it ends."""
+        end = monotonic() + seconds
         assert self._process.stdout is not None
         while text.encode() not in self.log:
             ready, _, _ = select.select([self._process.stdout], [], [], max(end - monotonic(), 0))
             data = os.read(self._process.stdout.fileno(), 65536) if ready else b""
             if not data:
-                pytest.fail(f"the server does not write {text!r}:\n{self.log.decode()}")
+                return False
             self.log += data
+        return True
+
+    def await_log(self, text: str) -> None:
+        """Return when the server has written something; fail if it ends, or takes too long."""
+        if not self.has_written(text, TIME_LIMIT):
+            pytest.fail(f"the server does not write {text!r}:\n{self.log.decode()}")
 
     def end(self, number: signal.Signals, *, may_tell: bytes | None = None) -> int:
         """Send a signal; return the exit status, when no process of the server is left.
