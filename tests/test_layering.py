@@ -19,6 +19,8 @@ ORDER = [
     "_core.support",
     "_core.descriptors",
     "_core.cpython",
+    "_core.signals",
+    "_core.thread",
     "_core.sigint",
     "_core.memory_tracing",
     "_core.late_errors",

@@ -4,12 +4,12 @@ Cancelling the task that waits stops the calls, as Ctrl-C does where a thread wa
 """
 
 import asyncio
-import threading
 from contextlib import suppress
 from functools import partial
 
 from interpexec._core.cpython import is_main
 from interpexec._core.sigint import watch
+from interpexec._core.thread import Thread
 from interpexec._pool import ending
 from interpexec._pool.process_end import INTERRUPT_LIMIT
 
@@ -94,7 +94,7 @@ async def in_thread(function: "Callable[[], object]") -> None:
             loop.call_soon_threadsafe(_settle, result, error)
 
     # A daemon: at the end of the program, `process_hooks` waits for the pools.
-    thread = threading.Thread(target=run, name="interpexec_aio", daemon=is_main())
+    thread = Thread(target=run, name="interpexec_aio", daemon=is_main())
     try:
         thread.start()
     except RuntimeError:  # no thread is left

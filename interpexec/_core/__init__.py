@@ -4,6 +4,8 @@
     cpython          the private modules of CPython, and all that depends on its version
     support          messages about a Python that is not as it should be
     descriptors      making descriptors, none with the number of a standard stream
+    signals          signals to the process, while a thread starts
+    thread           a thread whose start takes none of them
     sigint           KeyboardInterrupt, kept out of the middle of things
     memory_tracing   `tracemalloc`, kept off where interpreters begin and end
     waiting          deadlines, spinning, wake-ups

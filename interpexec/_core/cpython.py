@@ -8,7 +8,6 @@ end here. It is imported by workers too, so it imports next to nothing.
     Fifo          a first-in-first-out queue that every interpreter can reach
 """
 
-import _signal
 import _thread
 import builtins
 import sys
@@ -98,14 +97,6 @@ def main_thread() -> int:
 def is_main_thread() -> bool:
     """Say whether the calling thread is that one."""
     return _thread.get_ident() == main_thread()
-
-
-def interrupt(number: int) -> None:
-    """Have the handler of a signal run in the main thread, also where that sleeps."""
-    if hasattr(_signal, "pthread_kill"):
-        _signal.pthread_kill(main_thread(), number)
-    else:
-        _thread.interrupt_main(number)  # type: ignore[arg-type]  # an int will do
 
 
 def prepare() -> None:

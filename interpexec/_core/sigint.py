@@ -50,7 +50,7 @@ from _functools import partial
 from _thread import LockType, allocate_lock, start_new_thread
 from _weakref import ref
 
-from interpexec._core import cpython
+from interpexec._core import cpython, signals
 
 cpython.own_builtins(globals())
 
@@ -380,10 +380,10 @@ def _send() -> None:
     heard = allocate_lock()
     heard.acquire()
     _unheard.append(heard)
-    cpython.interrupt(number)
+    signals.interrupt(number)
     # A signal that comes just before the main thread blocks wakes nobody.
     while not heard.acquire(timeout=_AGAIN):
-        cpython.interrupt(number)
+        signals.interrupt(number)
 
 
 _AGAIN = 0.01

@@ -13,6 +13,7 @@ import threading
 
 from interpexec._core.cpython import is_main
 from interpexec._core.sigint import interruptibly, keep_whole
+from interpexec._core.thread import Thread
 from interpexec._pool.parking import Latch
 
 TYPE_CHECKING = False
@@ -128,7 +129,7 @@ class LeaderFollowers:
         """Start one more thread, as the leader. Under the lock."""
         living = [thread for thread in self._threads if thread.is_alive()]
         # A daemon: `process_hooks` waits for the pools at the end. (See `worker_thread`.)
-        thread = threading.Thread(target=self._run, name=self._name, daemon=is_main())
+        thread = Thread(target=self._run, name=self._name, daemon=is_main())
         self._threads = [*living, thread]
         try:
             thread.start()

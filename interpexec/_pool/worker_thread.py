@@ -6,12 +6,12 @@ left to do -> take its last messages -> destroy it -> tell the pool
 
 import pickle
 import sys
-import threading
 from time import monotonic
 
 from interpexec._core import main_module, memory_tracing
 from interpexec._core.cpython import RAW_THREADS_ABORT, Fifo, Interpreter, absent_streams, is_main
 from interpexec._core.sigint import keep_whole
+from interpexec._core.thread import Thread
 from interpexec._pool.control_channel import ControlChannel
 from interpexec._pool.lending import FOR_INITIALIZERS, LOANS
 from interpexec._sharing.importable import OWN_ENTRY, path_for_worker
@@ -82,7 +82,7 @@ type Place = tuple[int, int, bool]
 waits until its predecessor takes no further call."""
 
 
-class WorkerThread(threading.Thread):
+class WorkerThread(Thread):
     """An OS thread that owns one interpreter, from its start to its end."""
 
     def __init__(
@@ -113,6 +113,7 @@ class WorkerThread(threading.Thread):
 
     def run(self) -> None:
         """Own an interpreter, and tell the pool when it is gone, and why."""
+        super().run()
         loss = None
         try:
             self._own_interpreter()

@@ -2,9 +2,10 @@
 
 import logging
 from queue import SimpleQueue
-from threading import Lock, Thread
+from threading import Lock
 
 from interpexec._core.sigint import keep_whole
+from interpexec._core.thread import Thread
 from interpexec._pool.parking import Latch
 
 TYPE_CHECKING = False

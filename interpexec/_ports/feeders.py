@@ -15,9 +15,10 @@ holds), so that an endless iterable takes bounded memory as long as its results 
 The last feeder of a pool that was closed shuts the executor down.
 """
 
-from threading import Lock, Semaphore, Thread, current_thread
+import threading
 
 from interpexec._core.sigint import keep_whole
+from interpexec._core.thread import Thread
 from interpexec._pool.parking import Latch
 
 TYPE_CHECKING = False
@@ -45,8 +46,8 @@ class Feeders:
         self._executor = executor
         self._name = name
         self._most = most_ahead * _AHEAD
-        self._lock = Lock()  # guards what follows, for an instant
-        self._running: dict[Thread, IMapIterator[Any]] = {}
+        self._lock = threading.Lock()  # guards what follows, for an instant
+        self._running: dict[threading.Thread, IMapIterator[Any]] = {}
         self._are_over = Latch(is_open=True)  # open when none runs
         self._is_closed = False
         self.is_stopped = False
@@ -68,7 +69,7 @@ class Feeders:
             self._running[thread] = results
             self._are_over.close()
 
-    def end_of(self, thread: Thread) -> None:
+    def end_of(self, thread: threading.Thread) -> None:
         """Learn that a feeder has come to its end. In its thread."""
         with self._lock:
             self._running.pop(thread)
@@ -120,7 +121,7 @@ class _Feeder:
         self._submit = submit
         self._items = items
         self._results = results
-        self._room = Semaphore(most)
+        self._room = threading.Semaphore(most)
 
     def run(self) -> None:
         """Read the iterable to its end, or until the pool is terminated."""
@@ -141,7 +142,7 @@ class _Feeder:
             self._items = ()  # a generator may have something to close
             if self._feeders.is_stopped:
                 results.cut()
-            self._feeders.end_of(current_thread())
+            self._feeders.end_of(threading.current_thread())
 
 
 def _thread(run: "Callable[[], None]", name: str) -> Thread:

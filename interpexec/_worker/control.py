@@ -29,13 +29,9 @@ from _queue import SimpleQueue
 from _thread import allocate_lock
 from time import monotonic
 
-from interpexec._core import current_call, main_module
+from interpexec._core import current_call, main_module, signals
 from interpexec._core.cancellation import Interruptible, this_thread
-from interpexec._core.cpython import (
-    SIGNALS_WAKE,
-    own_builtins,
-    release_import_locks,
-)
+from interpexec._core.cpython import SIGNALS_WAKE, own_builtins, release_import_locks
 from interpexec._core.message_queue import MessageQueue
 from interpexec._core.sigint import keep_whole
 from interpexec._worker import threads
@@ -130,7 +126,13 @@ class Helper:
             import select  # noqa: F401  # for the timeout of a sleep
         while (order := self._orders.recv_nowait()) is not None:
             self._try_to_follow(*order)  # type: ignore[misc]  # those that came before this
-        self._listener = threads.start(self._listen, self._name)
+        # It keeps the mask shut, as it runs nothing of the user's (see `signals`): its first steps
+        # come when the first call runs, which may be what a program waits for with a Ctrl-C.
+        mask = signals.shut()
+        try:
+            self._listener = threads.start(self._listen, self._name)
+        finally:
+            signals.reopen(mask)
 
     def is_ready(self) -> None:
         """Learn that the initializer has run: broadcasts may run from now on."""
@@ -287,6 +289,7 @@ class Broadcasts:
         self._name = f"{name}_broadcasts"
         self._worker = worker
         self._beside = beside
+        self._mask = signals.mask()  # of the thread that makes this: the helper's is shut
         self.calls = Interruptible(None)
         self._lock = allocate_lock()  # guards what follows, but for the queue
         self._waiting: dict[int, Packed] = {}  # those that were not begun, by call id
@@ -329,6 +332,7 @@ class Broadcasts:
             self._thread.join()
 
     def _run(self) -> None:
+        signals.reopen(self._mask)
         self._become_interruptible()
         try:
             while (call_id := self._queue.get()) != _END:

@@ -76,7 +76,7 @@ def test_a_callable_is_told_the_numbers(
 
 @pytest.mark.parametrize("nth", range(8))
 def test_a_call_that_ends_while_numbers_are_told_is_told_once(nth: int) -> None:
-    """It ends at the nth line of what tells them."""
+    """The call ends at the nth line of the function that tells them."""
     told: list[Numbers] = []
     progress = Progress(lambda *numbers: told.append(numbers), 2)
     ended: Future[int] = Future()

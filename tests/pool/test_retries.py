@@ -117,7 +117,7 @@ def block_at_first(runs: SharedBuffer) -> int:
 def test_a_call_that_is_out_of_time_is_run_again(runs: SharedBuffer) -> None:
     """By another worker; each attempt has all the time."""
     with InterpreterPoolExecutor(1) as pool:
-        view = pool.with_options(timeout=0.3, retries=1)
+        view = pool.with_options(timeout=1, retries=1)
         assert view.submit(block_at_first, runs).result(TIME_LIMIT) == 2
 
 
