@@ -12,7 +12,6 @@ import stoppable
 import tasks
 from gates import TIME_LIMIT, Gate, gate, gated
 from interpexec import InterpreterPoolExecutor, aio
-from interpexec._aio import ending as aio_ending
 from interpexec._pool import ending
 from stops import Pipe, pool_of
 
@@ -237,15 +236,14 @@ def test_a_callback_that_blocks_does_not_block_the_loop(door: Gate) -> None:
 def test_where_no_thread_can_be_had_the_waiting_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """The pool ends all the same."""
 
-    class Thread(threading.Thread):
-        def start(self) -> None:
-            raise RuntimeError("can't start new thread")
+    def cannot_start(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
 
     async def main() -> None:
         async with InterpreterPoolExecutor(1) as pool:
             call = pool.submit(tasks.same, 5)
             assert await asyncio.wrap_future(call) == 5
-            monkeypatch.setattr(aio_ending.threading, "Thread", Thread)
+            monkeypatch.setattr(threading.Thread, "start", cannot_start)
         monkeypatch.undo()
         assert pool._scheduler.state.workers.is_empty()
 
