@@ -21,7 +21,7 @@ from interpexec._core import cpython
 
 cpython.own_builtins(globals())
 
-_SHOULD_WAIT = hasattr(_signal, "pthread_sigmask") and hasattr(_signal, "sigtimedwait")
+_CAN_SHUT = hasattr(_signal, "pthread_sigmask") and hasattr(_signal, "sigtimedwait")
 
 # The ones that come to a process rather than to a thread, and that programs handle.
 _NAMES = "SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM", "SIGALRM", "SIGUSR1", "SIGUSR2", "SIGCHLD"
@@ -44,19 +44,19 @@ def shut() -> Mask:
 
     Return its mask, for `reopen` in each of them.
     """
-    if not _SHOULD_WAIT:
+    if not _CAN_SHUT:
         return set()
     return set(_signal.pthread_sigmask(_signal.SIG_BLOCK, _PROCESS_SIGNALS))
 
 
-def mask() -> Mask:
+def current_mask() -> Mask:
     """Return the mask of the calling thread, for `reopen`."""
-    return set(_signal.pthread_sigmask(_signal.SIG_BLOCK, ())) if _SHOULD_WAIT else set()
+    return set(_signal.pthread_sigmask(_signal.SIG_BLOCK, ())) if _CAN_SHUT else set()
 
 
 def reopen(mask: Mask) -> None:
     """Give the calling thread a mask again, and the main thread the signals that came meanwhile."""
-    if not _SHOULD_WAIT:
+    if not _CAN_SHUT:
         return
     if not cpython.is_main_thread():
         ours = _PROCESS_SIGNALS - mask

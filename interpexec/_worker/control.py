@@ -289,7 +289,7 @@ class Broadcasts:
         self._name = f"{name}_broadcasts"
         self._worker = worker
         self._beside = beside
-        self._mask = signals.mask()  # of the thread that makes this: the helper's is shut
+        self._mask = signals.current_mask()  # of the thread that makes this: the helper's is shut
         self.calls = Interruptible(None)
         self._lock = allocate_lock()  # guards what follows, but for the queue
         self._waiting: dict[int, Packed] = {}  # those that were not begun, by call id

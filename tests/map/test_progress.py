@@ -90,11 +90,12 @@ def test_a_call_that_ends_while_numbers_are_told_is_told_once(nth: int) -> None:
             progress.add(1, ended)
         return at_each_line
 
+    tracing = sys.gettrace()
     sys.settrace(at_each_line)
     try:
         progress.report()
     finally:
-        sys.settrace(None)
+        sys.settrace(tracing)
     assert told in ([(0, 0, 2), (1, 0, 2)], [(1, 0, 2)])
 
 
